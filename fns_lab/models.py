@@ -1,0 +1,205 @@
+"""ONNX models as files and as graphs: read, write, count, infer shapes, show inner values.
+
+A model is an `onnx.ModelProto` everywhere in the package. No function here changes the model that it is given.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+
+from fns_lab.errors import InputError
+from fns_lab.files import whole_file
+
+RULE_PREFIX = "fns_lab rule: "
+"""`doc_string` of every node that a rewrite rule wrote: this, then the rule's name."""
+
+FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
+LARGEST_BYTES = 2**31 - 1
+"""Protobuf's limit for one message."""
+UNKNOWN_DIM = "?"
+UNKNOWN_RANK = ("...",)
+
+
+def load(path: str | os.PathLike) -> ModelProto:
+    """Read an ONNX file, its external weights too.
+
+    Raises `InputError` for a file that is missing, is no ONNX model, is cut short, or holds no graph that can run.
+    Ops are not checked against a schema: a model with ops that nobody knows is still a model.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, not an ONNX file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    model = _parse(data, path)
+    try:
+        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except Exception as error:  # onnx raises its own, OSError and ValueError here
+        raise InputError(f"{path}: its external weights cannot be read ({_first_line(error)})") from None
+    if fault := _fault(model):
+        raise InputError(f"{path}: {fault}")
+    return model
+
+
+def save(model: ModelProto, path: str | os.PathLike) -> Path:
+    """Write a model with its weights inside, whole or not at all. Raises `InputError` where it cannot be written."""
+    path = Path(path)
+    if model.ByteSize() > LARGEST_BYTES:
+        raise InputError(f"{path}: the model is over 2 GB, more than one ONNX file can hold")
+    with whole_file(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+    return path
+
+
+def opset(model: ModelProto) -> int:
+    """The version of the standard operator set that the model imports."""
+    return max((i.version for i in model.opset_import if i.domain in ("", "ai.onnx")), default=0)
+
+
+def walk(graph: GraphProto) -> Iterator[NodeProto]:
+    """Every node, those inside If, Loop and Scan too, in the graph's order."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs) if attribute.type in _GRAPHS else ():
+                yield from walk(inner)
+
+
+def count_ops(model: ModelProto) -> dict[str, int]:
+    """How many nodes of each op type, most frequent first; `domain::Op` for ops outside the standard domain."""
+    return dict(Counter(map(op_name, walk(model.graph))).most_common())
+
+
+def op_name(node: NodeProto) -> str:
+    """`Conv` for a standard op, `com.microsoft::FusedConv` for another domain's."""
+    return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
+
+
+def input_shapes(model: ModelProto) -> dict[str, tuple[int | str, ...]]:
+    """Shape of each input that a caller must feed (initializers are none); a dynamic dimension is its name or `?`.
+
+    An input of unknown rank has the shape `("...",)`.
+    """
+    initializers = _initializer_names(model.graph)
+    return {value.name: shape_of(value) for value in model.graph.input if value.name not in initializers}
+
+
+def shape_of(value: ValueInfoProto) -> tuple[int | str, ...]:
+    """The shape a value declares, as `input_shapes` writes it."""
+    if not value.type.tensor_type.HasField("shape"):
+        return UNKNOWN_RANK
+    return tuple(
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or UNKNOWN_DIM
+        for dim in value.type.tensor_type.shape.dim
+    )
+
+
+def infer_shapes(model: ModelProto) -> ModelProto:
+    """A copy with `value_info` for every value whose type and shape follow from the inputs.
+
+    Raises `InputError` if the model contradicts itself so badly that inference stops.
+    """
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # onnx's InferenceError, and RuntimeError from its C++
+        raise InputError(f"shape inference: {_first_line(error)}") from None
+
+
+def with_outputs(model: ModelProto, names: Iterable[str] | None = None) -> ModelProto:
+    """A copy whose outputs are the original ones, then the named inner values, each once.
+
+    Without `names`: every value that a node computes and whose float type and shape are known; Constants are left out.
+    Raises `InputError` for a name that no node computes or whose type is not known.
+    """
+    inferred = infer_shapes(model)
+    outputs = [value.name for value in model.graph.output]
+    known = {value.name: value for value in (*inferred.graph.value_info, *inferred.graph.output) if _is_known(value)}
+    computed = [name for node in model.graph.node if node.op_type != "Constant" for name in node.output if name]
+    if names is None:
+        names = [name for name in computed if name in known and known[name].type.tensor_type.elem_type in FLOAT_TYPES]
+    result = ModelProto()
+    result.CopyFrom(model)
+    for name in dict.fromkeys(names):
+        if name in outputs:
+            continue
+        if name not in known or name not in computed:
+            raise InputError(_no_such_value(name, computed))
+        result.graph.output.append(known[name])
+    return result
+
+
+_GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+
+
+def _parse(data: bytes, path: Path) -> ModelProto:
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError):
+        if _is_text(data):
+            raise InputError(f"{path}: a text file, not an ONNX model") from None
+        raise InputError(f"{path}: not a whole ONNX model (cut short, or another format); export it again") from None
+    if not data:
+        raise InputError(f"{path}: an empty file, not an ONNX model")
+    return model
+
+
+def _fault(model: ModelProto) -> str | None:
+    """What keeps the model from being run by anyone, or None."""
+    graph = model.graph
+    if not model.ir_version or not graph.node or not graph.output:
+        return "holds no ONNX graph with nodes and outputs; export it again"
+    if not model.opset_import:
+        return "names no operator set (cut short?); export it again"
+    for tensor in graph.initializer:
+        try:
+            onnx.checker.check_tensor(tensor)
+        except onnx.checker.ValidationError as error:
+            return f"initializer {tensor.name!r} is broken ({_first_line(error)})"
+    return _dangling(graph)
+
+
+def _dangling(graph: GraphProto) -> str | None:
+    seen = {"", *_initializer_names(graph), *(value.name for value in graph.input)}
+    for node in graph.node:
+        for name in node.input:
+            if name not in seen:
+                return f"{node.op_type} node {node.name!r} reads {name!r}, which nothing before it gives"
+        seen.update(node.output)
+    missing = [value.name for value in graph.output if value.name not in seen]
+    return f"no node gives the output {missing[0]!r}" if missing else None
+
+
+def _initializer_names(graph: GraphProto) -> set[str]:
+    return {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
+
+
+def _is_known(value: ValueInfoProto) -> bool:
+    return value.type.tensor_type.elem_type != TensorProto.UNDEFINED and value.type.tensor_type.HasField("shape")
+
+
+def _no_such_value(name: str, computed: list[str]) -> str:
+    if name in computed:
+        return f"value {name!r}: its type and shape are not known, so it cannot be an output"
+    near = difflib.get_close_matches(name, computed, n=1)
+    return f"no node computes a value {name!r}" + (f"; the nearest is {near[0]!r}" if near else "")
+
+
+def _is_text(data: bytes) -> bool:
+    head = data[:1024]
+    return b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
