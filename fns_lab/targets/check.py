@@ -1,0 +1,151 @@
+"""Ask a target about every node of a model: what it takes, what it lacks, and what it gets wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+import pandas as pd
+
+from fns_lab.targets.opset import CannotCarry, carry
+from fns_lab.targets.target import Quirk, Target, matches
+
+MODEL = "(model)"
+"""Stands in the op column for what concerns the file as a whole."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a target runs a model as it stands. `table` has one row for each op, opset and reason."""
+
+    target: Target
+    table: pd.DataFrame
+
+    def __bool__(self) -> bool:
+        return bool(len(self.table)) and bool(self.table.supported.all())
+
+    def __str__(self) -> str:
+        if not len(self.table):
+            return f"{self.target}: the model has no nodes"
+        lacking = self.table[~self.table.supported]
+        if not len(lacking):
+            return f"{self.target}: all {self.table['count'].sum()} nodes are supported"
+        return f"{self.target}: not supported: " + ", ".join(f"{r.count} {r.op}" for r in lacking.itertuples(index=False))
+
+    def to_json(self) -> dict:
+        """The object that `fns-lab check --json` prints."""
+        return {"target": self.target.name, "supported": bool(self), "ops": self.table.to_dict("records")}
+
+
+def check(model: onnx.ModelProto, target: Target) -> Check:
+    """Check every node of `model`, as it stands, against `target`'s op table and quirks."""
+    return check_ir(ir.from_proto(model), target)
+
+
+def check_ir(model: ir.Model, target: Target) -> Check:
+    """`check` for a model that is already in onnx_ir's form."""
+    opset = model.graph.opset_imports.get("", 1)
+    rows = [(MODEL, opset, False, reason) for reason in _model_refusals(model, target)]
+    rows += [(n.op_type, opset, not (reason := refusal(n, target, opset)), reason) for n in model.graph.all_nodes()]
+    table = pd.DataFrame(rows, columns=["op", "opset", "supported", "reason"])
+    table = table.groupby(["supported", "op", "opset", "reason"], sort=True).size().reset_index(name="count")
+    return Check(target, table[["op", "opset", "count", "supported", "reason"]])
+
+
+def refusal(node: ir.Node, target: Target, opset: int) -> str:
+    """Why `target` cannot run `node`, written for `opset`; empty if it can."""
+    if node.domain not in ("", "ai.onnx"):
+        return f"the domain {node.domain} is not ONNX's own"
+    selectors = target.ops.get(node.op_type) or target.ops.get("*")
+    if selectors is None:
+        return f"the {target.backend} backend has no {node.op_type}"
+    if target.reads_as_opset and (reason := _misread(node, opset, target.reads_as_opset)):
+        return reason
+    if not target.takes(node.op_type, opset):
+        return f"taken at opset {', '.join(selectors)}, the model has {opset}"
+    return quirk_refusal(node, target, opset)
+
+
+def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
+    """Why `target` cannot run `node` even when it is written in the form of the opset that `lower` brings models to."""
+    to_opset = min(opset, target.opset)
+    try:
+        form = carry(node, opset, to_opset)
+    except CannotCarry as error:
+        return str(error)
+    if form.op_type not in target.ops and "*" not in target.ops:
+        return f"the {target.backend} backend has no {form.op_type}"
+    if not target.takes(form.op_type, to_opset):
+        return f"the {target.backend} backend does not take {form.op_type} at opset {to_opset}"
+    for quirk in target.quirks:
+        if quirk.kind == "broken-op" and form.op_type in quirk.ops:
+            return f"{quirk.summary} ({quirk.source})"
+    return ""
+
+
+def quirk_refusal(node: ir.Node, target: Target, opset: int) -> str:
+    """The summary of the first quirk of `target` that touches `node`; empty if none does."""
+    for quirk in target.quirks:
+        if QUIRK_KINDS[quirk.kind](node, quirk, opset):
+            return f"{quirk.summary} ({quirk.source})"
+    return ""
+
+
+def _model_refusals(model: ir.Model, target: Target) -> list[str]:
+    reasons = []
+    if not matches(target.ir_versions, model.ir_version):
+        reasons.append(f"IR version {model.ir_version}, the runtime loads {target.ir_versions}")
+    if target.initializers_are_inputs:
+        inputs = {value.name for value in model.graph.inputs}
+        if any(name not in inputs for name in model.graph.initializers):
+            reasons.append("initializers must be graph inputs as well")
+    return reasons
+
+
+def _misread(node: ir.Node, opset: int, reads_as: int) -> str:
+    try:
+        form = carry(node, opset, reads_as)
+    except CannotCarry as error:
+        return f"is run as opset {reads_as}: {error}"
+    if form.op_type != node.op_type or form.inputs != tuple(node.inputs):
+        return f"is run as opset {reads_as}, where {node.op_type} is written in another form"
+    return ""
+
+
+def _broken_op(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops
+
+
+def _same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    given = [value for value in node.inputs if value is not None]
+    return len(set(given)) < len(given)
+
+
+def _shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and len(node.inputs[0].uses()) > 1
+
+
+def _read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    producer = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+    return node.op_type in quirk.ops and producer is not None and producer.op_type in quirk.after
+
+
+def _reads_older_form(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and bool(_misread(node, opset, min(opset, quirk.opset)))
+
+
+def _setting(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return False
+
+
+QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
+    "broken-op": _broken_op,
+    "same-input-twice": _same_input_twice,
+    "shared-input": _shared_input,
+    "read-after": _read_after,
+    "reads-older-form": _reads_older_form,
+    "setting": _setting,
+}
+"""Which nodes a quirk touches. `setting` concerns how the engine is started and touches none."""
