@@ -1,0 +1,11 @@
+"""Where the workbench keeps its things. The package is used from its clone (`pip install -e .`)."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "data"
+STYLE_IMAGES = DATA / "style-images"
+SAVED_MODELS = ROOT / "saved_models"
+NOTEBOOKS = ROOT / "notebooks"
+REPORTS = ROOT / "reports"
+CACHE = ROOT / ".cache"
