@@ -36,6 +36,11 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_text(data: bytes) -> bool:
+    """Whether a file's first kilobyte is plain text: not empty, no control character but white space."""
+    return bool(data) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in data[:1024])
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from fns_lab.errors import InputError
-from fns_lab.files import whole_file
+from fns_lab.files import is_text, whole_file
 
 RULE_PREFIX = "fns_lab rule: "
 """`doc_string` of every node that a rewrite rule wrote: this, then the rule's name."""
@@ -147,7 +147,7 @@ def _parse(data: bytes, path: Path) -> ModelProto:
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError):
-        if _is_text(data):
+        if is_text(data):
             raise InputError(f"{path}: a text file, not an ONNX model") from None
         raise InputError(f"{path}: not a whole ONNX model (cut short, or another format); export it again") from None
     if not data:
@@ -194,11 +194,6 @@ def _no_such_value(name: str, computed: list[str]) -> str:
         return f"value {name!r}: its type and shape are not known, so it cannot be an output"
     near = difflib.get_close_matches(name, computed, n=1)
     return f"no node computes a value {name!r}" + (f"; the nearest is {near[0]!r}" if near else "")
-
-
-def _is_text(data: bytes) -> bool:
-    head = data[:1024]
-    return b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,154 @@
+"""Style networks as files: any `state_dict` of pytorch/examples `fast_neural_style` or of this package.
+
+A checkpoint is data. It is only ever opened with `torch.load(weights_only=True)`, which runs no code from the file.
+"""
+
+from __future__ import annotations
+
+import os
+import pickletools
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fns_lab.errors import InputError
+from fns_lab.files import is_text, whole_file
+from fns_lab.nets.transformer import TransformerNet
+
+WRAPPERS = ("state_dict", "model", "net")
+"""Keys under which training scripts keep the weights beside other things."""
+PREFIXES = ("module.", "_orig_mod.")
+"""What DataParallel and `torch.compile` put before every name."""
+STALE = re.compile(r"(^|\.)in\d+\.(running_mean|running_var|num_batches_tracked)$")
+"""Keys of PyTorch before 0.4, whose InstanceNorm2d saved statistics that inference does not use."""
+WIDTH_KEY = "conv1.conv2d.weight"
+FIRST_KERNEL = (3, 9, 9)
+
+_CODE = re.compile(r"GLOBAL ([\w.]+)|unrecognized function[: ]+([\w.]+)|(TorchScript)")
+
+
+def load(path: str | os.PathLike) -> TransformerNet:
+    """Open a `.pth` or `.model` file as a float32 network in eval mode, on the CPU; its width is read from the file.
+
+    Raises `InputError`, naming what is off, for a file that is missing, is cut short, is no checkpoint, holds code,
+    or holds weights that are not a `TransformerNet`'s or not finite.
+    """
+    state = _state_dict(_read(Path(path)), path)
+    width = _width(state, path)
+    with torch.device("meta"):
+        net = TransformerNet(width)
+    if fault := _fault(state, net.state_dict()):
+        raise InputError(f"{path}: not a TransformerNet of width {width}: {fault}")
+    net.load_state_dict({name: value.float().contiguous() for name, value in state.items()}, assign=True)
+    return net.eval()
+
+
+def save(net: nn.Module, path: str | os.PathLike) -> Path:
+    """Write the weights of a `TransformerNet` under upstream's names, whole or not at all."""
+    path = Path(path)
+    state = {_bare(name): value.detach().cpu().clone() for name, value in net.state_dict().items()}
+    with whole_file(path) as temporary:
+        torch.save(state, temporary)
+    return path
+
+
+def _read(path: Path) -> Any:
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, not a checkpoint; give a .pth or .model file in it")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except Exception as error:  # torch raises a dozen kinds for a file that is no checkpoint
+        raise InputError(f"{path}: {_why_refused(error, path)}") from None
+
+
+def _why_refused(error: Exception, path: Path) -> str:
+    if code := _code_in_message(str(error)) or _code_in_pickle(path):
+        return f"refused because it holds code ({code}), not only weights; save net.state_dict() instead"
+    with path.open("rb") as stream:
+        head = stream.read(1024)
+    if is_text(head):
+        return "a text file, not a torch checkpoint"
+    return "not a whole torch checkpoint (cut short, or another format)"
+
+
+def _code_in_message(message: str) -> str | None:
+    """What torch's own refusal says the file would have run."""
+    found = _CODE.search(message)
+    return found and next(filter(None, found.groups()))
+
+
+def _code_in_pickle(path: Path) -> str | None:
+    """The first callable that a plain pickle names. The opcodes are listed, not run."""
+    strings: list[str] = []
+    try:
+        with path.open("rb") as stream:
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name == "GLOBAL":
+                    return argument.replace(" ", ".")
+                if opcode.name == "STACK_GLOBAL":
+                    return ".".join(strings[-2:])
+                if isinstance(argument, str):
+                    strings.append(argument)
+    except Exception:  # no pickle, or one cut short
+        return None
+    return None
+
+
+def _state_dict(content: Any, path: str | os.PathLike) -> dict[str, Tensor]:
+    """The weights under their bare names, out of their wrappers, without stale keys."""
+    while isinstance(content, Mapping):
+        inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    if not isinstance(content, Mapping) or not content:
+        what = "an empty dict" if isinstance(content, Mapping) else f"a {type(content).__name__}"
+        raise InputError(f"{path}: holds {what}, not a state_dict")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise InputError(
+                f"{path}: not a state_dict: {name!r} is a {type(value).__name__}, not a tensor with a name"
+            )
+    return {_bare(name): value for name, value in content.items() if not STALE.search(name)}
+
+
+def _width(state: Mapping[str, Tensor], path: str | os.PathLike) -> int:
+    if WIDTH_KEY not in state:
+        first = next(iter(state), None)
+        raise InputError(f"{path}: a checkpoint of another network: no {WIDTH_KEY!r}; its first key is {first!r}")
+    shape = tuple(state[WIDTH_KEY].shape)
+    if shape[1:] != FIRST_KERNEL or not shape[0]:
+        raise InputError(f"{path}: {WIDTH_KEY!r} has the shape {shape}, not (width, {str(FIRST_KERNEL)[1:]}")
+    return shape[0]
+
+
+def _fault(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """The first key, shape or value that is off, or None."""
+    for name, wanted in expected.items():
+        if name not in state:
+            return f"no key {name!r}"
+        value = state[name]
+        if value.shape != wanted.shape:
+            return f"{name!r} has the shape {tuple(value.shape)}, not {tuple(wanted.shape)}"
+        if not value.is_floating_point() or value.layout != torch.strided:
+            return f"{name!r} is of {value.dtype} and {value.layout}, not plain floats"
+        if not value.isfinite().all():
+            return f"{name!r} holds NaN or Inf"
+    unknown = next((name for name in state if name not in expected), None)
+    return f"unknown key {unknown!r}" if unknown else None
+
+
+def _bare(name: str) -> str:
+    while name.startswith(PREFIXES):
+        name = name.split(".", 1)[1]
+    return name

@@ -1,0 +1,117 @@
+"""The feed-forward style network of Johnson et al. (2016, arXiv 1603.08155), as in pytorch/examples.
+
+Every picture tensor is `(N, 3, H, W)`, RGB, values 0..255, in and out (the output is not clipped).
+The attribute names are those of upstream, so that its `state_dict` files load as they are.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fns_lab.errors import InputError
+
+DOWNSAMPLING = 4
+"""The network halves height and width twice; an output side is the input side rounded up to a multiple of this."""
+SMALLEST_SIDE_PX = 5
+"""The first reflection padding is 4 and needs 5 pixels; two halvings leave 2 of them, enough for the inner paddings."""
+
+
+class TransformerNet(nn.Module):
+    """`(N, 3, H, W)` to `(N, 3, H', W')`, values 0..255, where H' is H rounded up to a multiple of 4.
+
+    `width` is the number of channels after the first convolution (upstream: 32, its fork's `--num-channels`).
+    H and W may be anything from `SMALLEST_SIDE_PX` on; torch raises `RuntimeError` below it.
+    """
+
+    smallest_side_px = SMALLEST_SIDE_PX
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.width = width
+        self.conv1 = ConvLayer(3, width, kernel_size=9, stride=1)
+        self.in1 = nn.InstanceNorm2d(width, affine=True)
+        self.conv2 = ConvLayer(width, 2 * width, kernel_size=3, stride=2)
+        self.in2 = nn.InstanceNorm2d(2 * width, affine=True)
+        self.conv3 = ConvLayer(2 * width, 4 * width, kernel_size=3, stride=2)
+        self.in3 = nn.InstanceNorm2d(4 * width, affine=True)
+        self.res1 = ResidualBlock(4 * width)
+        self.res2 = ResidualBlock(4 * width)
+        self.res3 = ResidualBlock(4 * width)
+        self.res4 = ResidualBlock(4 * width)
+        self.res5 = ResidualBlock(4 * width)
+        self.deconv1 = UpsampleConvLayer(4 * width, 2 * width, kernel_size=3, stride=1, upsample=2)
+        self.in4 = nn.InstanceNorm2d(2 * width, affine=True)
+        self.deconv2 = UpsampleConvLayer(2 * width, width, kernel_size=3, stride=1, upsample=2)
+        self.in5 = nn.InstanceNorm2d(width, affine=True)
+        self.deconv3 = ConvLayer(width, 3, kernel_size=9, stride=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.in1(self.conv1(x)))
+        y = F.relu(self.in2(self.conv2(y)))
+        y = F.relu(self.in3(self.conv3(y)))
+        y = self.res5(self.res4(self.res3(self.res2(self.res1(y)))))
+        y = F.relu(self.in4(self.deconv1(y)))
+        y = F.relu(self.in5(self.deconv2(y)))
+        return self.deconv3(y)
+
+
+class ConvLayer(nn.Module):
+    """Reflection padding of half a kernel, then a convolution: `(N, C, H, W)` to `(N, C', ceil(H/s), ceil(W/s))`."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+        super().__init__()
+        self.reflection_pad = nn.ReflectionPad2d(kernel_size // 2)
+        self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2d(self.reflection_pad(x))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut, `(N, C, H, W)` to the same (He et al. 2015, without the last Relu)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = ConvLayer(channels, channels, kernel_size=3, stride=1)
+        self.in1 = nn.InstanceNorm2d(channels, affine=True)
+        self.conv2 = ConvLayer(channels, channels, kernel_size=3, stride=1)
+        self.in2 = nn.InstanceNorm2d(channels, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.in1(self.conv1(x)))
+        return self.in2(self.conv2(y)) + x
+
+
+class UpsampleConvLayer(nn.Module):
+    """Nearest upsampling, reflection padding, convolution: no checkerboard (Odena et al. 2016, distill.00003)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, upsample: int) -> None:
+        super().__init__()
+        self.upsample = nn.Upsample(scale_factor=upsample, mode="nearest")
+        self.reflection_pad = nn.ReflectionPad2d(kernel_size // 2)
+        self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2d(self.reflection_pad(self.upsample(x)))
+
+
+def pad_to_multiple(x: Tensor, multiple: int = DOWNSAMPLING) -> Tensor:
+    """Edge-pad `(N, C, H, W)` at the bottom and right to a multiple, so that a network's output can be cut to H x W."""
+    h, w = x.shape[-2:]
+    return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate") if h % multiple or w % multiple else x
+
+
+@torch.no_grad()
+def stylize(net: nn.Module, x: Tensor) -> Tensor:
+    """Run `net` on `(N, 3, H, W)`, 0..255, and give exactly that size back, clipped to 0..255.
+
+    Raises `InputError` if a side is below `SMALLEST_SIDE_PX`.
+    """
+    h, w = x.shape[-2:]
+    if min(h, w) < SMALLEST_SIDE_PX:
+        raise InputError(
+            f"a picture of {h}x{w} px is too small for the network; give at least {SMALLEST_SIDE_PX} a side"
+        )
+    return net(pad_to_multiple(x))[..., :h, :w].clamp(0, 255)
