@@ -1,0 +1,68 @@
+"""How far two values may lie apart: each bound with its unit, its range and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A value passes when its largest absolute error is at most `floor + fraction * range of the reference`.
+
+    `fraction` has no unit and grows with the value, from 1e-2 to 1e6 inside a network; `floor` is in the unit of the
+    value and decides where the range is near zero (or alone, for pictures, whose range is known beforehand).
+    """
+
+    name: str
+    fraction: float
+    floor: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not (self.fraction >= 0 and self.floor >= 0):
+            raise ValueError(f"{self.name}: fraction and floor must be numbers from 0 up")
+
+    def limit(self, value_range: float) -> float:
+        """The largest error allowed, in the unit of the value."""
+        return self.floor + self.fraction * value_range
+
+    def __str__(self) -> str:
+        return self.name
+
+
+EXACT = Tolerance(
+    name="EXACT",
+    fraction=0.0,
+    floor=0.0,
+    reason="data only moved (Gather for Pad, Slice, Concat, Transpose): every bit is kept",
+)
+
+VALUES_FLOAT32 = Tolerance(
+    name="VALUES_FLOAT32",
+    fraction=1e-4,
+    floor=1e-6,
+    reason="one engine, one network written in two ways: float32 sums in another order stay near 1e-6 of the range over"
+    " sixty layers, and normalisation may enlarge that tenfold; a wrong constant or axis gives 1e-3 and more",
+)
+
+VALUES_ACROSS_ENGINES = Tolerance(
+    name="VALUES_ACROSS_ENGINES",
+    fraction=1e-3,
+    floor=1e-5,
+    reason="two engines, both float32: a GPU may divide, take roots and fuse multiply-adds with a few units in the last"
+    " place of error where a CPU rounds correctly",
+)
+
+PICTURE_SAME_ENGINE = Tolerance(
+    name="PICTURE_SAME_ENGINE",
+    fraction=0.0,
+    floor=0.05,
+    reason="of 0..255: a tenth of the half step at which an 8-bit picture could change",
+)
+
+PICTURE_ACROSS_ENGINES = Tolerance(
+    name="PICTURE_ACROSS_ENGINES",
+    fraction=0.0,
+    floor=0.5,
+    reason="of 0..255: half a step of an 8-bit picture, so no pixel moves by more than one step and nobody can see it",
+)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import small_network as small
+
+from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, collect, compare
+from fns_lab.compare.comparison import OPS_KEYS
+
+
+def compared(a, b, tolerance=VALUES_FLOAT32):
+    feeds = small.feeds()
+    return compare(a, b, collect(a, feeds, small.run), collect(b, feeds, small.run), tolerance)
+
+
+@pytest.fixture(scope="module")
+def values():
+    return collect(small.regular(), small.feeds(), small.run)
+
+
+def changed(values, name, array):
+    return values | {name: array}
+
+
+def test_a_faithful_rewrite_is_equal():
+    comparison = compared(small.regular(), small.rewritten())
+    assert comparison, str(comparison)
+    assert comparison.first_divergence is None
+    assert comparison.compared == 4
+    assert str(comparison).startswith("equal: 4 values compared, 8 skipped")
+    table = comparison.table.set_index("value")
+    assert list(table.index) == ["conv1", "norm", "relu", "output"]
+    assert list(table["op"]) == ["Conv", "InstanceNormalization", "Relu", "Conv"]
+    assert table["rule"].to_dict() == {"conv1": "", "norm": small.RULE, "relu": "", "output": ""}
+    assert table.loc["conv1", "max_abs"] == 0
+
+
+def test_inner_values_of_the_rewrite_are_counted_as_skipped():
+    skipped = compared(small.regular(), small.rewritten()).skipped
+    assert {s.value for s in skipped} == {"mu", "centred", "square", "var", "var_eps", "sd", "unit", "scaled"}
+    assert {s.reason for s in skipped} == {"only in b"}
+    back = compared(small.rewritten(), small.regular())
+    assert {s.reason for s in back.skipped} == {"only in a"}
+
+
+@pytest.mark.parametrize("fault", [{"eps": 100.0}, {"axes": (1, 2)}])
+def test_a_planted_fault_is_the_first_divergence(fault):
+    comparison = compared(small.regular(), small.rewritten(**fault))
+    assert not comparison
+    assert comparison.first_divergence == "norm"
+    assert f"first at 'norm' (InstanceNormalization, rule {small.RULE}): max_abs" in str(comparison)
+
+
+def test_outputs_of_other_names_pair_by_position():
+    comparison = compared(small.regular("picture"), small.rewritten("result"))
+    assert comparison
+    assert comparison.table["value"].iloc[-1] == "picture"
+
+
+def test_an_output_does_not_pair_with_an_inner_value_of_its_name():
+    comparison = compared(small.regular("unit"), small.rewritten("result"))
+    assert comparison, str(comparison)
+    assert "unit" in {s.value for s in comparison.skipped if s.reason == "only in b"}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_nan_and_inf_fail(values, bad, side):
+    relu = values["relu"].copy()
+    relu[1, 2, 3, 4] = bad
+    pair = {"a": values, "b": values, side: changed(values, "relu", relu)}
+    comparison = compare(small.regular(), small.regular(), pair["a"], pair["b"], VALUES_FLOAT32)
+    assert not comparison
+    assert comparison.first_divergence == "relu"
+    assert f"{side} has 1 {'NaN' if np.isnan(bad) else 'Inf'}, first at (1, 2, 3, 4)" in str(comparison)
+
+
+def test_the_same_nan_on_both_sides_fails(values):
+    broken = changed(values, "norm", np.full_like(values["norm"], np.nan))
+    assert not compare(small.regular(), small.regular(), broken, broken, VALUES_FLOAT32)
+
+
+def test_another_shape_fails(values):
+    turned = changed(values, "norm", values["norm"].transpose(0, 1, 3, 2))
+    comparison = compare(small.regular(), small.regular(), values, turned, VALUES_FLOAT32)
+    assert comparison.first_divergence == "norm"
+    assert "shape (2, 4, 7, 10) against (2, 4, 10, 7)" in str(comparison)
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_a_missing_output_fails(values, side):
+    less = {name: array for name, array in values.items() if name != "output"}
+    pair = {"a": values, "b": values, side: less}
+    comparison = compare(small.regular(), small.regular(), pair["a"], pair["b"], VALUES_FLOAT32)
+    assert not comparison
+    assert comparison.compared == 3
+    assert comparison.first_divergence == "output"
+    assert f"not among the values of {side}" in str(comparison)
+
+
+def test_an_output_without_partner_fails(values):
+    fewer = small.regular()
+    del fewer.graph.output[:]
+    comparison = compare(small.regular("other"), fewer, values, values, VALUES_FLOAT32)
+    assert not comparison
+    assert comparison.first_divergence == "other"
+
+
+def test_nothing_compared_fails(values):
+    comparison = compare(small.regular(), small.regular(), {}, {}, VALUES_FLOAT32)
+    assert not comparison
+    assert comparison.compared == 0
+    no_outputs = small.regular()
+    del no_outputs.graph.output[:]
+    nothing = compare(no_outputs, no_outputs, {}, {}, VALUES_FLOAT32)
+    assert not nothing
+    assert str(nothing) == "differs: nothing was compared; 0 values compared, 4 skipped"
+
+
+def test_only_outputs_can_be_compared(values):
+    output = {"output": values["output"]}
+    comparison = compare(small.regular(), small.rewritten(), output, output, PICTURE_SAME_ENGINE)
+    assert comparison
+    assert (comparison.compared, len(comparison.skipped)) == (1, 11)
+
+
+def test_the_tolerance_decides(values):
+    nudged = changed(values, "output", values["output"] + np.float32(0.04))
+    models = small.regular(), small.regular()
+    assert compare(*models, values, nudged, PICTURE_SAME_ENGINE)
+    assert not compare(*models, values, nudged, EXACT)
+
+
+def test_json_is_strict_and_has_the_agreed_keys(values):
+    broken = changed(values, "norm", np.full_like(values["norm"], np.nan))
+    comparison = compare(small.regular(), small.regular(), values, broken, VALUES_FLOAT32)
+    text = json.dumps(comparison.to_json(), allow_nan=False)
+    found = json.loads(text)
+    assert tuple(found) == ("equal", "compared", "skipped", "first_divergence", "ops")
+    assert found["equal"] is False
+    assert (found["compared"], found["skipped"], found["first_divergence"]) == (4, 0, "norm")
+    assert all(tuple(row) == OPS_KEYS for row in found["ops"])
+    by_value = {row["value"]: row for row in found["ops"]}
+    assert by_value["conv1"] == {
+        "value": "conv1", "op": "Conv", "max_abs": 0.0, "mean_abs": 0.0, "p99_abs": 0.0, "psnr_db": None, "rule": ""
+    }  # fmt: skip
+    assert by_value["norm"]["max_abs"] is None

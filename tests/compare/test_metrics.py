@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, Tolerance, measure, measure_picture, value_range
+from fns_lab.compare.metrics import BLOCK, not_finite
+from fns_lab.errors import InputError
+
+SHAPE = (2, 3, 5, 8)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(3).normal(20, 50, SHAPE).astype(np.float32)
+
+
+def test_measure_agrees_with_double_precision(x):
+    y = x + np.random.default_rng(4).normal(0, 0.1, SHAPE).astype(np.float32)
+    error = np.abs(x.astype(np.float64) - y.astype(np.float64))
+    found = measure(x, y, peak=value_range(x))
+    assert found.max_abs == pytest.approx(error.max(), rel=1e-5)
+    assert found.mean_abs == pytest.approx(error.mean(), rel=1e-5)
+    assert found.p99_abs == pytest.approx(np.percentile(error, 99), rel=1e-5)
+    assert found.psnr_db == pytest.approx(10 * math.log10(value_range(x) ** 2 / (error**2).mean()), rel=1e-6)
+
+
+def test_measure_does_not_touch_its_arrays(x):
+    before = x.copy()
+    measure(x, x + 1, peak=1.0)
+    assert np.array_equal(x, before)
+
+
+def test_a_large_value_is_summed_in_blocks():
+    y = np.random.default_rng(5).uniform(0, 1, BLOCK + 7).astype(np.float32)
+    mse = float((y.astype(np.float64) ** 2).mean())
+    assert measure(np.zeros_like(y), y, peak=1.0).psnr_db == pytest.approx(-10 * math.log10(mse), rel=1e-9)
+
+
+def test_equal_arrays_have_infinite_psnr(x):
+    found = measure(x, x.copy(), peak=value_range(x))
+    assert (found.max_abs, found.mean_abs, found.p99_abs, found.psnr_db) == (0, 0, 0, math.inf)
+
+
+def test_a_picture_has_peak_255():
+    picture = np.random.default_rng(6).uniform(100, 110, SHAPE).astype(np.float32)
+    assert measure_picture(picture, picture + 1).psnr_db == pytest.approx(48.1308, abs=1e-3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", [0, 1])
+def test_nan_and_inf_leave_no_number(x, bad, side):
+    pair = [x, x.copy()]
+    pair[side] = pair[side].copy()
+    pair[side][1, 2, 3, 4] = bad
+    found = measure(*pair, peak=255)
+    assert all(math.isnan(v) for v in (found.max_abs, found.mean_abs, found.p99_abs, found.psnr_db))
+
+
+def test_not_finite_counts_and_names_the_first(x):
+    x[0, 2, 1, 7] = np.inf
+    x[1, 0, 0, 0] = np.nan
+    x[1, 0, 0, 1] = np.nan
+    assert not_finite(x) == "2 NaN and 1 Inf, first at (0, 2, 1, 7)"
+    assert not_finite(np.arange(3)) == ""
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros((2, 3, 8, 5), np.float32), r"shape \(2, 3, 5, 8\) against \(2, 3, 8, 5\)"),
+        (np.full(SHAPE, "x"), "holds no real numbers"),
+    ],
+)
+def test_arrays_that_do_not_pair_up(x, y, message):
+    with pytest.raises(InputError, match=message):
+        measure(x, y, peak=1.0)
+
+
+def test_nothing_to_measure():
+    with pytest.raises(InputError, match="no elements"):
+        measure(np.zeros((0, 3)), np.zeros((0, 3)), peak=1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([-2, 3], 5), ([199, 201], 201), ([-7, -4], 7), ([0, 0], 0), ([np.nan, 2], 2), ([], 0)]
+)
+def test_value_range_counts_zero_in(values, expected):
+    assert value_range(np.array(values, dtype=np.float32)) == expected
+
+
+def test_tolerance_scales_with_the_value():
+    assert VALUES_FLOAT32.limit(1e6) == pytest.approx(100, rel=1e-6)
+    assert VALUES_FLOAT32.limit(1e-2) == pytest.approx(2e-6)
+    assert PICTURE_SAME_ENGINE.limit(1e6) == PICTURE_SAME_ENGINE.limit(0) == 0.05
+    assert EXACT.limit(1e6) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"fraction": -1.0, "floor": 0.0}, {"fraction": 0.0, "floor": math.nan}])
+def test_a_tolerance_that_passes_nothing_or_anything_is_refused(wrong):
+    with pytest.raises(ValueError, match="from 0 up"):
+        Tolerance(name="X", reason="", **wrong)
