@@ -1,0 +1,74 @@
+# make setup | lab | test | report | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+# What `make bench` measures: a network, a size, and where.
+CKPT ?= saved_models/mosaic_nc16.pth
+SIZE ?= 128x128
+TARGETS ?= ort/cpu onnxjs-0.1.8/wasm ort-web/wasm
+
+.PHONY: setup lab test report lint bench clean help
+.DELETE_ON_ERROR:
+
+help:
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/'
+
+setup: $(READY)-package $(READY)-engines $(READY)-browser $(READY)-filter ## .venv, the package, npm engines, a browser; a second run takes a second
+
+# Stamps: a unit is made again when the file that lists it changes. One that cannot be had leaves no stamp, says so,
+# and is tried again next time; `fns-lab doctor` names its fix.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make setup: $$($(PYTHON) --version) is too old; set PYTHON=python3.11 or later" >&2; exit 3; }
+	@echo "setup: a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(READY)-package: pyproject.toml | $(BIN)/python
+	@echo "setup: the package and what it needs (about 3 GB to download the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(READY)-engines: package.json package-lock.json $(READY)-package
+	@if $(BIN)/python -m fns_lab.install engines; then touch $@; fi
+
+$(READY)-browser: $(READY)-package
+	@if $(BIN)/python -m fns_lab.install browser; then touch $@; fi
+
+# git strips the outputs of notebooks on their way in; a test refuses any that come by another way.
+$(READY)-filter: $(READY)-package
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+		git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout' && \
+		git config filter.nbstripout.smudge cat && \
+		git config diff.ipynb.textconv '"$(abspath $(BIN))/python" -m nbstripout -t'; \
+	fi
+	@touch $@
+
+lab: setup ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+test: setup ## every test
+	$(BIN)/python -m pytest
+
+report: setup ## run the notebooks and write reports/index.html, which opens offline
+	$(BIN)/fns-lab report
+
+lint: setup ## style, import direction, notebooks without outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
+
+bench: setup ## export CKPT at SIZE, lower it for each of TARGETS, and time it there
+	@mkdir -p .cache/bench
+	@for target in $(TARGETS); do \
+		out=.cache/bench/$$(echo $$target | tr / -).onnx; \
+		$(BIN)/fns-lab export $(CKPT) --size $(SIZE) --target $$target -o $$out && \
+		$(BIN)/fns-lab bench $$out --target $$target || exit $$?; \
+	done
+
+clean: ## everything that can be made again, .venv included
+	rm -rf $(VENV) node_modules reports .cache build *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,7 @@
+"""`python -m fns_lab` is `fns-lab`."""
+
+import sys
+
+from fns_lab.cli import main
+
+sys.exit(main())

@@ -1,0 +1,122 @@
+"""Commands that measure: compare and bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fns_lab.cli.arrays import load_feeds, seeded_feeds
+from fns_lab.cli.common import JsonFlag, print_json, print_table
+from fns_lab.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import ModelProto
+
+    from fns_lab.targets import Target
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.onnx", help="The reference.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B.onnx", help="What is held against it.", show_default=False)],
+    input: Annotated[
+        Path, typer.Option("--input", metavar="X", help="A picture, .npy, or .npz (one array an input name).")
+    ],
+    target_a: Annotated[str, typer.Option(metavar="T", help="Where A runs.")] = "ort/cpu",
+    target_b: Annotated[str, typer.Option(metavar="T", help="Where B runs.")] = "ort/cpu",
+    json: JsonFlag = False,
+) -> int:
+    """Compare two models value by value.
+
+    Values pair up by name; the first that diverges is named. Exit 1 on divergence.
+
+    \b
+    Examples:
+      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg
+      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl
+    """
+    from fns_lab import models, targets
+    from fns_lab.compare import compare as compare_values
+    from fns_lab.compare.tolerance import VALUES_ACROSS_ENGINES, VALUES_FLOAT32
+
+    aims = targets.load(target_a), targets.load(target_b)
+    protos = models.load(a), models.load(b)
+    values = [_values(proto, load_feeds(input, proto), aim) for proto, aim in zip(protos, aims, strict=True)]
+    tolerance = VALUES_FLOAT32 if aims[0] == aims[1] else VALUES_ACROSS_ENGINES
+    result = compare_values(*protos, *values, tolerance)
+    if json:
+        print_json(result.to_json())
+    else:
+        print_table(result.table)
+        print(result)
+    return 0 if result else 1
+
+
+def bench(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="M.onnx...", help="Models; the first is the ratio's 1.", show_default=False)
+    ],
+    target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
+    input: Annotated[
+        Path | None, typer.Option("--input", metavar="X", help="A picture, .npy or .npz; without it, seeded noise.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
+    warmup: Annotated[int, typer.Option(min=0, help="Runs before those, not timed.")] = 3,
+    json: JsonFlag = False,
+) -> None:
+    """Time models on targets.
+
+    Runs are interleaved in one process or page; median, spread, and the ratio to the first model.
+
+    \b
+    Examples:
+      fns-lab bench seed.onnx mosaic.js.onnx --target onnxjs-0.1.8/wasm --target onnxjs-0.1.8/cpu
+    """
+    from fns_lab import models as onnx_files
+    from fns_lab import targets
+    from fns_lab.bench import bench as measure
+
+    aims = [targets.load(name) for name in target]
+    protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
+    timings = measure(protos, aims, _shared_feeds(protos, input), runs, warmup)
+    if json:
+        print_json(timings.to_json())
+    else:
+        print_table(timings.table)
+
+
+def _values(model: ModelProto, feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
+    """Every value of `model` when it runs on `target`."""
+    from fns_lab.compare import collect
+    from fns_lab.runtimes import open_runner
+
+    def run(opened: ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with open_runner(opened, target) as runner:
+            return runner.infer(feeds)
+
+    return collect(model, feeds, run)
+
+
+def _labels(paths: list[Path]) -> list[str]:
+    """File names without their suffix where these differ, whole paths where they do not."""
+    stems = [path.stem for path in paths]
+    labels = stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    if len(set(labels)) < len(labels):
+        raise InputError("a model is given twice; name each one once")
+    return labels
+
+
+def _shared_feeds(protos: dict[str, ModelProto], path: Path | None) -> dict[str, np.ndarray]:
+    """One set of feeds that every model takes. Raises `InputError` naming a model that does not."""
+    from fns_lab import models
+
+    (first, reference), *others = protos.items()
+    shapes = models.input_shapes(reference)
+    for label, proto in others:
+        if models.input_shapes(proto) != shapes:
+            raise InputError(
+                f"{label} takes {models.input_shapes(proto)}, {first} takes {shapes}: only models of one input compare"
+            )
+    return load_feeds(path, reference) if path else seeded_feeds(reference)
