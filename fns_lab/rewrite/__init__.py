@@ -1,0 +1,1 @@
+"""ONNX to ONNX for a target, by rules."""

@@ -1,0 +1,130 @@
+"""What every rewrite rule shares: when it is called for, how it refuses, how it names what it writes."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import onnx_ir as ir
+from onnxscript.rewriter import pattern
+
+from fns_lab.targets import Target
+from fns_lab.targets.check import carried_refusal
+from fns_lab.targets.opset import CannotCarry
+
+Fidelity = Literal["exact", "rounding", "approximate"]
+"""exact: the same bits where the engine computes the same way; rounding: equal in real arithmetic, float32 rounds
+elsewhere; approximate: another function, never applied unless asked for."""
+
+
+class Refusal(Exception):
+    """A rule cannot rewrite this place; the message says why."""
+
+
+class Refused(NamedTuple):
+    """One row of the table of refusals."""
+
+    node: str
+    rule: str
+    reason: str
+
+
+@dataclass
+class Scope:
+    """What a rule knows of the run it is part of."""
+
+    target: Target
+    opset: int
+    """Of the model while it is rewritten; rules write nodes in the form of this opset."""
+    refused: list[Refused] = field(default_factory=list)
+
+
+class Rule(pattern.RewriteRuleClassBase):
+    """A rewrite: `pattern` matches, `guard` raises `Refusal` where it does not apply, `rewrite` writes the new nodes.
+
+    It is called for where the target cannot run one of the matched nodes in any form that `lower` could give it,
+    or where the target prefers the rule by name.
+    """
+
+    NAME: ClassVar[str]
+    FIDELITY: ClassVar[Fidelity]
+    EMITS: ClassVar[tuple[str, ...]]
+    """Op types of the new nodes that the target must take."""
+
+    def __init__(self, scope: Scope, root: str) -> None:
+        super().__init__(self.NAME)
+        self.scope = scope
+        self.root = root
+
+    @classmethod
+    @abc.abstractmethod
+    def roots(cls, target: Target) -> tuple[str, ...]:
+        """The op types of the last node of a match; `pattern` is built once for each, with it as `self.root`."""
+
+    @classmethod
+    def bound(cls, scope: Scope) -> list[pattern.RewriteRule]:
+        """The rule for one run, one pattern a root."""
+        return [cls.rule(scope, root) for root in cls.roots(scope.target)]
+
+    @classmethod
+    def lacking(cls, target: Target) -> tuple[str, ...]:
+        """The op types that this rule writes and the target does not take."""
+        return tuple(op for op in cls.EMITS if not target.takes(op, target.opset))
+
+    def called_for(self, nodes: Sequence[ir.Node]) -> bool:
+        """Whether the target needs these matched nodes rewritten, or prefers it."""
+        scope = self.scope
+        return self.NAME in scope.target.prefer or any(carried_refusal(n, scope.target, scope.opset) for n in nodes)
+
+    def guard(self, **bindings: ir.Value | None) -> None:
+        """Raise `Refusal` (or `CannotCarry`) where the rewrite does not hold."""
+
+    def check(self, context, **bindings: ir.Value | None) -> pattern.MatchResult:
+        result = pattern.MatchResult()
+        if not self.called_for(context.nodes):
+            return result.fail("not called for")
+        try:
+            self.guard(**bindings)
+        except (Refusal, CannotCarry) as refusal:
+            self.scope.refused.append(Refused(context.root.name or context.root.op_type, self.NAME, str(refusal)))
+            return result.fail(str(refusal))
+        return result
+
+    def reduce(self, op, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str) -> ir.Value:
+        """A reduction in the form of the model's opset: `axes` became an input at opset 18 (ReduceSum: 13)."""
+        since = 13 if kind == "ReduceSum" else 18
+        if self.scope.opset < since:
+            return op.op(kind, x, axes=axes, keepdims=int(keepdims), _outputs=[name])
+        return op.op(
+            kind, x, constant(op, np.array(axes, np.int64), f"{name}.axes"), keepdims=int(keepdims), _outputs=[name]
+        )
+
+    def slice(self, op, x: ir.Value, starts: list[int], ends: list[int], axes: list[int], name: str) -> ir.Value:
+        """A Slice in the form of the model's opset: its numbers became inputs at opset 10. The result is unnamed."""
+        numbers = {"starts": starts, "ends": ends, "axes": axes}
+        if self.scope.opset < 10:
+            return op.Slice(x, **numbers)
+        return op.Slice(x, *(constant(op, np.array(v, np.int64), f"{name}.{k}") for k, v in numbers.items()))
+
+
+def constant(op, array: np.ndarray, name: str) -> ir.Value:
+    """An initializer; equal ones are merged when the lowering ends."""
+    return op.initializer(ir.tensor(array), name=name)
+
+
+def fixed_shape(x: ir.Value) -> tuple[int, ...]:
+    """The shape of `x`, all numbers. Raises `Refusal` if a size is not fixed."""
+    if x.shape is None or not x.shape.is_static():
+        raise Refusal(f"the size of {x.name} is not fixed; give --shape NAME=1x3xHxW for the model's input")
+    return tuple(x.shape.numpy())
+
+
+def const(value: ir.Value | None) -> np.ndarray:
+    """The array of an initializer. Raises `Refusal` if the value is computed."""
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    if tensor is None:
+        raise Refusal(f"{'an input' if value is None else value.name} is computed, not constant")
+    return tensor.numpy()

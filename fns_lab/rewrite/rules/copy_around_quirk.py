@@ -1,0 +1,74 @@
+"""Repairs of engine faults that live in how a value is shared, not in an op: put a copy between.
+
+    v  =  v + 0        written Add(v, 0), since every engine drops an Identity when it loads the model
+
+Any shape, any opset. Fidelity: exact. Called for where a target's TOML has a quirk of that kind, never otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from fns_lab.rewrite.rule import Refusal, Rule, constant
+from fns_lab.targets import Target
+from fns_lab.targets.check import QUIRK_KINDS
+
+
+class CopyAroundQuirk(Rule):
+    """Rewrite the node that a quirk of kind `QUIRK` touches so that it reads a copy of the input number `INPUT`."""
+
+    FIDELITY = "exact"
+    EMITS = ("Add",)
+    QUIRK: str
+    INPUT = 0
+
+    @classmethod
+    def roots(cls, target: Target) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(op for quirk in target.quirks if quirk.kind == cls.QUIRK for op in quirk.ops))
+
+    def pattern(self, op):
+        return getattr(op, self.root)(_allow_other_inputs=True, _outputs=["y"])
+
+    def called_for(self, nodes: Sequence[ir.Node]) -> bool:
+        return any(
+            quirk.kind == self.QUIRK and QUIRK_KINDS[quirk.kind](node, quirk, self.scope.opset)
+            for quirk in self.scope.target.quirks
+            for node in nodes
+        )
+
+    def guard(self, y: ir.Value, **bindings: ir.Value | None) -> None:
+        value = y.producer().inputs[self.INPUT]
+        if value.dtype != ir.DataType.FLOAT:
+            raise Refusal(f"{value.name} is {value.dtype}, a copy is made of float32 only")
+
+    def rewrite(self, op, y: ir.Value, **bindings: ir.Value | None) -> ir.Value:
+        node = y.producer()
+        inputs = list(node.inputs)
+        zero = constant(op, np.zeros(1, np.float32), f"{y.name}.zero")
+        inputs[self.INPUT] = op.Add(inputs[self.INPUT], zero, _outputs=[f"{y.name}.copy"])
+        return op.op(node.op_type, *inputs, **node.attributes)
+
+
+class CopyBeforeSharedReshape(CopyAroundQuirk):
+    """Reshape(x) with x used elsewhere too  =  Reshape(x + 0): ONNX.js 0.1.7 and 0.1.8 webgl spoil a value so shared."""
+
+    NAME = "copy-before-shared-reshape"
+    QUIRK = "shared-input"
+
+
+class CopyBetween(CopyAroundQuirk):
+    """Relu(Reshape(x))  =  Relu(Reshape(x) + 0): ONNX Runtime Web's webgl reads the layout of before the Reshape."""
+
+    NAME = "copy-between"
+    QUIRK = "read-after"
+
+
+class CopySecondOperand(CopyAroundQuirk):
+    """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one value twice."""
+
+    NAME = "copy-second-operand"
+    QUIRK = "same-input-twice"
+    INPUT = 1
