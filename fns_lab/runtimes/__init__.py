@@ -1,0 +1,70 @@
+"""One runner per engine, one contract: `infer(feeds) -> {name: array}`.
+
+    with open_runner(model, "onnxjs-0.1.8/wasm") as runner:
+        outputs = runner.infer({"input": x})        # x: float32 (1, 3, H, W)
+        runner.ms, runner.create_ms                 # milliseconds inside the engine
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import ModelProto
+
+    from fns_lab.targets import Target
+
+DEFAULT_TIMEOUT_S = 120.0
+"""Seconds one call into a browser page may take before the page counts as hung."""
+
+
+class RuntimeFault(RuntimeError):
+    """An engine failed: it refused the model, threw, hung, crashed or ran out of memory.
+
+    The message is one line: engine, model, and the engine's own words.
+    """
+
+    def __init__(self, engine: str, model: str, message: str) -> None:
+        super().__init__(f"{engine}, {model}: {' '.join(message.split())}")
+        self.engine, self.model, self.message = engine, model, message
+
+
+class Runner(Protocol):
+    """A model loaded into one engine. A context manager: leaving it frees the session."""
+
+    target: Target
+    ms: float
+    """Milliseconds the last `infer` spent inside the engine, without moving data to and from it."""
+    create_ms: float
+    """Milliseconds the engine took to load the model."""
+
+    def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""
+
+    def close(self) -> None:
+        """Free the session; the runner is of no use afterwards."""
+
+    def __enter__(self) -> Runner: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Runner:
+    """Load `model` into the real engine of `target` (a Target or its name, such as "onnxjs-0.1.3/webgl").
+
+    `timeout_s` bounds each call into a browser page; engines in this process are not bounded by it.
+    Raises RuntimeFault when the engine refuses the model, MissingError when the engine or a browser is not
+    installed, InputError for an unknown target.
+    """
+    from fns_lab import targets
+
+    if isinstance(target, str):
+        target = targets.load(target)
+    if target.runtime == "ort":
+        from fns_lab.runtimes.ort import OrtRunner
+
+        return OrtRunner(model, target)
+    from fns_lab.runtimes.browser import BrowserRunner
+
+    return BrowserRunner(model, target, timeout_s=timeout_s)

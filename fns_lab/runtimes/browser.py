@@ -1,0 +1,158 @@
+"""ONNX.js and ONNX Runtime Web in a real Chromium: cpu, wasm, webgl and webgpu.
+
+Runners of one target share one page, so that their runs can be interleaved with nothing between them but the model.
+A page that hangs, crashes or runs out of memory is thrown away; the next call of any runner on it gets a fresh page
+and loads its model again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper
+
+from fns_lab.errors import InputError
+from fns_lab.runtimes import DEFAULT_TIMEOUT_S, RuntimeFault
+from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label, output_dtypes
+from fns_lab.runtimes.chromium import Chromium, shared_chromium
+from fns_lab.runtimes.engine_page import EngineError, EnginePage
+from fns_lab.targets import Target
+
+T = TypeVar("T")
+
+CLOSE_TIMEOUT_S = 10.0
+INT32 = np.iinfo(np.int32)
+PROBE = np.array([[[[-300.25, 0.5, 7.75], [123.4, -0.1, 254.9]]]], np.float32)
+"""Relu of this tells a working page from one that reads its results back as bytes."""
+
+
+class BrowserRunner(ClosingRunner):
+    """A model in one engine of one page. float32, int32, int64, bool and the other integer tensors go in and out.
+
+    ONNX.js knows no int64: such feeds travel as int32 (InputError when a value does not fit) and outputs that the
+    model declares int64 come back as int64.
+    """
+
+    def __init__(self, model: ModelProto, target: Target, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self.target = target
+        self._model = model
+        self._timeout_s = timeout_s
+        self._bytes = model.SerializeToString()
+        self._output_dtypes = output_dtypes(model)
+        self._chromium = shared_chromium()
+        self._page: EnginePage | None = None
+        self._session = 0
+        self._wait(self._ready_page())
+
+    def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        described, block = self._packed(checked_feeds(self._model, feeds))
+        return self._wait(self._run(described, block))
+
+    def close(self) -> None:
+        page, self._page = self._page, None
+        if page and page.alive:
+            with contextlib.suppress(RuntimeFault):
+                self._wait(page.close_session(self._session, CLOSE_TIMEOUT_S))
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._chromium.run(coroutine)
+        except EngineError as error:
+            raise RuntimeFault(self.target.name, model_label(self._model), str(error)) from error
+
+    async def _ready_page(self) -> EnginePage:
+        """The target's page with this model loaded in it."""
+        page = await _page_for(self._chromium, self.target)
+        if page is not self._page:
+            self._session, self.create_ms = await page.create(self._bytes, self._timeout_s)
+            self._page = page
+        return page
+
+    async def _run(self, described: list[dict], block: bytes) -> dict[str, np.ndarray]:
+        page = await self._ready_page()
+        outputs, data, self.ms = await page.run(self._session, described, block, self._timeout_s)
+        return self._unpacked(outputs, data)
+
+    def _packed(self, feeds: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:
+        if self.target.runtime == "onnxjs":
+            feeds = {name: _narrowed(name, array) for name, array in feeds.items()}
+        return pack(feeds)
+
+    def _unpacked(self, outputs: list[dict], block: bytes) -> dict[str, np.ndarray]:
+        arrays = unpack(outputs, block)
+        missing = [name for name in self._output_dtypes if name not in arrays]
+        if missing:
+            raise EngineError(f"the engine did not return output '{missing[0]}'")
+        return {name: arrays[name].astype(dtype, copy=False) for name, dtype in self._output_dtypes.items()}
+
+
+def pack(arrays: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:
+    """Arrays as one block of bytes, and where in it each one lies."""
+    described, parts, offset = [], [], 0
+    for name, array in arrays.items():
+        part = array.tobytes()
+        described.append(
+            {"name": name, "type": array.dtype.name, "dims": list(array.shape), "offset": offset, "length": len(part)}
+        )
+        parts.append(part)
+        offset += len(part)
+    return described, b"".join(parts)
+
+
+def unpack(described: list[dict], block: bytes) -> dict[str, np.ndarray]:
+    """The reverse of `pack`, for outputs that lie end to end. EngineError when sizes and shapes disagree."""
+    arrays, offset = {}, 0
+    for output in described:
+        dtype, length = np.dtype(output["type"]), output["length"]
+        values = np.frombuffer(block[offset : offset + length], dtype)
+        if values.size != np.prod(output["dims"], dtype=int):
+            raise EngineError(f"output '{output['name']}' has {values.size} values for shape {output['dims']}")
+        arrays[output["name"]] = values.reshape(output["dims"]).copy()
+        offset += length
+    return arrays
+
+
+def _narrowed(name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype != np.int64:
+        return array
+    if array.size and (array.min() < INT32.min or array.max() > INT32.max):
+        raise InputError(f"input '{name}' has a value outside int32, which ONNX.js cannot take")
+    return array.astype(np.int32)
+
+
+async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
+    """The live page of this target and settings; opened and tried out when there is none."""
+    key = json.dumps([target.name, target.settings], sort_keys=True)
+    async with chromium.page_lock:
+        page = chromium.pages.get(key)
+        if page is None or not page.alive:
+            page = EnginePage(chromium, target)
+            await page.open()
+            await _try_out(page)
+            chromium.pages[key] = page
+        return page
+
+
+async def _try_out(page: EnginePage) -> None:
+    """Run one Relu: the engine's own start-up is over before a model is timed, and its numbers are known to be right."""
+    session, _ = await page.create(_relu_model().SerializeToString(), DEFAULT_TIMEOUT_S)
+    outputs, block, _ = await page.run(session, *pack({"x": PROBE}), DEFAULT_TIMEOUT_S)
+    y = unpack(outputs, block)["y"]
+    if not np.allclose(y, np.maximum(PROBE, 0), rtol=1e-3, atol=1e-3):
+        await page.discard()
+        raise EngineError(
+            f"it computes wrong numbers in this browser: Relu of {PROBE.ravel().tolist()} gave {y.ravel().tolist()} "
+            "(ONNX.js up to 0.1.5 webgl does so when the user agent says HeadlessChrome)"
+        )
+    await page.close_session(session, DEFAULT_TIMEOUT_S)
+
+
+def _relu_model() -> ModelProto:
+    """Relu at opset 7 and IR 3, which every engine takes."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, PROBE.shape) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 7)], ir_version=3)

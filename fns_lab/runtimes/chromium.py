@@ -1,0 +1,182 @@
+"""One real Chromium for the process, driven from a thread of its own.
+
+The thread has its own asyncio loop, so that callers may sit in a notebook's loop, in another thread or in neither.
+The browser is reached through a pipe, not a port; when this process dies, however it dies, the pipe closes and the
+browser goes with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import shutil
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fns_lab.errors import MissingError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright
+
+T = TypeVar("T")
+
+BROWSER_VARIABLE = "FNS_LAB_BROWSER"
+GPU_VARIABLE = "FNS_LAB_GPU"
+ON_PATH = (
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
+)  # fmt: skip
+APPLICATIONS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+SOFTWARE_GPU = (
+    "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--enable-unsafe-webgpu",
+    "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader",
+)  # fmt: skip
+MACHINE_GPU = ("--ignore-gpu-blocklist", "--enable-unsafe-webgpu", "--enable-features=Vulkan")
+CLOSE_S = 5.0
+INSTALL_HINT = (
+    f"install chromium, Chrome or Edge, or run `playwright install chromium`, or set {BROWSER_VARIABLE} to one"
+)
+
+
+def find_browser() -> Path | None:
+    """The browser's executable: FNS_LAB_BROWSER, else one installed here; None leaves Playwright's own.
+
+    Raises MissingError when FNS_LAB_BROWSER names no file.
+    """
+    named = os.environ.get(BROWSER_VARIABLE)
+    if named:
+        found = shutil.which(named)
+        if not found:
+            raise MissingError(f"{BROWSER_VARIABLE} is '{named}', which is no program; correct it or unset it")
+        return Path(found)
+    found = next(filter(None, map(shutil.which, ON_PATH)), None)
+    if found:
+        return Path(found)
+    return next((Path(place) for place in APPLICATIONS if Path(place).is_file()), None)
+
+
+def flags() -> list[str]:
+    """Chromium's arguments: a software GPU, the same on every machine, unless FNS_LAB_GPU=1 asks for the real one."""
+    chosen = [*QUIET, *(MACHINE_GPU if os.environ.get(GPU_VARIABLE) == "1" else SOFTWARE_GPU)]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        chosen.append("--no-sandbox")  # Chromium refuses to sandbox for root
+    return chosen
+
+
+class Chromium:
+    """The browser and its thread. Nothing starts before the first `run`."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._start_lock = threading.Lock()
+        self._launch_lock: asyncio.Lock | None = None
+        self.page_lock: asyncio.Lock | None = None
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self.pages: dict[str, Any] = {}
+        """Open engine pages by target and settings; only touched in the browser's thread."""
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run `coroutine` in the browser's thread and wait. Ctrl-C cancels it there and goes on up here."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._started_loop())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def browser(self) -> Browser:
+        """The running browser, started or restarted when there is none. Only in the browser's thread."""
+        async with self._launch_lock:
+            if self._browser is None or not self._browser.is_connected():
+                await self._stop()
+                await self._launch()
+            return self._browser
+
+    async def restart(self) -> None:
+        """Throw the browser away, whatever state it is in; the next `browser()` starts a new one."""
+        async with self._launch_lock:
+            await self._stop()
+
+    def close(self) -> None:
+        """End the browser and its thread; a later `run` starts both again."""
+        with self._start_lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._stop(), loop).result(timeout=4 * CLOSE_S)
+        loop.call_soon_threadsafe(loop.stop)
+
+    def _started_loop(self) -> asyncio.AbstractEventLoop:
+        with self._start_lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._launch_lock, self.page_lock = asyncio.Lock(), asyncio.Lock()
+                threading.Thread(target=self._loop.run_forever, name="fns-lab-browser", daemon=True).start()
+            return self._loop
+
+    async def _launch(self) -> None:
+        try:
+            from playwright.async_api import Error, async_playwright
+        except ImportError as error:
+            raise MissingError("Python package playwright is not installed: `pip install playwright`") from error
+        executable = find_browser()
+        self._playwright = await async_playwright().start()
+        try:
+            self._browser = await self._playwright.chromium.launch(
+                executable_path=executable, args=flags(), handle_sigint=False, handle_sigterm=False
+            )
+        except Error as error:
+            await self._stop()
+            cause = f"{executable or 'its own'}: {error.message.strip().splitlines()[0]}"
+            raise MissingError(f"Playwright could not start a browser ({cause}): {INSTALL_HINT}") from error
+
+    async def _stop(self) -> None:
+        for page in self.pages.values():
+            page.alive = False
+        self.pages.clear()
+        browser, self._browser = self._browser, None
+        playwright, self._playwright = self._playwright, None
+        for stop in (browser and browser.close, playwright and playwright.stop):
+            if stop:
+                await quietly(stop())
+
+
+async def quietly(coroutine: Coroutine) -> bool:
+    """Await what may hang or fail because its browser is already gone; True when it ended well."""
+    try:
+        await asyncio.wait_for(coroutine, CLOSE_S)
+    except Exception:
+        return False
+    return True
+
+
+_chromium: Chromium | None = None
+
+
+def shared_chromium() -> Chromium:
+    """The process's one browser."""
+    global _chromium
+    if _chromium is None:
+        _chromium = Chromium()
+        atexit.register(_chromium.close)
+    return _chromium
+
+
+def _forget() -> None:
+    """A forked child has neither the thread nor the pipe: it starts its own browser if it needs one."""
+    global _chromium
+    _chromium = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

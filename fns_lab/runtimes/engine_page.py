@@ -1,0 +1,168 @@
+"""One browser page with one engine in it, holding any number of sessions.
+
+Everything here runs in the browser's thread. The page's files are served from this process through Playwright's
+request interception, on an https origin that exists nowhere: a secure context (WebGPU) and, with the two headers, a
+cross-origin isolated one (wasm threads), with no port open. Any other address is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import mimetypes
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fns_lab.runtimes.chromium import Chromium, quietly
+from fns_lab.runtimes.engines import engine_for
+from fns_lab.targets import Target
+
+if TYPE_CHECKING:
+    from playwright.async_api import BrowserContext, Download, Page, Route
+
+T = TypeVar("T")
+
+ORIGIN = "https://fns-lab.localhost"
+ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36"
+SMALL_BYTES = 1 << 18
+"""Blocks up to this size travel as base64 (10 ms, and 200 ms a megabyte more); larger ones as files (50 ms)."""
+START_S = 60.0
+
+
+class EngineError(Exception):
+    """What went wrong in a page, in the engine's own words; the runner makes a RuntimeFault of it."""
+
+
+class EnginePage:
+    """A page for `target`. `alive` turns False for good when it hangs, crashes or is thrown away."""
+
+    def __init__(self, chromium: Chromium, target: Target) -> None:
+        self.alive = False
+        self._chromium = chromium
+        self._target = target
+        self._engine = engine_for(target)
+        self._context: BrowserContext | None = None
+        self._page: Page | None = None
+        self._turn = asyncio.Lock()
+        self._downloads: asyncio.Queue[Download] = asyncio.Queue()
+        self._console: deque[str] = deque(maxlen=4)
+        self._last_session = 0
+
+    async def open(self) -> None:
+        """Load the engine and let it set itself up. EngineError when it does not."""
+        self.alive = True
+        browser = await self._chromium.browser()
+        self._context = await self._within(browser.new_context(user_agent=self._user_agent(browser.version)), START_S)
+        await self._context.route("**/*", self._serve)
+        self._page = await self._within(self._context.new_page(), START_S)
+        self._page.on("close", lambda _: self._mark_dead())
+        self._page.on("crash", lambda _: self._mark_dead())
+        self._page.on("download", self._downloads.put_nowait)
+        self._page.on("console", self._note_console)
+        self._page.on("pageerror", lambda error: self._console.append(error.message))
+        await self._within(self._page.goto(ORIGIN + "/"), START_S)
+        wasm = self._engine.wasm.read_bytes() if self._engine.wasm else b""
+        await self._call("setup", {"options": self._engine.options}, wasm, START_S)
+
+    async def create(self, model: bytes, timeout_s: float) -> tuple[int, float]:
+        """A session for serialized ONNX: its number, and the milliseconds that the engine took."""
+        self._last_session += 1
+        session = self._last_session
+        reply, _ = await self._call("create", {"id": session}, model, timeout_s)
+        return session, reply["ms"]
+
+    async def run(
+        self, session: int, feeds: list[dict], block: bytes, timeout_s: float
+    ) -> tuple[list[dict], bytes, float]:
+        """Run a session on feeds (name, type, dims, offset, length in `block`): outputs alike, their block, the ms."""
+        reply, outputs = await self._call("run", {"id": session, "feeds": feeds}, block, timeout_s)
+        return reply["outputs"], outputs, reply["ms"]
+
+    async def close_session(self, session: int, timeout_s: float) -> None:
+        """Free what a session holds."""
+        if self.alive:
+            await self._call("close", {"id": session}, b"", timeout_s)
+
+    async def discard(self) -> None:
+        """Close the page for good. A browser that cannot even do that is restarted."""
+        self._mark_dead()
+        if self._context and not await quietly(self._context.close()):
+            await self._chromium.restart()
+
+    async def _call(self, name: str, request: dict, block: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        """One call of host.js, one at a time: its reply and the bytes that came with it."""
+        async with self._turn, self._handed_over(block, timeout_s) as inline:
+            self._console.clear()
+            reply = await self._within(self._page.evaluate("host", [name, request | {"bytes": inline}]), timeout_s)
+            if "error" in reply:
+                raise EngineError((reply["error"] or "the engine gave no reason") + self._said())
+            return reply, await self._taken_over(reply, timeout_s)
+
+    @contextlib.asynccontextmanager
+    async def _handed_over(self, block: bytes, timeout_s: float) -> AsyncIterator[str | None]:
+        """The block as base64, or None when it waits in the page's file input: a pipe moves 4 MB/s, a file 300."""
+        if len(block) <= SMALL_BYTES:
+            yield base64.b64encode(block).decode("ascii")
+            return
+        with tempfile.TemporaryDirectory(prefix="fns-lab-") as folder:
+            path = Path(folder, "block.bin")
+            path.write_bytes(block)
+            await self._within(self._page.locator("#inbox").set_input_files(path), timeout_s)
+            yield None
+
+    async def _taken_over(self, reply: dict[str, Any], timeout_s: float) -> bytes:
+        if "outputs" not in reply:
+            return b""
+        if reply["bytes"] is not None:
+            return base64.b64decode(reply["bytes"])
+        download = await self._within(self._downloads.get(), timeout_s)
+        block = Path(await self._within(download.path(), timeout_s)).read_bytes()
+        await self._within(download.delete(), timeout_s)
+        return block
+
+    async def _within(self, work: Awaitable[T], timeout_s: float) -> T:
+        """Await `work`. A page that does not answer in time, or is gone, or whose caller gave up, is thrown away."""
+        from playwright.async_api import Error
+
+        try:
+            return await asyncio.wait_for(work, timeout_s)
+        except TimeoutError:
+            await self.discard()
+            raise EngineError(f"no answer within {timeout_s:g} s: the page hung" + self._said()) from None
+        except Error as error:
+            await self.discard()
+            cause = error.message.splitlines()[0]
+            raise EngineError(f"the page crashed or ran out of memory ({cause})" + self._said()) from error
+        except asyncio.CancelledError:
+            self._mark_dead()
+            self._farewell = asyncio.ensure_future(self.discard())  # a reference, or the task may be collected
+            raise
+
+    async def _serve(self, route: Route) -> None:
+        name = route.request.url.removeprefix(ORIGIN + "/")
+        path = self._engine.files.get(name)
+        if path is None:
+            await route.fulfill(status=404, headers=ISOLATION)
+            return
+        kind = "text/javascript" if path.suffix in (".js", ".mjs") else mimetypes.guess_type(path.name)[0]
+        await route.fulfill(status=200, body=path.read_bytes(), headers=ISOLATION | {"Content-Type": kind})
+
+    def _user_agent(self, version: str) -> str:
+        agent = self._target.settings.get("user_agent", "chrome")
+        return CHROME.format(major=version.split(".")[0]) if agent == "chrome" else agent
+
+    def _mark_dead(self) -> None:
+        self.alive = False
+
+    def _note_console(self, message) -> None:
+        if message.type in ("warning", "error"):
+            self._console.append(message.text)
+
+    def _said(self) -> str:
+        """What the engine wrote to the console during this call, for the end of a message."""
+        return f" (console: {' | '.join(self._console)})" if self._console else ""

@@ -1,0 +1,97 @@
+// The page's half of a runner: sessions by number, tensors in and out as one block of bytes.
+// A block comes as base64 when small and through the file input when large; it leaves as base64 or as a download.
+// Every call answers { error } with the engine's own words instead of throwing.
+"use strict";
+
+const SMALL_BYTES = 1 << 18;
+const ARRAYS = {
+  float32: Float32Array, float64: Float64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array,
+  int16: Int16Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array,
+  int64: BigInt64Array, uint64: BigUint64Array, float16: Uint16Array,
+};
+
+const sessions = new Map();
+
+async function take(base64) {
+  if (base64 == null) return document.getElementById("inbox").files[0].arrayBuffer();
+  return (await fetch("data:application/octet-stream;base64," + base64)).arrayBuffer();
+}
+
+function base64FromBytes(bytes) {
+  if (bytes.toBase64) return bytes.toBase64();
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+function download(parts) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(parts));
+  link.download = "outputs.bin";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+function give(parts, size) {
+  if (size > SMALL_BYTES) {
+    download(parts);
+    return null;
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.byteLength;
+  }
+  return base64FromBytes(bytes);
+}
+
+async function timed(work) {
+  const start = performance.now();
+  const value = await work();
+  return [value, performance.now() - start];
+}
+
+const calls = {
+  async setup({ options, bytes }) {
+    await adapter.setup(options, options.binary ? await take(bytes) : undefined);
+    return {};
+  },
+
+  async create({ id, bytes }) {
+    const model = await take(bytes);
+    const [session, ms] = await timed(() => adapter.create(model));
+    sessions.set(id, session);
+    return { ms };
+  },
+
+  async run({ id, feeds, bytes }) {
+    const block = await take(bytes);
+    const arrays = feeds.map(({ name, type, dims, offset, length }) =>
+      ({ name, type, dims, data: new ARRAYS[type](block.slice(offset, offset + length)) }));
+    const native = adapter.tensors(arrays);
+    const [outputs, ms] = await timed(() => adapter.run(sessions.get(id), native));
+    const parts = [];
+    const described = adapter.arrays(outputs).map(({ name, type, dims, data }) => {
+      parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      return { name, type, dims: [...dims], length: data.byteLength };
+    });
+    const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    return { ms, outputs: described, bytes: give(parts, size) };
+  },
+
+  async close({ id }) {
+    const session = sessions.get(id);
+    sessions.delete(id);
+    if (session) await adapter.close(session);
+    return {};
+  },
+};
+
+async function host([call, request]) {
+  try {
+    return await calls[call](request);
+  } catch (error) {
+    return { error: String((error && error.message) || error) };
+  }
+}

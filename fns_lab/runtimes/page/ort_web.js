@@ -1,0 +1,33 @@
+// ONNX Runtime Web behind the four calls that host.js makes.
+"use strict";
+
+const adapter = {
+  async setup({ backend, threads }, wasm) {
+    this.backend = backend;
+    ort.env.wasm.wasmPaths = location.origin + "/";
+    ort.env.wasm.wasmBinary = wasm;
+    if (threads != null) ort.env.wasm.numThreads = threads;
+  },
+
+  create(bytes) {
+    return ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: [this.backend] });
+  },
+
+  tensors(arrays) {
+    const feeds = {};
+    for (const { name, type, dims, data } of arrays) feeds[name] = new ort.Tensor(type, data, dims);
+    return feeds;
+  },
+
+  run(session, feeds) {
+    return session.run(feeds);
+  },
+
+  arrays(outputs) {
+    return Object.entries(outputs).map(([name, { type, dims, data }]) => ({ name, type, dims, data }));
+  },
+
+  close(session) {
+    return session.release();
+  },
+};
