@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import math
 import mimetypes
 import os
@@ -17,12 +18,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import onnx
 from onnx import ModelProto
 
 from fns_lab.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Route
+
+    from fns_lab.runtimes.chromium import Chromium
 
 ORIGIN = "https://fns-lab.localhost"
 """Where the page believes to be while its picture is taken; exists nowhere, every request is answered from here."""
@@ -98,19 +105,23 @@ class Graphs:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         """The frames as a widget, which JupyterLab prefers; the pictures for all else, a report among it."""
-        pictures = self._row([
-            f"<img src='{_data_url(text)}' alt='graph' style='max-width:100%;max-height:{self.height_px}px'>"
-            for text in self.pictures.values()
-        ])
+        pictures = self._row(
+            [
+                f"<img src='{_data_url(text)}' alt='graph' style='max-width:100%;max-height:{self.height_px}px'>"
+                for text in self.pictures.values()
+            ]
+        )
         bundle = {"text/plain": repr(self), "text/html": pictures}
         if not self.urls:
             return bundle
         from ipywidgets import HTML
 
-        frames = self._row([
-            f"<iframe src='{url}' style='width:100%;height:{self.height_px}px;border:1px solid #ddd'></iframe>"
-            for url in self.urls
-        ])
+        frames = self._row(
+            [
+                f"<iframe src='{url}' style='width:100%;height:{self.height_px}px;border:1px solid #ddd'></iframe>"
+                for url in self.urls
+            ]
+        )
         return HTML(frames)._repr_mimebundle_() | bundle
 
     def _row(self, items: list[str]) -> str:
@@ -213,42 +224,34 @@ _EXPORT = """async () => {
 
 def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
     """Netron's own SVG export, and top and bottom of every node in it, in pixels."""
-    content = model.SerializeToString()
+    from fns_lab.runtimes.chromium import shared_chromium
 
-    def draw(page):
-        page.goto(f"{ORIGIN}/")
-        page.wait_for_selector("body.default, body.alert", timeout=LONGEST_LAYOUT_MS)
-        if "alert" in page.get_attribute("body", "class").split():
-            raise InputError(f"Netron cannot draw this model: {page.text_content('#message-text')}")
-        return page.evaluate(_EXPORT)
-
-    text, boxes = _on_page(draw, lambda url: _answer(url, content))
+    _folder()
+    chromium = shared_chromium()
+    text, boxes = chromium.run(_export(chromium, model.SerializeToString()))
     shift = float(re.search(r'id="origin" transform="translate\([^,]*, ([-\d.e]+)\)', text)[1])
     return text, [(top + shift, bottom + shift) for top, bottom in boxes]
 
 
-def _on_page(draw, answer):
-    """Run `draw(page)` in a browser of its own thread, every request of the page answered by `answer(url)`."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from playwright.sync_api import sync_playwright
-
-    def route(route) -> None:
-        found = answer(route.request.url) if route.request.url.startswith(ORIGIN) else None
+async def _export(chromium: Chromium, model: bytes) -> tuple[str, list[list[float]]]:
+    async def serve(route: Route) -> None:
+        found = _answer(route.request.url, model) if route.request.url.startswith(ORIGIN) else None
         if found is None:
-            route.fulfill(status=404)
+            await route.fulfill(status=404)
         else:
-            route.fulfill(body=found[0], content_type=found[1])
+            await route.fulfill(body=found[0], content_type=found[1])
 
-    def job():
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-            page = browser.new_page()
-            page.route("**/*", route)
-            return draw(page)
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(job).result()
+    context = await (await chromium.browser()).new_context(color_scheme="light")
+    try:
+        await context.route("**/*", serve)
+        page = await context.new_page()
+        await page.goto(f"{ORIGIN}/")
+        await page.wait_for_selector("body.default, body.alert", timeout=LONGEST_LAYOUT_MS)
+        if "alert" in (await page.get_attribute("body", "class")).split():
+            raise InputError(f"Netron cannot draw this model: {await page.text_content('#message-text')}")
+        return await page.evaluate(_EXPORT)
+    finally:
+        await context.close()
 
 
 def _share_styles(text: str) -> str:
@@ -267,7 +270,9 @@ def _share_styles(text: str) -> str:
 
     text = re.sub(r'<[\w-]+(?: [^<>]*?)? style="([^"]*)"[^<>]*>', swap, text)
     sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
-    return re.sub(r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{html.escape(sheet, quote=False)}</style>", text, count=1)
+    return re.sub(
+        r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{html.escape(sheet, quote=False)}</style>", text, count=1
+    )
 
 
 def _size(text: str) -> tuple[float, float]:
@@ -279,13 +284,13 @@ def _fold(text: str, boxes: list[tuple[float, float]], columns: int) -> str:
     """The same drawing as columns side by side, cut where no node is."""
     width, height = _size(text)
     cuts = _cuts(boxes, height, columns)
-    tall = max(end - start for start, end in zip(cuts, cuts[1:], strict=False))
+    tall = max(end - start for start, end in itertools.pairwise(cuts))
     head, body, tail = re.fullmatch(r"(<svg[^>]*>)(.*)(</svg>)", text, re.DOTALL).groups()
     total = len(cuts[1:]) * (width + COLUMN_GAP_PX) - COLUMN_GAP_PX
     views = "".join(
         f'<svg x="{i * (width + COLUMN_GAP_PX)}" y="0" width="{width}" height="{end - start}" '
         f'viewBox="0 {start} {width} {end - start}"><use href="#graph"/></svg>'
-        for i, (start, end) in enumerate(zip(cuts, cuts[1:], strict=False))
+        for i, (start, end) in enumerate(itertools.pairwise(cuts))
     )
     head = re.sub(r' width="[^"]*"', f' width="{total}"', head)
     head = re.sub(r' height="[^"]*"', f' height="{tall}"', head)
@@ -297,7 +302,9 @@ def _cuts(boxes: list[tuple[float, float]], height: float, columns: int) -> list
     cuts, step = [0.0], height / columns
     while cuts[-1] + step * 1.05 < height:
         cut = cuts[-1] + step
-        above = [top for top, bottom in boxes if top - CLEAR_OF_NODE_PX < cut < bottom and top - CLEAR_OF_NODE_PX > cuts[-1]]
+        above = [
+            top for top, bottom in boxes if top - CLEAR_OF_NODE_PX < cut < bottom and top - CLEAR_OF_NODE_PX > cuts[-1]
+        ]
         cuts.append(min(above) - CLEAR_OF_NODE_PX if above else cut)
     return [*cuts, height]
 
