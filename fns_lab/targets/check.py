@@ -119,8 +119,15 @@ def _broken_op(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def _same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    given = [value for value in node.inputs if value is not None]
-    return len(set(given)) < len(given)
+    return node.op_type in quirk.ops and repeated_input(node) is not None
+
+
+def repeated_input(node: ir.Node) -> int | None:
+    """The first input that a node made and that came before among the inputs of `node`, by its index."""
+    for index, value in enumerate(node.inputs):
+        if value is not None and value.producer() is not None and value in node.inputs[:index]:
+            return index
+    return None
 
 
 def _shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:

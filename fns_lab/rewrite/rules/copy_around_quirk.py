@@ -8,22 +8,26 @@ Any shape, any opset. Fidelity: exact. Called for where a target's TOML has a qu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
 
 from fns_lab.rewrite.rule import Refusal, Rule, constant
 from fns_lab.targets import Target
-from fns_lab.targets.check import QUIRK_KINDS
+from fns_lab.targets.check import QUIRK_KINDS, repeated_input
 
 
 class CopyAroundQuirk(Rule):
-    """Rewrite the node that a quirk of kind `QUIRK` touches so that it reads a copy of the input number `INPUT`."""
+    """Rewrite the node that a quirk of kind `QUIRK` touches so that it reads a copy of one input."""
 
     FIDELITY = "exact"
     EMITS = ("Add",)
-    QUIRK: str
-    INPUT = 0
+    QUIRK: ClassVar[str]
+
+    def copied_input(self, node: ir.Node) -> int:
+        """The index of the input to copy."""
+        return 0
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
@@ -40,15 +44,16 @@ class CopyAroundQuirk(Rule):
         )
 
     def guard(self, y: ir.Value, **bindings: ir.Value | None) -> None:
-        value = y.producer().inputs[self.INPUT]
+        node = y.producer()
+        value = node.inputs[self.copied_input(node)]
         if value.dtype != ir.DataType.FLOAT:
             raise Refusal(f"{value.name} is {value.dtype}, a copy is made of float32 only")
 
     def rewrite(self, op, y: ir.Value, **bindings: ir.Value | None) -> ir.Value:
         node = y.producer()
-        inputs = list(node.inputs)
+        inputs, index = list(node.inputs), self.copied_input(node)
         zero = constant(op, np.zeros(1, np.float32), f"{y.name}.zero")
-        inputs[self.INPUT] = op.Add(inputs[self.INPUT], zero, _outputs=[f"{y.name}.copy"])
+        inputs[index] = op.Add(inputs[index], zero, _outputs=[f"{y.name}.copy"])
         return op.op(node.op_type, *inputs, **node.attributes)
 
 
@@ -67,8 +72,10 @@ class CopyBetween(CopyAroundQuirk):
 
 
 class CopySecondOperand(CopyAroundQuirk):
-    """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one value twice."""
+    """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one result twice."""
 
     NAME = "copy-second-operand"
     QUIRK = "same-input-twice"
-    INPUT = 1
+
+    def copied_input(self, node: ir.Node) -> int:
+        return repeated_input(node)

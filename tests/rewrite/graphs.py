@@ -1,0 +1,62 @@
+"""Small ONNX models for the rewrite tests, and how they are run and compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+RNG = np.random.default_rng(20190215)
+
+EXACT = 0.0
+"""Copies and permutations: the same bits."""
+ROUNDING = 2e-6
+"""Of the largest value: sums of a few hundred float32 terms taken in another order."""
+
+
+def values(*shape: int) -> np.ndarray:
+    """Seeded float32 values of no symmetry, off zero, about -3..5."""
+    return RNG.normal(1.0, 1.3, shape).astype(np.float32)
+
+
+def model(nodes, x_shape, constants=None, *, opset: int = 18, output: str = "y", ir_version: int = 8) -> onnx.ModelProto:
+    """A model of one float input `x` and one float output; `constants` are its initializers by name."""
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, x_shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in (constants or {}).items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+    return onnx.shape_inference.infer_shapes(made)
+
+
+def node(op_type: str, *names: str, **attributes) -> onnx.NodeProto:
+    """`node("Add", "a", "b", "sum")`: the inputs, then the one output."""
+    return helper.make_node(op_type, list(names[:-1]), [names[-1]], name=f"node_{names[-1]}", **attributes)
+
+
+def run(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    """The first output in ONNX Runtime, its own optimizer off."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+def assert_same(before: onnx.ModelProto, after: onnx.ModelProto, x: np.ndarray, relative: float) -> None:
+    """Both give the same on `x`, within `relative` of the largest value; `after` passes onnx's full check."""
+    onnx.checker.check_model(after, full_check=True)
+    a, b = run(before, x), run(after, x)
+    assert a.shape == b.shape
+    assert np.isfinite(a).all()
+    assert np.ptp(a) > 0
+    np.testing.assert_allclose(b, a, rtol=0, atol=relative * np.abs(a).max())
+
+
+def ops(proto: onnx.ModelProto) -> list[str]:
+    """Op types in the order of the graph."""
+    return [n.op_type for n in proto.graph.node]

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from fns_lab.rewrite.lower import lower
+from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, values
+
+TARGET = targets.load("onnxjs-0.1.3/cpu")
+SHAPE = (2, 3, 5, 7)
+NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+
+
+def resize(scales, shape=SHAPE, **attributes):
+    constants = {"scales": np.array(scales, np.float32)}
+    return model([node("Resize", "x", "", "scales", "y", **attributes)], shape, constants)
+
+
+@pytest.mark.parametrize(
+    ("scales", "gathers"), [([1, 1, 2, 2], 2), ([1, 1, 3, 2], 2), ([1, 1, 1, 4], 1), ([2, 1, 2, 2], 3)]
+)
+@pytest.mark.parametrize("attributes", [NEAREST, {"mode": "nearest"}])
+def test_gathers_equal_the_resize(scales, gathers, attributes):
+    before = resize(scales, **attributes)
+    lowered = lower(before, TARGET)
+    assert lowered
+    assert ops(lowered.model) == ["Gather"] * gathers
+    assert_same(before, lowered.model, values(*SHAPE), EXACT)
+
+
+def test_sizes_instead_of_scales():
+    nodes = [node("Resize", "x", "", "", "sizes", "y", **NEAREST)]
+    before = model(nodes, SHAPE, {"sizes": np.array([2, 3, 10, 21])})
+    lowered = lower(before, TARGET)
+    assert ops(lowered.model) == ["Gather", "Gather"]
+    assert_same(before, lowered.model, values(*SHAPE), EXACT)
+
+
+@pytest.mark.parametrize("opset", [7, 9])
+def test_upsample(opset):
+    scales = [1.0, 1.0, 2.0, 2.0]
+    if opset == 7:
+        before = model([node("Upsample", "x", "y", mode="nearest", scales=scales)], SHAPE, opset=7)
+    else:
+        constants = {"scales": np.array(scales, np.float32)}
+        before = model([node("Upsample", "x", "scales", "y", mode="nearest")], SHAPE, constants, opset=9)
+    lowered = lower(before, TARGET)
+    assert ops(lowered.model) == ["Gather", "Gather"]
+    assert_same(before, lowered.model, values(*SHAPE), EXACT)
+
+
+def test_a_target_that_has_upsample_gets_upsample():
+    before = resize([1, 1, 2, 2], **NEAREST)
+    lowered = lower(before, targets.load("onnxjs-0.1.8/cpu"))
+    assert lowered
+    assert ops(lowered.model) == ["Upsample"]
+    assert_same(before, lowered.model, values(*SHAPE), EXACT)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        (resize([1, 1, 1.5, 2], **NEAREST), "whole numbers"),
+        (resize([1, 1, 2, 2], mode="linear"), "linear"),
+        (resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="align_corners"), "align_corners"),
+        (resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="ceil"), "ceil"),
+        (resize([1, 1, 2, 2], shape=(1, 3, "h", "w"), **NEAREST), "--shape"),
+    ],
+)
+def test_refusals(before, reason):
+    lowered = lower(before, TARGET)
+    assert not lowered
+    row = lowered.refused[lowered.refused.rule == "resize-gather"].iloc[0]
+    assert row.node == "node_y"
+    assert reason in row.reason
