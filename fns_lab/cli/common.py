@@ -27,8 +27,8 @@ def note(message: str) -> None:
 
 
 def print_json(data: dict[str, Any]) -> None:
-    """One JSON object on one line. NaN and Inf, which JSON lacks, become null."""
-    print(json.dumps(_plain(data), allow_nan=False))
+    """One JSON object on one line; what JSON lacks (NaN, Inf) is a bug here."""
+    print(json.dumps(data, allow_nan=False))
 
 
 def print_table(table: pd.DataFrame, *, empty: str = "") -> None:
@@ -38,8 +38,8 @@ def print_table(table: pd.DataFrame, *, empty: str = "") -> None:
 
 def parse_size(text: str) -> tuple[int, int]:
     """`"96x128"` (height x width, pixels) to `(96, 128)`. Raises `InputError` for anything else."""
-    found = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
-    if not found or "0" in (found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"):
+    found = re.fullmatch(r"([1-9]\d*)[xX]([1-9]\d*)", text.strip())
+    if not found:
         raise InputError(f"--size {text}: give height x width in pixels, such as 256x256")
     return int(found[1]), int(found[2])
 
@@ -65,15 +65,3 @@ def parent_exists(path: Path) -> Path:
 def shape_text(shape: tuple[int | str, ...]) -> str:
     """`(1, 3, 64, 96)` as `1x3x64x96`; a scalar's as `()`."""
     return "x".join(map(str, shape)) or "()"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return value

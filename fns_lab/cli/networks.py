@@ -114,7 +114,6 @@ def eval(
     device = _device(cuda, accel)
     net = checkpoints.load(model)
     x = images.load(content_image, scale=content_scale)
-    _check_size(*x.shape[2:])
     images.save(stylize(net.to(device), torch.from_numpy(x).to(device)).cpu().numpy(), output_image)
     if export_onnx:
         _export(net.cpu(), export_onnx, x.shape[2:], target=target_framework)
@@ -141,9 +140,8 @@ def export(
 
     if dynamic and target:
         raise InputError("--dynamic and --target: a smaller runtime wants one size; leave --dynamic out")
-    h, w = parse_size(size)
-    _check_size(h, w)
-    return _export(checkpoints.load(checkpoint), output, (h, w), target=target, dynamic=dynamic, opset=opset)
+    net = checkpoints.load(checkpoint)
+    return _export(net, output, parse_size(size), target=target, dynamic=dynamic, opset=opset)
 
 
 def _export(
@@ -176,7 +174,7 @@ def _export(
 def _eval_onnx(path: Path, picture: Path, scale: float | None) -> np.ndarray:
     """The picture through an ONNX file in ONNX Runtime, 0..255; at the picture's own size if the model's is open."""
     from fns_lab import images, models
-    from fns_lab.nets.transformer import DOWNSAMPLING
+    from fns_lab.nets.transformer import DOWNSAMPLING, SMALLEST_SIDE_PX
     from fns_lab.runtimes import open_runner
 
     model = models.load(path)
@@ -187,7 +185,8 @@ def _eval_onnx(path: Path, picture: Path, scale: float | None) -> np.ndarray:
     if fixed:
         note(f"{path} takes {h}x{w} pixels only: the picture is scaled and cut to that")
     else:
-        _check_size(height, width)
+        if min(height, width) < SMALLEST_SIDE_PX:
+            raise InputError(f"{picture}: {height}x{width} px is too small; give at least {SMALLEST_SIDE_PX} a side")
         x = _edge_pad(x, DOWNSAMPLING)
     with open_runner(model, "ort/cpu") as runner:
         y = next(iter(runner.infer({name: x}).values()))
@@ -209,13 +208,6 @@ def _edge_pad(x: np.ndarray, multiple: int) -> np.ndarray:
 
     h, w = x.shape[2:]
     return np.pad(x, ((0, 0), (0, 0), (0, -h % multiple), (0, -w % multiple)), mode="edge")
-
-
-def _check_size(h: int, w: int) -> None:
-    from fns_lab.nets.transformer import smallest_side_px
-
-    if min(h, w) < smallest_side_px():
-        raise InputError(f"{h}x{w} pixels are too few: the network takes {smallest_side_px()} or more a side")
 
 
 def _device(cuda: int | None, accel: bool) -> str:

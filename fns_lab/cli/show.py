@@ -46,17 +46,21 @@ def report(
     notebooks: Annotated[
         list[Path] | None, typer.Argument(metavar="[NB...]", help="Notebooks; all of them without one.")
     ] = None,
-) -> None:
+) -> int:
     """Run notebooks and write reports/*.html, which open offline.
+
+    Exit 1 if a notebook fails; the others still run.
 
     \b
     Examples:
       fns-lab report
       fns-lab report notebooks/04_compare_ops.ipynb
     """
-    from fns_lab.views import report as reports
+    from fns_lab.views.report import run_notebooks
 
-    print(reports.write(notebooks or None))
+    result = run_notebooks(notebooks or None, say=note)
+    print(result)
+    return 0 if result else 1
 
 
 def doctor(json: JsonFlag = False) -> int:

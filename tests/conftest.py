@@ -1,0 +1,119 @@
+"""What every test may use: a network, a photograph, a model, and the rule for tests that need a browser."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fns_lab.errors import MissingError
+from fns_lab.paths import ROOT, SAVED_MODELS
+
+REQUIRE_BROWSER = os.environ.get("FNS_LAB_REQUIRE_BROWSER") == "1"
+"""Set where a browser test that skips must count as a failure."""
+
+SIZE = (64, 96)
+"""Height and width of the shared model and photograph, pixels: small, and no two sides alike."""
+
+
+@pytest.fixture(scope="session")
+def shipped_checkpoint() -> Path | None:
+    """The trained network that the project ships, if it is there."""
+    path = SAVED_MODELS / "mosaic_nc16.pth"
+    return path if path.is_file() else None
+
+
+@pytest.fixture(scope="session")
+def net(shipped_checkpoint):
+    """The shipped network, else a seeded one of width 8 whose normalisations differ, so that none is shared."""
+    import torch
+
+    from fns_lab.nets import checkpoints
+    from fns_lab.nets.transformer import TransformerNet
+
+    if shipped_checkpoint:
+        return checkpoints.load(shipped_checkpoint)
+    torch.manual_seed(0)
+    net = TransformerNet(8).eval()
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if ".in" in f".{name}":
+                parameter.add_(0.2 * torch.randn_like(parameter))
+        net.deconv3.conv2d.weight.mul_(100)
+        net.deconv3.conv2d.bias.add_(128)
+    return net
+
+
+@pytest.fixture(scope="session")
+def checkpoint(net, tmp_path_factory) -> Path:
+    """`net` as a `.pth` file."""
+    from fns_lab.nets import checkpoints
+
+    return checkpoints.save(net, tmp_path_factory.mktemp("net") / "net.pth")
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A photograph, float32 `(1, 3, 64, 96)`, RGB, 0..255."""
+    from fns_lab import photos
+
+    return photos.load("astronaut", SIZE)
+
+
+@pytest.fixture(scope="session")
+def photo_file() -> Path:
+    """A photograph as a file, 512 x 512 pixels."""
+    from fns_lab import photos
+
+    return photos.path("astronaut")
+
+
+@pytest.fixture(scope="session")
+def fns_model(net):
+    """`net` exported at 64 x 96 pixels, opset 18. Copy it before changing it."""
+    from fns_lab.export import onnx_from_torch
+
+    return onnx_from_torch(net, SIZE)
+
+
+@pytest.fixture(scope="session")
+def fns_file(fns_model, tmp_path_factory) -> Path:
+    """`fns_model` as an `.onnx` file."""
+    from fns_lab import models
+
+    return models.save(fns_model, tmp_path_factory.mktemp("model") / "fns.onnx")
+
+
+@functools.cache
+def browser_fault() -> str | None:
+    """Why tests marked `browser` cannot run here, or None if they can."""
+    from fns_lab.runtimes.chromium import shared_chromium
+
+    if not (ROOT / "node_modules").is_dir():
+        return "the npm engines are not installed: run `make setup`"
+    chromium = shared_chromium()
+    try:
+        chromium.run(chromium.browser())
+    except MissingError as error:
+        return str(error)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Skip a browser test, naming what is missing, before any fixture of it opens a page."""
+    if item.get_closest_marker("browser") and (fault := browser_fault()):
+        pytest.skip(fault)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where the browser is required, a browser test that skips, for whatever reason, has failed."""
+    report = yield
+    if REQUIRE_BROWSER and report.skipped and item.get_closest_marker("browser") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where FNS_LAB_REQUIRE_BROWSER=1: {report.longrepr[-1]}"
+    return report

@@ -1,0 +1,165 @@
+"""The project as a whole: two lists of dependencies in step, a README that tells the truth, clean notebooks."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+
+from fns_lab.cli import GOOD, NO, main
+from fns_lab.paths import NOTEBOOKS, ROOT
+
+CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
+"""pip's name to conda-forge's, where they differ."""
+
+CONDA_ONLY = {"python", "pip", "make", "nodejs"}
+"""What conda brings and pip takes from the machine."""
+
+REGISTRY_HOSTS = re.compile(
+    r"jsdelivr|unpkg",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="module")
+def pyproject():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """Every file that git tracks or would: not what is ignored."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout, so nobody says which files are the project's")
+    return [ROOT / name for name in filter(None, names) if (ROOT / name).is_file()]
+
+
+def requirement(text):
+    """`"onnxscript>=0.7"` as name and bound."""
+    return re.fullmatch(r"([A-Za-z0-9_.-]+)(\[.*\])?(.*)", text.replace(" ", "")).group(1, 3)
+
+
+def test_environment_and_pyproject_name_the_same_dependencies(pyproject):
+    project = pyproject["project"]
+    pip = dict(map(requirement, project["dependencies"] + project["optional-dependencies"]["dev"]))
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["channels"] == ["conda-forge"]
+    conda = dict(map(requirement, environment["dependencies"]))
+    assert conda.pop("python") == project["requires-python"]
+    assert {CONDA_NAMES.get(name, name): bound for name, bound in pip.items()} == {
+        name: bound for name, bound in conda.items() if name not in CONDA_ONLY
+    }
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = text[text.index("dependencies = [") : text.index("[project.scripts]")]
+    lines = [line for line in listed.splitlines() if line.startswith('    "')]
+    assert len(lines) > 20
+    assert not [line for line in lines if not re.search(r'",\s+# \S', line)]
+
+
+def test_torch_and_torchvision_are_not_pinned_apart(pyproject):
+    bounds = dict(map(requirement, pyproject["project"]["dependencies"]))
+    assert "==" not in bounds["torch"] + bounds["torchvision"]
+
+
+def test_no_file_names_a_registry(tracked):
+    own = ROOT / "tests" / "test_project.py"
+    text_files = [p for p in tracked if p != own and p.suffix not in {".jpg", ".png", ".pth", ".safetensors", ".onnx"}]
+    assert len(text_files) > 50
+    named = {
+        str(path.relative_to(ROOT)): found[0]
+        for path in text_files
+        if (found := REGISTRY_HOSTS.search(path.read_text(encoding="utf-8", errors="replace")))
+    }
+    assert not named
+
+
+def test_lock_file_has_no_addresses():
+    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert {"node_modules/onnxjs-0.1.3", "node_modules/onnxjs-0.1.4", "node_modules/onnxjs-0.1.8"} <= set(packages)
+    assert not [path for path, entry in packages.items() if "resolved" in entry]
+    assert not [path for path, entry in packages.items() if path and "integrity" not in entry]
+
+
+# The notebooks
+
+
+def notebooks():
+    return sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+def test_there_are_notebooks():
+    assert [path.name[:2] for path in notebooks()][:5] == ["01", "02", "03", "04", "05"]
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebook_is_clean_and_keeps_to_the_grammar(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]]
+    assert [cell.get("metadata", {}).get("tags") for cell in code].count(["parameters"]) == 1
+    assert 8 <= len(code) <= 20
+    lengths = [len("".join(cell["source"]).splitlines()) for cell in code]
+    assert max(lengths) <= 20
+    kinds = "".join("c" if cell["cell_type"] == "code" else "." for cell in cells)
+    assert "ccc" not in kinds, "never more than two code cells without prose"
+    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    assert prose.startswith("# ")
+    assert "## Summary" in prose
+    assert "## Exercises" in prose
+
+
+# The README and the Makefile
+
+
+def readme_lines(program):
+    """Every line of the README's shell blocks that runs `program`."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith(f"{program} ")]
+
+
+def make_targets():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())
+
+
+def test_make_has_the_verbs():
+    assert {"setup", "lab", "test", "report", "lint", "bench", "clean"} <= make_targets()
+
+
+def test_readme_s_make_targets_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^make (\w+)", text, re.MULTILINE)) | set(re.findall(r"`make (\w+)`", text))
+    assert {"setup", "report", "test"} <= named <= make_targets()
+
+
+def test_readme_s_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
+@pytest.mark.browser
+def test_every_command_of_the_readme_runs(checkpoint, photo_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
+    (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
+    lines = readme_lines("fns-lab")
+    assert {shlex.split(line)[1] for line in lines} >= {"eval", "export", "check", "lower", "run", "compare", "bench"}
+    for line in lines:
+        expected = NO if "# says no" in line else GOOD
+        code = main(shlex.split(line, comments=True)[1:])
+        assert code == expected, f"{line}\n{capsys.readouterr().err}"
