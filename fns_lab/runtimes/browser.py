@@ -138,7 +138,7 @@ async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
 
 
 async def _try_out(page: EnginePage) -> None:
-    """Run one Relu: the engine's own start-up is over before a model is timed, and its numbers are known to be right."""
+    """Run one Relu: the engine's own start-up is over before a model is timed, and its numbers known to be right."""
     session, _ = await page.create(_relu_model().SerializeToString(), DEFAULT_TIMEOUT_S)
     outputs, block, _ = await page.run(session, *pack({"x": PROBE}), DEFAULT_TIMEOUT_S)
     y = unpack(outputs, block)["y"]
