@@ -120,6 +120,12 @@ def device_name() -> str:
     return f"{platform.system()} {platform.machine()}, {_processor()}, {cores} cores"
 
 
+def time_text(row: pd.Series) -> str:
+    """The median of a row of the table for people: `2104 ms`, `7.41 ms`, or `failed`."""
+    ms = row["ms_median"]
+    return "failed" if row["fault"] else f"{ms:.0f} ms" if ms >= 100 else f"{ms:.3g} ms"
+
+
 @dataclass
 class _Contender:
     """A model on its way through one target."""
@@ -216,15 +222,11 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def _sentence(target: str, rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    parts = [f"{first['model']} {_ms(first)}"]
+    parts = [f"{first['model']} {time_text(first)}"]
     for _, row in rows.iloc[1:].iterrows():
         speed = "" if np.isnan(row["ratio"]) else f" ({1 / row['ratio']:.2f} times as fast)"
-        parts.append(f"{row['model']} {_ms(row)}{speed}")
+        parts.append(f"{row['model']} {time_text(row)}{speed}")
     return f"{target}: {', '.join(parts)}"
-
-
-def _ms(row: pd.Series) -> str:
-    return "failed" if row["fault"] else f"{row['ms_median']:.3g} ms"
 
 
 def _progress(total: int):

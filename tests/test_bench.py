@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-import small_network as small
 
 from fns_lab import targets
 from fns_lab.bench import ROWS_KEYS, WARM_UP, bench, random_feeds
 from fns_lab.errors import InputError
+from tests import small_network as small
 
 TARGET = "ort/cpu"
 RUNS = 5

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from fns_lab import models
 from fns_lab.compare.metrics import UNMEASURED, Metrics, measure, mismatch, not_finite, value_range
+from fns_lab.compare.pairing import ops_of, partners, rules_of
 from fns_lab.compare.tolerance import Tolerance
 from fns_lab.tables import json_rows
 
@@ -83,16 +83,16 @@ def compare(
 ) -> Comparison:
     """Compare the values of two models that ran on the same input; a is the reference.
 
-    Values pair up by name, and graph outputs whose names differ by position. A graph output of a that has no partner,
+    Values pair up as `fns_lab.compare.pairing.partners` says: by name, graph outputs also by position, layers of two
+    exports by their path in the network. A graph output of a that has no partner,
     another shape, a NaN or Inf anywhere, or no pair at all makes the comparison fail; any other value without a
     partner is listed in `skipped`.
     """
-    ops, rules = _ops(a), _rules(b)
-    partners = _partners(a, b)
+    ops, rules, pairs = ops_of(a), rules_of(b), partners(a, b)
     outputs = {value.name for value in a.graph.output}
     rows, skipped, compared = [], [], 0
     for name, op in ops.items():
-        partner = partners.get(name)
+        partner = pairs.get(name)
         missing = _missing(name, partner, values_a, values_b)
         if missing and name not in outputs:
             skipped.append(Skipped(name, missing))
@@ -103,36 +103,9 @@ def compare(
             rows.append(_row(name, op, rule, UNMEASURED, float("nan"), missing))
         else:
             rows.append(_compared_row(name, op, rule, values_a[name], values_b[partner], tolerance))
-    paired = set(partners.values())
+    paired = set(pairs.values())
     skipped += [Skipped(name, "only in b") for name in rules if name not in paired]
     return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), compared, tuple(skipped), tolerance)
-
-
-def _ops(model: onnx.ModelProto) -> dict[str, str]:
-    """The op type that computes each value, in the order of the graph; "" for an output that no node computes."""
-    ops = {value: models.op_name(node) for node in model.graph.node for value in node.output if value}
-    return ops | {output.name: "" for output in model.graph.output if output.name not in ops}
-
-
-def _rules(model: onnx.ModelProto) -> dict[str, str]:
-    """The rewrite rule that wrote the node of each value, or ""."""
-    rules = dict.fromkeys(_ops(model), "")
-    for node in model.graph.node:
-        if node.doc_string.startswith(models.RULE_PREFIX):
-            rule = node.doc_string.removeprefix(models.RULE_PREFIX).splitlines()[0].strip()
-            rules |= {value: rule for value in node.output if value}
-    return rules
-
-
-def _partners(a: onnx.ModelProto, b: onnx.ModelProto) -> dict[str, str]:
-    """Name in a to name in b. An output's partner is an output: numbered names may meet by accident elsewhere."""
-    outputs_a = [output.name for output in a.graph.output]
-    outputs_b = [output.name for output in b.graph.output]
-    left_a = [name for name in outputs_a if name not in outputs_b]
-    left_b = [name for name in outputs_b if name not in outputs_a]
-    by_position = dict(zip(left_a, left_b, strict=False))
-    names_b = _ops(b).keys() - set(by_position.values())
-    return {name: name for name in _ops(a) if name in names_b and name not in left_a} | by_position
 
 
 def _missing(name: str, partner: str | None, values_a: Mapping, values_b: Mapping) -> str:

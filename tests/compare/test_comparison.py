@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-import small_network as small
 
 from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, collect, compare
 from fns_lab.compare.comparison import OPS_KEYS
+from tests import small_network as small
 
 
 def compared(a, b, tolerance=VALUES_FLOAT32):

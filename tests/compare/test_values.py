@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import small_network as small
 
 from fns_lab.compare import collect, values
+from tests import small_network as small
 
 
 def test_every_value_in_the_order_of_the_graph():
