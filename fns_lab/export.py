@@ -1,0 +1,160 @@
+"""PyTorch to ONNX through torch's dynamo exporter, made reproducible and readable.
+
+Values are named after the module that computes them (`res1.conv1.conv2d`, `in4`, `res2`), so that a regular network and
+its basic-op rewrite pair up by name, and two exports of one network are the same bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+from onnx import ModelProto
+
+from fns_lab.errors import InputError
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+    from torch import nn
+
+INPUT, OUTPUT = "input", "output"
+LOWEST_OPSET = 18
+"""The exporter writes its graphs at this opset; asked for less it warns and leaves them there."""
+
+_SCOPES = "pkg.torch.onnx.name_scopes"
+
+
+def onnx_from_torch(
+    net: nn.Module, size: tuple[int, int], *, opset: int = LOWEST_OPSET, dynamic: bool = False
+) -> ModelProto:
+    """Export a network that takes one picture: `input` `(1, 3, H, W)`, values 0..255, to `output`, in eval mode.
+
+    `size` is `(H, W)` in pixels. With `dynamic`, H and W stay free (`height`, `width`) from the network's smallest side
+    on. A network may state that side as `smallest_side_px`. `net` itself is left as it is. Raises `InputError` for a
+    size that the network cannot take, an opset below 18 or unknown, or a network that cannot be exported.
+    """
+    import torch
+
+    lowest = getattr(net, "smallest_side_px", 1)
+    _check_size(size, lowest)
+    _check_opset(opset)
+    x = torch.zeros(1, 3, *size)
+    sides = {i: torch.export.Dim(name, min=lowest) for i, name in ((2, "height"), (3, "width"))} if dynamic else None
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                copy.deepcopy(net).cpu().eval(),
+                (x,),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=opset,
+                dynamic_shapes=(sides,) if dynamic else None,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # whatever the network's own code or any stage of the exporter raises
+        raise InputError(f"{type(net).__name__} cannot be exported at {size[0]}x{size[1]}: {_cause(error)}") from None
+    _check_written(program.model, opset)
+    return _tidy(program.model, net)
+
+
+def _check_size(size: tuple[int, int], lowest: int) -> None:
+    if len(size) != 2 or not all(isinstance(side, Integral) for side in size):
+        raise InputError(f"size {size}: give height and width in whole pixels, as in 128x192")
+    if min(size) < lowest:
+        raise InputError(f"size {size[0]}x{size[1]}: the network cannot take it; the smallest is {lowest}x{lowest}")
+
+
+def _check_opset(opset: int) -> None:
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    if opset < LOWEST_OPSET:
+        raise InputError(
+            f"opset {opset}: the exporter writes {LOWEST_OPSET} or higher; lower() then brings opsets down"
+        )
+    if opset > newest:
+        raise InputError(f"opset {opset}: the installed onnx knows opsets up to {newest}")
+
+
+def _check_written(model: ir.Model, opset: int) -> None:
+    if model.opset_imports[""] != opset:
+        raise InputError(f"opset {opset}: the exporter cannot write this network in it; try {LOWEST_OPSET}")
+
+
+def _tidy(model: ir.Model, net: nn.Module) -> ModelProto:
+    import onnx_ir as ir
+    from onnx_ir.passes import common
+
+    common.IdentityEliminationPass()(model)  # equal weights, as in an untrained network, are joined by Identity nodes
+    common.RemoveUnusedNodesPass()(model)
+    _name_constants(model.graph, {name for name, _ in (*net.named_parameters(), *net.named_buffers())})
+    _name_values(model.graph)
+    common.ClearMetadataAndDocStringPass()(model)  # stack traces, which hold this machine's paths
+    model.graph.name = type(net).__name__
+    return ir.to_proto(model)
+
+
+def _name_constants(graph: ir.Graph, weights: set[str]) -> None:
+    """Weights keep the name of their parameter; `constant_0`, `constant_1` and so on for what the exporter computed."""
+    for index, old in enumerate([name for name in graph.initializers if name not in weights]):
+        graph.initializers[old].name = f"constant_{index}"
+
+
+def _name_values(graph: ir.Graph) -> None:
+    """The last value of a module bears the module's name, the ones before it the module's and the op's."""
+    last = {_scope(node): node for node in graph}
+    taken = {value.name for value in (*graph.inputs, *graph.outputs, *graph.initializers.values())}
+    for node in graph:
+        path, op = _scope(node), _op(node)
+        for value in node.outputs:
+            if value not in graph.outputs:
+                value.name = _free(path if path and last[path] is node else f"{path}.{op}".strip("."), taken)
+        node.name = node.outputs[0].name
+
+
+def _scope(node: ir.Node) -> str:
+    """The path of the module that the node comes from, `""` for the network's own forward."""
+    return ast.literal_eval(node.metadata_props.get(_SCOPES, "['', '']"))[-2]
+
+
+def _op(node: ir.Node) -> str:
+    """`conv2d` for what torch calls `conv2d_3`; for a node that torch does not know, its ONNX op in small letters."""
+    name = ast.literal_eval(node.metadata_props.get(_SCOPES, "['']"))[-1] or node.op_type.lower()
+    return re.sub(r"_\d+$", "", name)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`name`, or the first of `name_1`, `name_2` and so on that no other value bears; it is taken from then on."""
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress, warnings and log lines away from stdout and stderr."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
