@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 PICTURE_CHANNELS = 3
-SEED = 0
 
 
 def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
@@ -33,21 +32,6 @@ def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
         ((name, shape),) = shapes.items()
         feeds = {name: _load_array(path) if path.suffix.lower() == ".npy" else _load_picture(path, shape)}
     return _fitting(feeds, model, path)
-
-
-def seeded_feeds(model: ModelProto) -> dict[str, np.ndarray]:
-    """Uniform noise in 0..255 for every input of `model`. Raises `InputError` for one without a fixed float shape."""
-    import numpy as np
-
-    from fns_lab import models
-
-    rng = np.random.default_rng(SEED)
-    feeds = {}
-    for name, shape in models.input_shapes(model).items():
-        if not all(isinstance(dim, int) for dim in shape):
-            raise InputError(f"input {name!r} is {shape_text(shape)}, not of a fixed shape; give --input")
-        feeds[name] = rng.uniform(0, 255, shape).astype(np.float32)
-    return feeds
 
 
 def save_outputs(outputs: dict[str, np.ndarray], path: Path) -> None:

@@ -33,7 +33,7 @@ def print_json(data: dict[str, Any]) -> None:
 
 def print_table(table: pd.DataFrame, *, empty: str = "") -> None:
     """A table as aligned text, or the sentence `empty`."""
-    print(table.to_string(index=False, na_rep="") if len(table) else empty)
+    print(table.to_string(index=False, na_rep="", float_format="{:.3g}".format) if len(table) else empty)
 
 
 def parse_size(text: str) -> tuple[int, int]:

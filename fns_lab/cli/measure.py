@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fns_lab.cli.arrays import load_feeds, seeded_feeds
+from fns_lab.cli.arrays import load_feeds
 from fns_lab.cli.common import JsonFlag, print_json, print_table
 from fns_lab.errors import InputError
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from fns_lab.targets import Target
+
+
+NOISE_SEED = 0
+FREE_SIDE_PX = 256
+"""Height and width of the noise where a model leaves them free."""
 
 
 def compare(
@@ -49,7 +54,7 @@ def compare(
     if json:
         print_json(result.to_json())
     else:
-        print_table(result.table)
+        print_table(result.table.drop(columns=["range", "limit"]))
         print(result)
     return 0 if result else 1
 
@@ -60,15 +65,18 @@ def bench(
     ],
     target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
     input: Annotated[
-        Path | None, typer.Option("--input", metavar="X", help="A picture, .npy or .npz; without it, seeded noise.")
+        Path | None, typer.Option("--input", metavar="X", help="A picture, .npy or .npz; without it, noise.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
-    warmup: Annotated[int, typer.Option(min=0, help="Runs before those, not timed.")] = 3,
+    warmup: Annotated[
+        int | None, typer.Option(min=1, help="Runs before those, not counted; without it, what the engine needs.")
+    ] = None,
     json: JsonFlag = False,
-) -> None:
+) -> int:
     """Time models on targets.
 
     Runs are interleaved in one process or page; median, spread, and the ratio to the first model.
+    Exit 1 if an engine refuses a model.
 
     \b
     Examples:
@@ -77,14 +85,19 @@ def bench(
     from fns_lab import models as onnx_files
     from fns_lab import targets
     from fns_lab.bench import bench as measure
+    from fns_lab.bench import random_feeds
 
     aims = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
-    timings = measure(protos, aims, _shared_feeds(protos, input), runs, warmup)
+    first = next(iter(protos.values()))
+    feeds = load_feeds(input, first) if input else random_feeds(first, seed=NOISE_SEED, side_px=FREE_SIDE_PX)
+    timings = measure(protos, aims, feeds, runs=runs, warmup=warmup)
     if json:
         print_json(timings.to_json())
     else:
         print_table(timings.table)
+        print(timings)
+    return 0 if timings else 1
 
 
 def _values(model: ModelProto, feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
@@ -106,17 +119,3 @@ def _labels(paths: list[Path]) -> list[str]:
     if len(set(labels)) < len(labels):
         raise InputError("a model is given twice; name each one once")
     return labels
-
-
-def _shared_feeds(protos: dict[str, ModelProto], path: Path | None) -> dict[str, np.ndarray]:
-    """One set of feeds that every model takes. Raises `InputError` naming a model that does not."""
-    from fns_lab import models
-
-    (first, reference), *others = protos.items()
-    shapes = models.input_shapes(reference)
-    for label, proto in others:
-        if models.input_shapes(proto) != shapes:
-            raise InputError(
-                f"{label} takes {models.input_shapes(proto)}, {first} takes {shapes}: only models of one input compare"
-            )
-    return load_feeds(path, reference) if path else seeded_feeds(reference)

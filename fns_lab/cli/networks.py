@@ -49,8 +49,6 @@ def train(
       fns-lab train --dataset photos/ --style-image data/style-images/mosaic.jpg \\
           --save-model-dir saved_models --num-channels 16 --max-steps 800
     """
-    for folder in filter(None, (save_model_dir, checkpoint_model_dir)):
-        folder.mkdir(parents=True, exist_ok=True)
     _prefer_cpu(_device(cuda, accel) == "cpu")
     from fns_lab.training.data import Photographs
     from fns_lab.training.loop import TrainConfig, Trainer
@@ -73,6 +71,8 @@ def train(
     )
     if resume:
         _resume(trainer, resume)
+    for folder in filter(None, (save_model_dir, checkpoint_model_dir)):
+        folder.mkdir(parents=True, exist_ok=True)
     _run_training(trainer, log_interval, checkpoint_interval, checkpoint_model_dir)
     _save_trained(trainer, save_model_dir / f"{style_image.stem}_nc{num_channels}.pth")
 
