@@ -184,6 +184,14 @@ def _axes_attribute(node: ir.Node) -> Form:
     return Form(node.op_type, (node.inputs[0],), attributes)
 
 
+def _reshape_plain(node: ir.Node) -> Form:
+    attributes = dict(node.attributes)
+    allow_zero = attributes.pop("allowzero", None)
+    if allow_zero is not None and allow_zero.as_int() and (constant(node, 1) == 0).any():
+        raise CannotCarry("Reshape to a side of 0: before opset 14 a 0 keeps the side as it was")
+    return Form("Reshape", tuple(node.inputs), attributes)
+
+
 INT32_MAX = np.iinfo(np.int32).max
 
 
@@ -272,6 +280,7 @@ _CONVERSIONS = {
     "ReduceSum": _Conversion(13, _reduce_attributes),
     "Squeeze": _Conversion(13, _axes_attribute),
     "Unsqueeze": _Conversion(13, _axes_attribute),
+    "Reshape": _Conversion(14, _reshape_plain),
     "Slice": _Conversion(10, _slice_attributes),
     "Clip": _Conversion(11, _clip_attributes),
     "Split": _Conversion(13, _split_attribute),
