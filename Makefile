@@ -17,6 +17,7 @@ help:
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/'
 
 setup: $(READY)-package $(READY)-engines $(READY)-browser $(READY)-filter ## .venv, the package, npm engines, a browser; a second run takes a second
+	@echo "setup: ready; $(BIN)/fns-lab doctor says what works here"
 
 # Stamps: a unit is made again when the file that lists it changes. One that cannot be had leaves no stamp, says so,
 # and is tried again next time; `fns-lab doctor` names its fix.
