@@ -151,6 +151,14 @@ def test_readme_s_links_lead_somewhere():
     assert not [link for link in links if not (ROOT / link).exists()]
 
 
+def test_contributing_names_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:fns_lab|tests|notebooks)/[\w./-]+|[\w-]+\.(?:json|toml))`", text)
+    real = [name for name in named if not re.search(r"NN_|NAME", name)]
+    assert len(real) >= 10
+    assert not [name for name in real if not (ROOT / name).exists()]
+
+
 @pytest.mark.browser
 def test_every_command_of_the_readme_runs(checkpoint, photo_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
