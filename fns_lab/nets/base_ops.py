@@ -1,8 +1,8 @@
 """Layers written in basic ops, swapped into a trained network.
 
-ONNX.js 0.1.3 has no InstanceNormalization and no Upsample, and no Pad outside webgl (onnxjs issues 18 and 53). Written as
+ONNX.js 0.1.3 has no InstanceNormalization and no Upsample, and no Pad outside webgl (onnxjs issue 18). Written as
 means, sums, products, roots, Gather and Reshape the same layers run there. Weights stay where they are: the rewritten
-network has the `state_dict` of the one that it was made from. Training still uses the regular layers, which are faster.
+network has the `state_dict` of the one that it was made from. Training still uses the regular layers: they are faster.
 
 Each layer states its `FIDELITY` to the one it stands for: `exact` (the same numbers), `rounding` (the same mathematics,
 summed in another order) or `approximate` (another function).
@@ -21,7 +21,8 @@ from fns_lab.errors import InputError
 class InstanceNorm2d(nn.Module):
     """y = (x - mu) / sqrt(var + eps) * weight + bias, with mu and var over H and W: `(N, C, H, W)` to the same.
 
-    The variance is the mean of (x - mu)^2, not E[x^2] - mu^2, which loses digits where mu is large.
+    The variance is the mean of (x - mu)^2, not E[x^2] - mu^2, which loses digits where mu is large. Raises `InputError`
+    for a layer that normalises with running statistics.
     """
 
     FIDELITY = "rounding"
@@ -46,8 +47,8 @@ class InstanceNorm2d(nn.Module):
 class UpsampleNearest2x(nn.Module):
     """y[i, j] = x[i // 2, j // 2]: `(N, C, H, W)` to `(N, C, 2H, 2W)`.
 
-    Every row becomes a `(1, W, 1)` block that a product with ones broadcasts to `(2, W, 2)`, which lies in memory as two
-    rows of 2W. Concatenating x with itself does it too, but ONNX.js 0.1.3 refuses one tensor twice in a Concat (issue 53).
+    Every row becomes a `(1, W, 1)` block that a product with ones broadcasts to `(2, W, 2)`, in memory two rows of 2W.
+    Concatenating x with itself does it too, but ONNX.js 0.1.3 takes no tensor twice in one node (issue 53).
     """
 
     FIDELITY = "exact"
@@ -66,7 +67,7 @@ class UpsampleNearest2x(nn.Module):
 
 
 class ReflectionPad2d(nn.Module):
-    """y[i, j] = x[r(i), r(j)], where r mirrors at the border pixels: two Gathers with indices that depend on the size only.
+    """y[i, j] = x[r(i), r(j)], where r mirrors at the border pixels: two Gathers whose indices depend on the size only.
 
     `(N, C, H, W)` to `(N, C, top + H + bottom, left + W + right)`; a pad must be smaller than the side it mirrors.
     """

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fns_lab import paths
+from fns_lab.errors import InputError
 
 WEIGHTS = paths.DATA / "vgg16_conv1-4_fp16.safetensors"
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
@@ -33,12 +34,14 @@ class Features(NamedTuple):
 
 
 class LossNetwork(nn.Module):
-    """`(N, 3, H, W)`, RGB, 0..255, to its `Features`; frozen."""
+    """`(N, 3, H, W)`, RGB, 0..255, to its `Features`; frozen. Raises `InputError` if the weights' file is not there."""
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         super().__init__()
         from safetensors.torch import load_file
 
+        if not Path(weights).is_file():
+            raise InputError(f"{weights}: no such file; the weights of the loss network belong there")
         state = load_file(weights)
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
         self.blocks = nn.ModuleList(
