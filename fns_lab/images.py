@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fns_lab.errors import InputError
+from fns_lab.files import whole_file
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""What is taken for a picture in a folder, and what a picture can be written as."""
 
 
 def open_rgb(path: str | os.PathLike) -> Image.Image:
-    """Decode any picture PIL knows to 8-bit RGB, upright (EXIF), transparency on white, 16-bit grey scaled to 8.
+    """Decode any picture PIL knows to 8-bit RGB: upright (EXIF), transparency on white, deep grey scaled to 8 bits.
 
-    Raises `InputError` for a file that is missing or is no picture.
+    Of an animation it is the first frame. Raises `InputError` for a file that is missing, cut short or no picture.
     """
     try:
         with Image.open(path) as image:
@@ -26,14 +29,15 @@ def open_rgb(path: str | os.PathLike) -> Image.Image:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, not a picture") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a picture that can be decoded ({_first_line(error)}); give a JPEG or PNG") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not a picture; give a JPEG or PNG file") from None
+    except Exception as error:  # decoders raise whatever a broken file leads them to
+        raise InputError(f"{path}: a broken picture ({_first_line(error)}); save it again as JPEG or PNG") from None
     if image.mode.startswith("I") or image.mode == "F":
         image = _grey_to_8_bit(image)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
@@ -41,12 +45,14 @@ def load(path: str | os.PathLike, *, scale: float | None = None, size: tuple[int
     """Read a picture as float32 `(1, 3, H, W)`, RGB, values 0..255.
 
     `scale` divides height and width (upstream's `--content-scale`); `size` is `(H, W)`: the picture is scaled to
-    cover it and cut at the centre. Raises `InputError` for a missing file, no picture, or a scale that is not positive.
+    cover it and cut at the centre. Raises `InputError` as `open_rgb` does, and for a scale or size that is not above 0.
     """
+    if size is not None and min(size) < 1:
+        raise InputError(f"size {size[0]}x{size[1]}: height and width must be at least 1 pixel")
     image = open_rgb(path)
     if scale is not None:
-        if not scale > 0:
-            raise InputError(f"scale {scale}: must be above 0; 2 halves height and width")
+        if not 0 < scale < math.inf:
+            raise InputError(f"scale {scale}: must be a number above 0; 2 halves height and width")
         image = image.resize((max(1, round(image.width / scale)), max(1, round(image.height / scale))), Image.LANCZOS)
     if size is not None:
         image = ImageOps.fit(image, (size[1], size[0]), Image.LANCZOS)
@@ -59,36 +65,42 @@ def array_from_image(image: Image.Image) -> np.ndarray:
 
 
 def image_from_array(x: np.ndarray) -> Image.Image:
-    """`(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped, rounded), as an RGB picture."""
+    """`(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped, rounded), as an RGB picture.
+
+    Raises `InputError` for another shape, and for NaN or Inf.
+    """
     x = np.asarray(x)
-    if x.ndim == 4 and x.shape[0] == 1:
-        x = x[0]
-    if x.ndim != 3 or x.shape[0] != 3:
+    if x.shape[:-2] not in ((3,), (1, 3)):
         raise InputError(f"an array of shape {x.shape} is no picture; give (1, 3, H, W) or (3, H, W)")
+    x = x.reshape(x.shape[-3:])
     if not np.isfinite(x).all():
         raise InputError("the picture holds NaN or Inf; compare the model's values to find where they begin")
-    return Image.fromarray(np.rint(np.clip(x, 0, 255)).astype(np.uint8).transpose(1, 2, 0), "RGB")
+    return Image.fromarray(np.rint(np.clip(x, 0, 255)).astype(np.uint8).transpose(1, 2, 0))
 
 
 def save(x: np.ndarray, path: str | os.PathLike) -> Path:
-    """Write `(1, 3, H, W)`, values 0..255, as a picture; the suffix says the format. Whole or not at all."""
-    from fns_lab.files import whole_file
+    """Write `(1, 3, H, W)`, values 0..255, as a picture; the suffix says the format. Whole or not at all.
 
+    Raises `InputError` as `image_from_array` does, and for a suffix not in `SUFFIXES` or a folder that is not there.
+    """
     path = Path(path)
-    if path.suffix.lower() not in Image.registered_extensions():
-        raise InputError(f"{path}: unknown picture suffix {path.suffix!r}; use .png or .jpg")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: cannot write a picture as {suffix or 'a file without suffix'!r}; use .png or .jpg")
     image = image_from_array(x)
-    options = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    options = {"quality": 95} if suffix in (".jpg", ".jpeg") else {}
     with whole_file(path) as temporary:
-        image.save(temporary, format=Image.registered_extensions()[path.suffix.lower()], **options)
+        image.save(temporary, format=Image.registered_extensions()[suffix], **options)
     return path
 
 
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:
-    grey = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if grey.max(initial=0) > 255 else 255.0
-    return Image.fromarray(np.rint(np.clip(grey / top * 255, 0, 255)).astype(np.uint8), "L")
+    """16-bit grey by its full range; other grey by the smallest usual range (0..1, 0..255, 0..65535) that holds it."""
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    usual = (65535.0,) if image.mode.startswith("I;16") else (1.0, 255.0) if image.mode == "F" else (255.0, 65535.0)
+    top = next((limit for limit in usual if grey.max(initial=0) <= limit), usual[-1])
+    return Image.fromarray(np.rint(np.clip(grey / top, 0, 1) * 255).astype(np.uint8))
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].split(": <_io")[0]
+    return (str(error).splitlines() or [type(error).__name__])[0]
