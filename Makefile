@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 # What `make bench` measures: a network, a size, and where.
 CKPT ?= saved_models/mosaic_nc16.pth
 SIZE ?= 128x128
-TARGETS ?= ort/cpu onnxjs-0.1.8/wasm ort-web/wasm
+TARGETS ?= onnxjs-0.1.8/cpu onnxjs-0.1.8/wasm onnxjs-0.1.8/webgl ort-web/wasm
 
 .PHONY: setup lab test report lint bench clean help
 .DELETE_ON_ERROR:
@@ -62,13 +62,8 @@ lint: setup ## style, import direction, notebooks without outputs
 	$(BIN)/lint-imports --no-logo
 	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
 
-bench: setup ## export CKPT at SIZE, lower it for each of TARGETS, and time it there
-	@mkdir -p .cache/bench
-	@for target in $(TARGETS); do \
-		out=.cache/bench/$$(echo $$target | tr / -).onnx; \
-		$(BIN)/fns-lab export $(CKPT) --size $(SIZE) --target $$target -o $$out && \
-		$(BIN)/fns-lab bench $$out --target $$target || exit $$?; \
-	done
+bench: setup ## time lowered models against basic ops in browser engines; tables, and JSON in reports/
+	$(BIN)/python -m benchmarks --checkpoint $(CKPT) --size $(SIZE) $(TARGETS:%=--target %)
 
 clean: ## everything that can be made again, .venv included
 	rm -rf $(VENV) node_modules reports .cache build *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -85,7 +85,7 @@ def op_counts(counts: Mapping[str, Mapping[str, int]], *, title: str = "") -> Fi
         axes.bar_label(group, numbers, padding=3, fontsize="small")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="nodes", title=title)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -144,7 +144,7 @@ def timing_bars(timings: Timings, *, title: str = "") -> Figure:
             )
     axes.set_xlim(0, 1.35 * np.nanmax(high))
     axes.set(xlabel=f"ms a run ({timings.device})", title=title)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

@@ -1,0 +1,54 @@
+"""Run every benchmark, print its table and write `reports/bench-NAME.json`: `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import lowering
+from fns_lab.errors import InputError, MissingError
+from fns_lab.files import whole_file
+from fns_lab.paths import REPORTS, SAVED_MODELS
+
+BENCHMARKS = (lowering,)
+
+
+def main() -> int:
+    """0 when every model ran and drew the right picture, 1 when not, 2 for bad input, 3 for a missing engine."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
+    parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
+    parser.add_argument("--runs", type=int, default=10, help="warm runs that count")
+    parser.add_argument("--target", action="append", help="may be given more than once")
+    options = parser.parse_args()
+    REPORTS.mkdir(exist_ok=True)
+    good = True
+    for benchmark in BENCHMARKS:
+        name = benchmark.__name__.split(".")[-1]
+        targets = options.target or benchmark.TARGETS
+        result = benchmark.run(options.checkpoint, _size(options.size), targets, runs=options.runs)
+        path = REPORTS / f"bench-{name}.json"
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+        print(f"{name}: {result['network']}, {options.size} px, {result['device']}")
+        print(benchmark.table(result).to_string(index=False, float_format=lambda x: f"{x:.4g}"))
+        print(f"written to {path}")
+        good = good and all(row["right"] for row in result["rows"])
+    return 0 if good else 1
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise InputError(f"size {text!r}: give height and width, as in 128x192")
+    return int(sides[0]), int(sides[1])
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (InputError, MissingError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 3)

@@ -1,0 +1,66 @@
+"""What does lowering by rules gain over writing the layers in basic ops, in the same engine on the same picture?
+
+Both models come from one network. `base ops` is the network exported with its layers in basic ops, brought to the
+target's opset; `lowered` is the regular export, rewritten for the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from onnx import ModelProto
+
+from fns_lab import models, photos
+from fns_lab.bench import bench
+from fns_lab.compare import PICTURE_ACROSS_ENGINES, measure_picture
+from fns_lab.compare.metrics import PICTURE_PEAK
+from fns_lab.export import onnx_from_torch
+from fns_lab.nets import base_ops, checkpoints
+from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
+from fns_lab.targets import load
+
+TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
+YARDSTICK = "ort/cpu"
+
+
+def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGETS, *, runs: int) -> dict:
+    """Time both models of the network in every target at `size` `(H, W)`.
+
+    Returns a JSON object with `network`, `device`, `inputs` and `rows`. A row is one of `bench`'s, with the number of
+    `nodes`, `max_abs`, the largest error of the picture against the regular model in ONNX Runtime (of 0..255; None
+    when there is no picture), and whether that is `right`: a fast wrong picture is no gain.
+    """
+    net = checkpoints.load(checkpoint)
+    regular, rewritten = onnx_from_torch(net, size), onnx_from_torch(base_ops.to_base_ops(net), size)
+    feeds = {"input": photos.load("astronaut", size)}
+    with open_runner(regular, YARDSTICK) as runner:
+        expected = runner.infer(feeds)["output"]
+    found, rows = {}, []
+    for name in targets:
+        contenders = {"base ops": lower(rewritten, load(name)).model, "lowered": lower(regular, load(name)).model}
+        timings = bench(contenders, [name], feeds, runs=runs)
+        found = timings.to_json()
+        for row in found["rows"]:
+            label = row["model"]
+            rows.append(row | _judged(contenders[label], timings.outputs[label, name].get("output"), expected))
+    return {"network": f"{checkpoint.name}, width {net.width}"} | found | {"rows": rows}
+
+
+def table(result: dict) -> pd.DataFrame:
+    """The columns that a person reads."""
+    columns = ["target", "model", "nodes", "ms_median", "ms_p10", "ms_p90", "ratio", "ms_create", "ms_first"]
+    return pd.DataFrame(result["rows"])[[*columns, "max_abs", "right"]]
+
+
+def _judged(model: ModelProto, picture: np.ndarray | None, expected: np.ndarray) -> dict:
+    error = math.nan if picture is None else measure_picture(expected, picture).max_abs
+    return {
+        "nodes": sum(models.count_ops(model).values()),
+        "max_abs": error if math.isfinite(error) else None,
+        "right": error <= PICTURE_ACROSS_ENGINES.limit(PICTURE_PEAK),
+    }
