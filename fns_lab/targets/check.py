@@ -32,7 +32,9 @@ class Check:
         lacking = self.table[~self.table.supported]
         if not len(lacking):
             return f"{self.target}: all {self.table['count'].sum()} nodes are supported"
-        return f"{self.target}: not supported: " + ", ".join(f"{r.count} {r.op}" for r in lacking.itertuples(index=False))
+        return f"{self.target}: not supported: " + ", ".join(
+            f"{r.count} {r.op}" for r in lacking.itertuples(index=False)
+        )
 
     def to_json(self) -> dict:
         """The object that `fns-lab check --json` prints."""

@@ -1,7 +1,7 @@
 """The rules, in the order in which they are tried."""
 
 from fns_lab.rewrite.rule import Rule
-from fns_lab.rewrite.rules.copy_around_quirk import CopyBetween, CopyBeforeSharedReshape, CopySecondOperand
+from fns_lab.rewrite.rules.copy_around_quirk import CopyBeforeSharedReshape, CopyBetween, CopySecondOperand
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.pad_gather import PadGather

@@ -49,7 +49,10 @@ class SubpixelUpsampleConv(Rule):
         if resize_scales(up.producer()) != [1, 1, 2, 2]:
             raise Refusal("the upsampling is not by 2 in height and width")
         pad, conv = padded.producer(), y.producer()
-        if full_pads(pad) != [0, 0, 1, 1, 0, 0, 1, 1] or pad.attributes.get_string("mode", "") not in ("reflect", "edge"):
+        if full_pads(pad) != [0, 0, 1, 1, 0, 0, 1, 1] or pad.attributes.get_string("mode", "") not in (
+            "reflect",
+            "edge",
+        ):
             raise Refusal("the padding is not a reflection or edge by 1")
         if const(w).shape[2:] != (3, 3):
             raise Refusal("the convolution is not 3x3")

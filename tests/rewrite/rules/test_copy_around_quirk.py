@@ -44,7 +44,11 @@ def test_a_copy_stands_between_reshape_and_relu():
 
 def test_one_result_taken_twice_is_copied():
     target = targets.load("onnxjs-0.1.3/wasm")
-    nodes = [node("Relu", "x", "r"), node("Mul", "r", "r", "square"), node("Concat", "x", "r", "square", "r", "y", axis=1)]
+    nodes = [
+        node("Relu", "x", "r"),
+        node("Mul", "r", "r", "square"),
+        node("Concat", "x", "r", "square", "r", "y", axis=1),
+    ]
     before = model(nodes, SHAPE, opset=7)
     assert not targets.check(before, target)
     lowered = lower(before, target)

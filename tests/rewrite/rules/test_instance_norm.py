@@ -15,7 +15,9 @@ REDUCE = ["ReduceMean", "Sub", "ReduceSumSquare", "Add", "Sqrt", "Div", "Mul", "
 
 def instance_norm(shape, *, opset=18, **attributes):
     constants = {"gamma": values(3), "beta": values(3)}
-    return model([node("InstanceNormalization", "x", "gamma", "beta", "y", **attributes)], shape, constants, opset=opset)
+    return model(
+        [node("InstanceNormalization", "x", "gamma", "beta", "y", **attributes)], shape, constants, opset=opset
+    )
 
 
 @pytest.mark.parametrize("opset", [7, 13, 18, 22])
@@ -71,7 +73,9 @@ def test_computed_weights_are_refused():
 
 
 def test_a_target_that_has_it_keeps_it():
-    assert ops(lower(instance_norm((1, 3, 5, 7)), targets.load("onnxjs-0.1.8/webgl")).model) == ["InstanceNormalization"]
+    assert ops(lower(instance_norm((1, 3, 5, 7)), targets.load("onnxjs-0.1.8/webgl")).model) == [
+        "InstanceNormalization"
+    ]
 
 
 def test_the_faulty_wasm_kernel_of_0_1_4_is_avoided():

@@ -62,7 +62,10 @@ def test_a_target_that_has_upsample_gets_upsample():
         (resize([1, 1, 1.5, 2], **NEAREST), "whole numbers"),
         (resize([1, 1, 2, 2], mode="linear"), "linear"),
         (resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="align_corners"), "align_corners"),
-        (resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="ceil"), "ceil"),
+        (
+            resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="ceil"),
+            "ceil",
+        ),
         (resize([1, 1, 2, 2], shape=(1, 3, "h", "w"), **NEAREST), "--shape"),
     ],
 )

@@ -1,0 +1,106 @@
+"""The whole of `lower` on the style network, for every target."""
+
+import numpy as np
+import onnx
+import pytest
+
+from fns_lab import models, targets
+from fns_lab.errors import InputError
+from fns_lab.rewrite.lower import OPSET_RULE, lower
+from fns_lab.runtimes import open_runner
+from tests.rewrite.graphs import model, node, values
+
+PICTURE_TOLERANCE = 0.05
+"""Of 255: the rewrites reorder float32 sums, the weights scale them up to the picture's range."""
+MOST_NODES = 190
+"""The hand-made rewrite of the same network has 371."""
+
+
+def picture(proto, photo):
+    with open_runner(proto, "ort/cpu") as runner:
+        return runner.infer({"input": photo})["output"]
+
+
+@pytest.mark.parametrize("name", targets.names())
+def test_the_style_network_reaches_every_target(name, fns_model, photo):
+    target = targets.load(name)
+    lowered = lower(fns_model, target)
+    assert lowered
+    assert lowered.nodes_before == len(fns_model.graph.node)
+    assert lowered.nodes_after == len(lowered.model.graph.node) <= MOST_NODES
+    assert "approximate" not in set(lowered.applied.fidelity)
+    assert not len(lowered.refused)
+    assert targets.check(lowered.model, target)
+    onnx.checker.check_model(lowered.model, full_check=True)
+    assert np.abs(picture(lowered.model, photo) - picture(fns_model, photo)).max() < PICTURE_TOLERANCE
+
+
+def test_lowering_is_idempotent_and_leaves_its_input_alone(fns_model):
+    target = targets.load("onnxjs-0.1.3/wasm")
+    before = fns_model.SerializeToString()
+    once = lower(fns_model, target)
+    twice = lower(once.model, target)
+    assert fns_model.SerializeToString() == before
+    assert [n.op_type for n in twice.model.graph.node] == [n.op_type for n in once.model.graph.node]
+    assert not len(twice.applied)
+
+
+def test_old_targets_get_ir_3_and_initializers_as_inputs(fns_model):
+    lowered = lower(fns_model, targets.load("onnxjs-0.1.3/webgl")).model
+    assert lowered.ir_version == 3
+    inputs = [value.name for value in lowered.graph.input]
+    assert inputs[0] == "input"
+    assert {t.name for t in lowered.graph.initializer} == set(inputs[1:])
+    assert [value.name for value in lowered.graph.output] == ["output"]
+
+
+def test_rewritten_nodes_name_their_rule_and_values_keep_their_names(fns_model):
+    lowered = lower(fns_model, targets.load("onnxjs-0.1.3/wasm"))
+    docs = [n.doc_string.removeprefix(models.RULE_PREFIX) for n in lowered.model.graph.node if n.doc_string]
+    tagged = [rule for doc in docs for rule in doc.split(", ")]
+    assert set(tagged) == set(lowered.applied.rule) - {OPSET_RULE}
+    names = [n.name for n in lowered.model.graph.node]
+    assert len(set(names)) == len(names)
+    after = {value for n in lowered.model.graph.node for value in n.output}
+    norms = [n.output[0] for n in fns_model.graph.node if n.op_type in ("InstanceNormalization", "Relu", "Add")]
+    assert len(norms) == 30
+    assert set(norms) <= after
+
+
+def test_json_is_plain(fns_model):
+    import json
+
+    found = lower(fns_model, targets.load("onnxjs-0.1.8/wasm")).to_json()
+    assert json.loads(json.dumps(found)) == found
+    assert set(found) == {"target", "nodes_before", "nodes_after", "applied", "refused", "supported"}
+    assert set(found["applied"][0]) == {"rule", "count", "fidelity"}
+
+
+def free_size():
+    return model(
+        [node("InstanceNormalization", "x", "g", "b", "y")], (1, 3, "h", "w"), {"g": values(3), "b": values(3)}
+    )
+
+
+def test_a_free_size_is_refused_until_it_is_given():
+    target = targets.load("onnxjs-0.1.3/cpu")
+    refused = lower(free_size(), target)
+    assert not refused
+    assert "--shape" in refused.refused.iloc[0].reason
+    assert lower(free_size(), target, shapes={"x": (1, 3, 8, 12)})
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [({"z": (1, 3, 8, 8)}, "no input 'z'"), ({"x": (1, 4, 8, 8)}, "does not fit"), ({"x": (1, 3, 8)}, "does not fit")],
+)
+def test_shapes_that_do_not_fit(shapes, message):
+    with pytest.raises(InputError, match=message):
+        lower(free_size(), targets.load("ort/cpu"), shapes=shapes)
+
+
+def test_an_op_that_nothing_can_lower_is_named():
+    lowered = lower(model([node("Erf", "x", "y")], (1, 3, 6, 8)), targets.load("onnxjs-0.1.8/wasm"))
+    assert not lowered
+    assert "1 Erf" in str(lowered)
+    assert lowered.refused.iloc[0].node == "node_y"

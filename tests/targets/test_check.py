@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from fns_lab.targets.check import MODEL
+from tests.rewrite.graphs import model, node, values
+
+SHAPE = (1, 3, 6, 8)
+
+
+def reasons(proto, name):
+    table = targets.check(proto, targets.load(name)).table
+    return {row.op: row.reason for row in table[~table.supported].itertuples()}
+
+
+def relu(opset=7, ir_version=3, **constants):
+    return model([node("Relu", "x", "y")], SHAPE, constants, opset=opset, ir_version=ir_version)
+
+
+def test_a_supported_model():
+    found = targets.check(relu(), targets.load("onnxjs-0.1.3/cpu"))
+    assert found
+    assert str(found) == "onnxjs-0.1.3/cpu: all 1 nodes are supported"
+    assert found.to_json() == {
+        "target": "onnxjs-0.1.3/cpu",
+        "supported": True,
+        "ops": [{"op": "Relu", "opset": 7, "count": 1, "supported": True, "reason": ""}],
+    }
+
+
+def test_a_model_without_nodes_is_not_called_supported():
+    empty = relu()
+    del empty.graph.node[:]
+    assert not targets.check(empty, targets.load("ort/cpu"))
+
+
+@pytest.mark.parametrize(("ir_version", "name", "fine"), [
+    (3, "onnxjs-0.1.3/cpu", True), (4, "onnxjs-0.1.3/cpu", False), (4, "onnxjs-0.1.8/cpu", True),
+])  # fmt: skip
+def test_ir_version(ir_version, name, fine):
+    assert (MODEL not in reasons(relu(ir_version=ir_version), name)) == fine
+
+
+def test_initializers_must_be_inputs_in_old_versions():
+    proto = model([node("Add", "x", "c", "y")], SHAPE, {"c": values(1)}, opset=7, ir_version=3)
+    assert "initializers" in reasons(proto, "onnxjs-0.1.3/wasm")[MODEL]
+    assert not reasons(proto, "onnxjs-0.1.8/wasm")
+
+
+def test_an_op_the_backend_lacks():
+    proto = model([node("Pad", "x", "y", pads=[0, 0, 1, 1] * 2)], SHAPE, opset=7, ir_version=3)
+    assert reasons(proto, "onnxjs-0.1.4/cpu")["Pad"] == "the cpu backend has no Pad"
+    assert not reasons(proto, "onnxjs-0.1.4/webgl")
+
+
+def test_a_selector_that_ends_before_the_model_s_opset():
+    constants = {"pads": np.array([0, 0, 1, 1] * 2)}
+    proto = model([node("Pad", "x", "pads", "y")], SHAPE, constants, opset=13)
+    assert "2-10" in reasons(proto, "onnxjs-0.1.8/cpu")["Pad"]
+
+
+@pytest.mark.parametrize("name", ["onnxjs-0.1.4/webgl", "onnxjs-0.1.8/cpu", "ort-web/webgl"])
+def test_an_op_read_in_an_older_form_than_it_is_written_in(name):
+    newer = model([node("ReduceMean", "x", "axes", "y")], SHAPE, {"axes": np.array([2, 3])}, opset=18, ir_version=3)
+    assert "ReduceMean" in reasons(newer, name)
+    older = model([node("ReduceMean", "x", "y", axes=[2, 3])], SHAPE, opset=7, ir_version=3)
+    assert not reasons(older, name)
+
+
+def test_softmax_changed_its_meaning_at_13():
+    proto = model([node("Softmax", "x", "y", axis=1)], SHAPE, opset=13, ir_version=3)
+    assert "changed its meaning" in reasons(proto, "onnxjs-0.1.3/cpu")["Softmax"]
+    assert not reasons(model([node("Softmax", "x", "y", axis=1)], SHAPE, opset=7, ir_version=3), "onnxjs-0.1.3/cpu")
+
+
+def test_another_domain():
+    assert "com.microsoft" in reasons(model([node("Gelu", "x", "y", domain="com.microsoft")], SHAPE), "ort/cpu")["Gelu"]

@@ -1,0 +1,95 @@
+"""The TOML files say what the runtimes' own sources say, line by line."""
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from fns_lab import targets
+from fns_lab.errors import InputError
+from fns_lab.paths import ROOT
+from fns_lab.targets.check import QUIRK_KINDS
+from fns_lab.targets.target import matches
+
+NODE_MODULES = ROOT / "node_modules"
+FOLDED_AT_LOAD = {"Constant", "Dropout", "Identity"}
+ALL = (
+    *(f"onnxjs-{version}/{backend}" for version in ("0.1.3", "0.1.4", "0.1.8") for backend in ("cpu", "wasm", "webgl")),
+    *(f"ort-web/{backend}" for backend in ("wasm", "webgpu", "webgl")),
+    "ort/cpu",
+)
+
+
+def test_every_target_is_there():
+    assert set(targets.names()) == set(ALL)
+    assert [targets.load(name).name for name in ALL] == list(ALL)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [("onxjs-0.1.3/wasm", "onnxjs-0.1.3/wasm"), ("ort-web/gpu", "ort-web/webgpu"), ("ort", "ort/cpu")],
+)
+def test_an_unknown_target_names_the_nearest(wrong, near):
+    with pytest.raises(InputError, match=f"did you mean '{near}'"):
+        targets.load(wrong)
+
+
+@pytest.mark.parametrize(
+    ("selector", "yes", "no"),
+    [("*", (1, 99), ()), ("7+", (7, 8, 30), (1, 6)), ("2-10", (2, 10), (1, 11)), ("9", (9,), (8, 10))],
+)
+def test_selectors(selector, yes, no):
+    assert all(matches(selector, v) for v in yes)
+    assert not any(matches(selector, v) for v in no)
+
+
+def legacy_table(version: str, backend: str) -> dict[str, set[str]]:
+    """ONNX.js up to 0.1.4: a switch over op types, whatever their opset."""
+    file = "ops-resolve.js" if backend == "cpu" else "session-handler.js"
+    source = (NODE_MODULES / f"onnxjs-{version}" / "lib" / "backends" / backend / file).read_text()
+    return {op: {"*"} for op in re.findall(r"case '(\w+)':", source)}
+
+
+def rule_table(source: str) -> dict[str, set[str]]:
+    """ONNX.js from 0.1.5 and its successor: rows of op type, domain and selector."""
+    found = defaultdict(set)
+    for op, selector in re.findall(r"""\[['"](\w+)['"], ?['"]['"], ?['"]([\d+-]+)['"]""", source):
+        found[op].add(selector)
+    return found
+
+
+@pytest.mark.skipif(not NODE_MODULES.is_dir(), reason="the npm engines are not installed: run `make setup`")
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("onnxjs") or name == "ort-web/webgl"])
+def test_op_tables_are_those_of_the_source(name):
+    target = targets.load(name)
+    if target.version in ("0.1.3", "0.1.4"):
+        tables = {b: legacy_table(target.version, b) for b in ("cpu", "wasm", "webgl")}
+    elif target.runtime == "onnxjs":
+        folder = NODE_MODULES / f"onnxjs-{target.version}" / "lib" / "backends"
+        tables = {b: rule_table((folder / b / "op-resolve-rules.js").read_text()) for b in ("cpu", "wasm", "webgl")}
+    else:
+        tables = {"webgl": rule_table((NODE_MODULES / "onnxruntime-web" / "dist" / "ort.webgl.mjs").read_text())}
+    expected = tables[target.backend]
+    if target.backend == "wasm":
+        expected = tables["cpu"] | expected
+    assert len(expected) > 40
+    ours = {op: set(selectors) for op, selectors in target.ops.items() if op not in FOLDED_AT_LOAD}
+    assert ours == {op: selectors for op, selectors in expected.items() if op not in FOLDED_AT_LOAD}
+
+
+def test_every_quirk_is_of_a_known_kind_and_names_its_source():
+    quirks = [quirk for name in ALL for quirk in targets.load(name).quirks]
+    assert quirks
+    for quirk in quirks:
+        assert quirk.kind in QUIRK_KINDS
+        assert quirk.source
+        assert quirk.summary
+
+
+def test_every_preferred_rewrite_exists():
+    from fns_lab.rewrite.rules import RULES
+
+    known = {rule.NAME for rule in RULES}
+    preferred = {name for target in ALL for name in targets.load(target).prefer}
+    assert preferred
+    assert preferred <= known
