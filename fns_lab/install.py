@@ -26,7 +26,10 @@ LONGEST_INSTALL_S = 1200.0
 
 
 def main(units: list[str] | None = None) -> int:
-    """Install the named units, all of them by default; 0 or 3."""
+    """Install the named units, all of them by default; the exit code."""
+    if unknown := set(units or ()) - set(UNITS):
+        print(f"no unit {unknown.pop()!r}; there are: {', '.join(UNITS)}", file=sys.stderr)
+        return 2
     missing = 0
     for name in units or UNITS:
         try:
@@ -47,9 +50,14 @@ def engines() -> str:
 
 
 def browser() -> str:
-    """A browser that starts: one that is installed, else Playwright's, else Debian's when root."""
+    """A browser that starts: one that is installed, else Playwright's, else Debian's when root.
+
+    Where FNS_LAB_BROWSER names one, no other would be used, so none is installed.
+    """
+    from fns_lab.runtimes.chromium import BROWSER_VARIABLE
+
     reason = _why_no_browser()
-    for way in (_playwrights_browser, _debians_browser):
+    for way in () if os.environ.get(BROWSER_VARIABLE) else (_playwrights_browser, _debians_browser):
         if reason is None:
             break
         try:

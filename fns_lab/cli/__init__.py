@@ -67,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):  # typer turns a closed pipe into SystemExit; nothing else here exits
         return _stop_writing()
     except OSError as error:
+        if error.errno is None:
+            raise
         return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", BAD_INPUT)
     except RuntimeError as error:
         if not _is_fault(error):
