@@ -5,11 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-# What `make bench` measures: a network, a size, and where.
-CKPT ?= saved_models/mosaic_nc16.pth
-SIZE ?= 128x128
-TARGETS ?= onnxjs-0.1.8/cpu onnxjs-0.1.8/wasm onnxjs-0.1.8/webgl ort-web/wasm
-
 .PHONY: setup lab test report lint bench clean help
 .DELETE_ON_ERROR:
 
@@ -62,8 +57,8 @@ lint: setup ## style, import direction, notebooks without outputs
 	$(BIN)/lint-imports --no-logo
 	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
 
-bench: setup ## time lowered models against basic ops in browser engines; tables, and JSON in reports/
-	$(BIN)/python -m benchmarks --checkpoint $(CKPT) --size $(SIZE) $(TARGETS:%=--target %)
+bench: setup ## what lowering gains over basic ops in the browser engines; python -m benchmarks --help for its knobs
+	$(BIN)/python -m benchmarks
 
 clean: ## everything that can be made again, .venv included
 	rm -rf $(VENV) node_modules reports .cache build *.egg-info .pytest_cache .ruff_cache .import_linter_cache

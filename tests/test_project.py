@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -19,6 +21,14 @@ CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 
 CONDA_ONLY = {"python", "pip", "make", "nodejs"}
 """What conda brings and pip takes from the machine."""
+
+OWN_PACKAGES = ("fns_lab", "tests", "benchmarks")
+
+PIP_NAMES = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "onnx_ir": "onnx-ir"}
+"""Import name to pip's name, where they differ."""
+
+CARRIED_BY = {"google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
+"""What a listed dependency cannot do without and brings along (`google` is protobuf)."""
 
 REGISTRY_HOSTS = re.compile(
     r"jsdelivr|unpkg",
@@ -47,6 +57,15 @@ def requirement(text):
     return re.fullmatch(r"([A-Za-z0-9_.-]+)(\[.*\])?(.*)", text.replace(" ", "")).group(1, 3)
 
 
+def imports(path):
+    """The top-level names that a Python file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
 def test_environment_and_pyproject_name_the_same_dependencies(pyproject):
     project = pyproject["project"]
     pip = dict(map(requirement, project["dependencies"] + project["optional-dependencies"]["dev"]))
@@ -65,6 +84,15 @@ def test_every_dependency_has_its_reason():
     lines = [line for line in listed.splitlines() if line.startswith('    "')]
     assert len(lines) > 20
     assert not [line for line in lines if not re.search(r'",\s+# \S', line)]
+
+
+def test_every_import_is_a_listed_dependency(pyproject):
+    project = pyproject["project"]
+    listed = {requirement(text)[0] for text in project["dependencies"] + project["optional-dependencies"]["dev"]}
+    imported = {name for folder in OWN_PACKAGES for path in (ROOT / folder).rglob("*.py") for name in imports(path)}
+    foreign = imported - set(sys.stdlib_module_names) - set(OWN_PACKAGES)
+    assert len(foreign) > 15
+    assert {CARRIED_BY.get(name) or PIP_NAMES.get(name, name) for name in foreign} <= listed
 
 
 def test_torch_and_torchvision_are_not_pinned_apart(pyproject):
@@ -149,6 +177,14 @@ def test_readme_s_links_lead_somewhere():
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert links
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_readme_lists_every_notebook_with_its_question():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"\| \[\w+\]\(notebooks/(\w+)\.ipynb\) \| (.+) \|", text))
+    titles = {p.stem: "".join(json.loads(p.read_text(encoding="utf-8"))["cells"][0]["source"]) for p in notebooks()}
+    asked = {name: title.splitlines()[0].split(": ", 1)[1].capitalize() for name, title in titles.items()}
+    assert {name: question.capitalize() for name, question in listed.items()} == asked
 
 
 def test_contributing_names_files_that_exist():
