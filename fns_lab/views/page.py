@@ -21,7 +21,7 @@ PICTURE_TAG = "thumbnail"
 """A cell with this tag gives the notebook's card its picture; without one, the last picture does."""
 
 _KINDS = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
-"""What a report shows of an output, best first: no script and no widget; a widget of ours carries `text/html` as well."""
+"""What a report shows of an output, best first: no script, no widget; a widget of ours carries `text/html` too."""
 
 _VERSIONS = ("torch", "onnx", "onnxruntime", "numpy")
 

@@ -1,0 +1,5 @@
+"""Controls for notebooks. State lives in the widgets; each also carries a static picture for a report."""
+
+from fns_lab.views.widgets.preview import StylePreview
+
+__all__ = ["StylePreview"]
