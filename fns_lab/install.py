@@ -139,7 +139,8 @@ def _run(command: list[str], name: str) -> None:
         )
     except (OSError, subprocess.SubprocessError) as error:
         told = (getattr(error, "stderr", None) or str(error)).strip().splitlines() or ["no reason given"]
-        raise MissingError(f"`{name}` failed: {told[-1] if len(told) == 1 else ' | '.join(told[-3:])}") from None
+        reason = next((line.strip() for line in told if "error" in line.lower()), told[-1])
+        raise MissingError(f"`{name}` failed: {reason}") from None
 
 
 if __name__ == "__main__":
