@@ -32,9 +32,8 @@ class Check:
         lacking = self.table[~self.table.supported]
         if not len(lacking):
             return f"{self.target}: all {self.table['count'].sum()} nodes are supported"
-        return f"{self.target}: not supported: " + ", ".join(
-            f"{r.count} {r.op}" for r in lacking.itertuples(index=False)
-        )
+        ops = ", ".join(f"{row['count']} {row['op']}" for row in lacking.to_dict("records"))
+        return f"{self.target}: not supported: {ops}"
 
     def to_json(self) -> dict:
         """The object that `fns-lab check --json` prints."""

@@ -246,7 +246,7 @@ def resize_scales(node: ir.Node) -> list[float]:
 
 
 REPEATING = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"))
-"""Resize modes in which a whole scale repeats each pixel (asymmetric: floor(i / s); half_pixel: round((i + 0.5) / s - 0.5))."""
+"""Resize modes in which a whole scale s repeats each pixel: floor(i / s), and round((i + 0.5) / s - 0.5) without ties."""
 
 
 def _resize_input_scales(node: ir.Node) -> list[float]:

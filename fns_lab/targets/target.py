@@ -36,9 +36,10 @@ class Target:
     """One backend of one runtime version and what it takes.
 
     `ops` maps op types to the opset selectors the runtime writes (`7+`, `2-10`, `*` for unchecked); the op type `*`
-    stands for every op of ONNX. The files list them the other way round, the ops of each selector. `opset` and `ir_version` are the highest that `lower` writes; `ir_versions` is a
-    selector of those the runtime loads. `reads_as_opset`: nodes of any opset are run as if of this one.
-    `prefer` names rewrites worth making where the runtime could do without, since they were measured to be faster.
+    stands for every op of ONNX. The files list them the other way round, the ops of each selector. `opset` and
+    `ir_version` are the highest that `lower` writes; `ir_versions` is a selector of those the runtime loads.
+    `reads_as_opset`: nodes of any opset are run as if of this one. `prefer` names rewrites worth making where the
+    runtime could do without, since they were measured to be faster.
     """
 
     name: str

@@ -58,7 +58,7 @@ class CopyAroundQuirk(Rule):
 
 
 class CopyBeforeSharedReshape(CopyAroundQuirk):
-    """Reshape(x) with x used elsewhere too  =  Reshape(x + 0): ONNX.js 0.1.7 and 0.1.8 webgl spoil a value so shared."""
+    """Reshape(x) with x used elsewhere too  =  Reshape(x + 0): ONNX.js 0.1.7 and 0.1.8 webgl spoil such a value."""
 
     NAME = "copy-before-shared-reshape"
     QUIRK = "shared-input"

@@ -9,8 +9,8 @@ epsilon and gamma sqrt(H W) for its scale, it normalises:
     S = ReduceSumSquare(d)        y = BatchNormalization(d, gamma sqrt(HW), beta, 0, S; HW eps)
 
 x, d, y: `(1, C, H, W)`; mu, S: `(C,)`, over N, H and W, which is right for N = 1 only. InstanceNormalization 6 and 22.
-Fidelity: rounding (two-pass). ONNX.js runs BatchNormalization many times faster than Sub, Mul or Add with a `(1, C, 1, 1)`
-operand, which its cpu and wasm backends index element by element.
+Fidelity: rounding (two-pass). ONNX.js runs BatchNormalization many times faster than Sub, Mul or Add with a
+`(1, C, 1, 1)` operand, which its cpu and wasm backends index element by element.
 """
 
 from __future__ import annotations

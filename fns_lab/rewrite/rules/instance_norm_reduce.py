@@ -8,8 +8,9 @@ division is by channel and not by pixel:
     mu = ReduceMean(x)   d = x - mu   S = ReduceSumSquare(d)   y = d * (gamma sqrt(HW) / Sqrt(S + HW eps)) + beta
 
 x, d, y: `(N, C, H, W)`; mu, S: `(N, C, 1, 1)`. InstanceNormalization 6 and 22. Fidelity: rounding (two-pass, as good
-as the op itself). The seed used 20 nodes. ReduceSumSquare rather than the mean of d * d: ONNX.js 0.1.3 fails on a node
-that takes one value twice (https://github.com/microsoft/onnxjs/issues/53), and Pow is undefined there for negative values.
+as the op itself). The form by Reshape, ReduceMean and so on of the first ONNX.js conversions takes 20. ReduceSumSquare
+rather than the mean of d * d: ONNX.js 0.1.3 fails on a node that takes one result twice
+(https://github.com/microsoft/onnxjs/issues/53), and Pow is undefined there for negative values.
 """
 
 from __future__ import annotations

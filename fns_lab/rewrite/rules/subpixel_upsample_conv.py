@@ -1,18 +1,19 @@
 """Nearest upsampling by 2, padding by 1 and a 3x3 convolution as one 2x2 convolution at the small size.
 
-Row 2i + a of the convolution's output reads rows 2i + a - 1, 2i + a and 2i + a + 1 of the doubled picture, and a doubled
-picture has only two different rows among any three: a = 0 reads rows i - 1 and i of the small one with the kernel rows
-(w0, w1 + w2), a = 1 reads i and i + 1 with (w0 + w1, w2). The same holds for columns. So
+Row 2i + a of the convolution's output reads rows 2i + a - 1, 2i + a and 2i + a + 1 of the doubled picture, and a
+doubled picture has only two different rows among any three: a = 0 reads rows i - 1 and i of the small one with the
+kernel rows (w0, w1 + w2), a = 1 reads i and i + 1 with (w0 + w1, w2). The same holds for columns. So
 
     Conv3x3(Pad1(Up2(x)), w)  =  Crop1(Shuffle2(Conv2x2(EdgePad1(x), w')))
 
-with four kernels of 2x2 in w' for each of w: 4 multiplications a pixel and channel instead of 9. Reflecting a doubled row
-by 1 gives the edge row again, hence EdgePad for both reflection and edge padding. Shuffle2 is Reshape, Transpose, Reshape.
+with four kernels of 2x2 in w' for each of w: 4 multiplications a pixel and channel instead of 9. Reflecting a doubled
+row by 1 gives the edge row again, hence EdgePad for both reflection and edge padding. Shuffle2 is Reshape, Transpose,
+Reshape.
 
     x (N, C, H, W)  ->  (N, 4 C', H + 1, W + 1)  ->  (N, C', 2 H + 2, 2 W + 2)  ->  y (N, C', 2 H, 2 W)
 
-Fidelity: rounding (sums of kernel rows are rounded once). After Aitken et al. 2017, arXiv 1707.02937. No runtime needs it;
-those prefer it whose convolutions cost more than the shuffle.
+Fidelity: rounding (sums of kernel rows are rounded once). After Aitken et al. 2017, arXiv 1707.02937. No runtime needs
+it; those prefer it whose convolutions cost more than the shuffle.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from fns_lab.rewrite.rules.resize_gather import upsampling
 from fns_lab.targets import Target
 from fns_lab.targets.opset import full_pads, resize_scales
 
+PADS_BY_1 = [0, 0, 1, 1, 0, 0, 1, 1]
 PHASE_TAPS = np.array([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]], np.float64)
-"""(phase, small tap, kernel tap). Phase 0 is the odd rows (a = 1), phase 1 the even rows: before the crop of one row the
-even rows of the result are the odd ones of the shuffled picture."""
+"""(phase, small tap, kernel tap). Phase 0 is the odd rows (a = 1), phase 1 the even rows: before the crop of one row
+the even rows of the result are the odd ones of the shuffled picture."""
 
 
 class SubpixelUpsampleConv(Rule):
@@ -49,10 +51,8 @@ class SubpixelUpsampleConv(Rule):
         if resize_scales(up.producer()) != [1, 1, 2, 2]:
             raise Refusal("the upsampling is not by 2 in height and width")
         pad, conv = padded.producer(), y.producer()
-        if full_pads(pad) != [0, 0, 1, 1, 0, 0, 1, 1] or pad.attributes.get_string("mode", "") not in (
-            "reflect",
-            "edge",
-        ):
+        mode = pad.attributes.get_string("mode", "constant")
+        if full_pads(pad) != PADS_BY_1 or mode not in ("reflect", "edge"):
             raise Refusal("the padding is not a reflection or edge by 1")
         if const(w).shape[2:] != (3, 3):
             raise Refusal("the convolution is not 3x3")
@@ -81,10 +81,9 @@ class SubpixelUpsampleConv(Rule):
         return self.slice(op, joined, [1, 1], [2 * height + 1, 2 * width + 1], [2, 3], f"{y.name}.crop")
 
     def _edge_pad(self, op, x: ir.Value, name: str) -> ir.Value:
-        pads = [0, 0, 1, 1, 0, 0, 1, 1]
         if self.scope.opset < 11:
-            return op.Pad(x, mode="edge", pads=pads, _outputs=[name])
-        return op.Pad(x, constant(op, np.array(pads, np.int64), f"{name}.pads"), mode="edge", _outputs=[name])
+            return op.Pad(x, mode="edge", pads=PADS_BY_1, _outputs=[name])
+        return op.Pad(x, constant(op, np.array(PADS_BY_1, np.int64), f"{name}.pads"), mode="edge", _outputs=[name])
 
 
 def _shape(op, shape: tuple[int, ...], name: str) -> ir.Value:

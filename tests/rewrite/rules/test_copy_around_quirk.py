@@ -1,4 +1,4 @@
-"""The repairs, on the smallest graphs that show each fault; the faults themselves are shown in the engines' own tests."""
+"""The repairs, on the smallest graphs that show each fault; tests/runtimes shows the faults in the engines."""
 
 import numpy as np
 
