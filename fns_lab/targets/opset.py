@@ -246,7 +246,7 @@ def resize_scales(node: ir.Node) -> list[float]:
 
 
 REPEATING = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"))
-"""Resize modes in which a whole scale s repeats each pixel: floor(i / s), and round((i + 0.5) / s - 0.5) without ties."""
+"""Resize modes in which a whole scale s repeats each pixel: floor(i / s); round((i + 0.5) / s - 0.5), free of ties."""
 
 
 def _resize_input_scales(node: ir.Node) -> list[float]:

@@ -37,6 +37,7 @@ CARRIED = {
     "InstanceNormalization": one("InstanceNormalization", {"g": values(3), "b": values(3)}, opset=22),
     "BatchNormalization": one("BatchNormalization", {k: np.abs(values(3)) + 0.1 for k in "gbmv"}, opset=15),
     "Reshape": one("Reshape", {"shape": np.array([1, -1, 8])}, opset=18),
+    "Reshape with allowzero": one("Reshape", {"shape": np.array([3, 48])}, allowzero=1),
     "Conv": one("Conv", {"w": values(4, 3, 3, 3)}, opset=22, strides=[2, 1], auto_pad="NOTSET"),
 }
 
@@ -60,6 +61,7 @@ REFUSED = {
     "does not exist": one("Gelu", {}, opset=20),
     "no steps": one("Slice", {k: np.array([v]) for k, v in (("s", 0), ("e", 8), ("a", 3), ("st", 2))}),
     "no negative axis": model([node("Concat", "x", "x", "y", axis=-1)], SHAPE, opset=13),
+    "a side of 0": one("Reshape", {"shape": np.array([0, 7])}, shape=(0, 4), allowzero=1),
     "no attribute 'ceil_mode'": one("AveragePool", {}, kernel_shape=[2, 3], ceil_mode=1),
 }
 
