@@ -1,6 +1,6 @@
 """Draw the style images of this folder: seeded, so that the same picture comes out every time.
 
-    python data/style-images/draw.py            # writes mosaic.jpg beside this file
+python data/style-images/draw.py            # writes mosaic.jpg beside this file
 """
 
 from __future__ import annotations

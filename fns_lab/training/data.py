@@ -1,4 +1,4 @@
-"""Photographs to train on. A batch is a function of (seed, step) alone, so a resumed run sees what an uninterrupted one would."""
+"""Photographs to train on. A batch is a function of (seed, step) alone: a resumed run sees what any run would."""
 
 from __future__ import annotations
 

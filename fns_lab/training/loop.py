@@ -69,7 +69,7 @@ class Trainer:
         self.net, self.optimizer = self.accelerator.prepare(net, torch.optim.Adam(net.parameters(), config.lr))
 
     def __iter__(self) -> Iterator[Step]:
-        """Yield a `Step` after each optimizer step until `max_steps`. Raises `InputError` when the loss is NaN or Inf."""
+        """Yield a `Step` after each optimizer step until `max_steps`. Raises `InputError` on a loss of NaN or Inf."""
         self.net.train()
         while self.step < self.config.max_steps:
             started = time.perf_counter()
@@ -112,7 +112,7 @@ class Trainer:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep freed blocks: handing them back each step and faulting them in again can double a step's time."""
+    """Ask glibc to keep freed blocks: handing them back each step and faulting them in again can double its time."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

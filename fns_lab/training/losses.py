@@ -1,4 +1,4 @@
-"""Perceptual losses of Johnson et al. (2016): a photograph's content at relu2_2, a style's Gram matrices at four depths."""
+"""Perceptual losses of Johnson et al. (2016): content at relu2_2, a style's Gram matrices at four depths."""
 
 from __future__ import annotations
 
