@@ -1,8 +1,9 @@
 """One runner per engine, one contract: `infer(feeds) -> {name: array}`.
 
-    with open_runner(model, "onnxjs-0.1.8/wasm") as runner:
-        outputs = runner.infer({"input": x})        # x: float32 (1, 3, H, W)
-        runner.ms, runner.create_ms                 # milliseconds inside the engine
+`open_runner(model, "onnxjs-0.1.8/wasm")` loads a model into the real engine; `runner.infer({"input": x})` returns every
+graph output; `runner.ms` and `runner.create_ms` are milliseconds inside the engine. The engines are ONNX Runtime here
+(`ort`), ONNX.js and ONNX Runtime Web in a browser (`browser`), and, opened by their own names, PyTorch
+(`torch_runner.TorchRunner`) and ONNX's reference evaluator (`reference.ReferenceRunner`).
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from fns_lab.runtimes import DEFAULT_TIMEOUT_S, RuntimeFault
 from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage
+from fns_lab.runtimes.kept_outputs import loses_outputs, with_outputs_kept
 from fns_lab.targets import Target
 
 T = TypeVar("T")
@@ -33,18 +34,20 @@ PROBE = np.array([[[[-300.25, 0.5, 7.75], [123.4, -0.1, 254.9]]]], np.float32)
 class BrowserRunner(ClosingRunner):
     """A model in one engine of one page. float32, int32, int64, bool and the other integer tensors go in and out.
 
-    ONNX.js knows no int64: such feeds travel as int32 (InputError when a value does not fit) and outputs that the
-    model declares int64 come back as int64.
+    ONNX.js, and the webgl of ONNX Runtime Web that grew from it, know no int64: such feeds travel as int32 (InputError
+    when a value does not fit), and outputs that the model declares int64 come back as int64.
     """
 
     def __init__(self, model: ModelProto, target: Target, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self.target = target
         self._model = model
         self._timeout_s = timeout_s
-        self._bytes = model.SerializeToString()
+        kept, self._output_names = with_outputs_kept(model) if loses_outputs(model, target) else (model, {})
+        self._bytes = kept.SerializeToString()
         self._output_dtypes = output_dtypes(model)
         self._chromium = shared_chromium()
-        self._page: EnginePage | None = None
+        self.page: EnginePage | None = None
+        """The page that holds the session; another one after a fault."""
         self._session = 0
         self._wait(self._ready_page())
 
@@ -53,7 +56,7 @@ class BrowserRunner(ClosingRunner):
         return self._wait(self._run(described, block))
 
     def close(self) -> None:
-        page, self._page = self._page, None
+        page, self.page = self.page, None
         if page and page.alive:
             with contextlib.suppress(RuntimeFault):
                 self._wait(page.close_session(self._session, CLOSE_TIMEOUT_S))
@@ -67,9 +70,9 @@ class BrowserRunner(ClosingRunner):
     async def _ready_page(self) -> EnginePage:
         """The target's page with this model loaded in it."""
         page = await _page_for(self._chromium, self.target)
-        if page is not self._page:
+        if page is not self.page:
             self._session, self.create_ms = await page.create(self._bytes, self._timeout_s)
-            self._page = page
+            self.page = page
         return page
 
     async def _run(self, described: list[dict], block: bytes) -> dict[str, np.ndarray]:
@@ -78,12 +81,12 @@ class BrowserRunner(ClosingRunner):
         return self._unpacked(outputs, data)
 
     def _packed(self, feeds: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:
-        if self.target.runtime == "onnxjs":
+        if self.target.runtime == "onnxjs" or self.target.backend == "webgl":
             feeds = {name: _narrowed(name, array) for name, array in feeds.items()}
         return pack(feeds)
 
     def _unpacked(self, outputs: list[dict], block: bytes) -> dict[str, np.ndarray]:
-        arrays = unpack(outputs, block)
+        arrays = {self._output_names.get(name, name): array for name, array in unpack(outputs, block).items()}
         missing = [name for name in self._output_dtypes if name not in arrays]
         if missing:
             raise EngineError(f"the engine did not return output '{missing[0]}'")
@@ -120,13 +123,13 @@ def _narrowed(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype != np.int64:
         return array
     if array.size and (array.min() < INT32.min or array.max() > INT32.max):
-        raise InputError(f"input '{name}' has a value outside int32, which ONNX.js cannot take")
+        raise InputError(f"input '{name}' has a value outside int32, which this engine cannot take")
     return array.astype(np.int32)
 
 
 async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
     """The live page of this target and settings; opened and tried out when there is none."""
-    key = json.dumps([target.name, target.settings], sort_keys=True)
+    key = json.dumps([target.name, target.version, dict(target.settings)], sort_keys=True)
     async with chromium.page_lock:
         page = chromium.pages.get(key)
         if page is None or not page.alive:

@@ -82,6 +82,8 @@ class Chromium:
         self.page_lock: asyncio.Lock | None = None
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self.executable = ""
+        """What was started, for reports; empty before the first start."""
         self.pages: dict[str, Any] = {}
         """Open engine pages by target and settings; only touched in the browser's thread."""
 
@@ -119,9 +121,10 @@ class Chromium:
     def _started_loop(self) -> asyncio.AbstractEventLoop:
         with self._start_lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                loop = asyncio.new_event_loop()
                 self._launch_lock, self.page_lock = asyncio.Lock(), asyncio.Lock()
-                threading.Thread(target=self._loop.run_forever, name="fns-lab-browser", daemon=True).start()
+                threading.Thread(target=_run_to_the_end, args=(loop,), name="fns-lab-browser", daemon=True).start()
+                self._loop = loop
             return self._loop
 
     async def _launch(self) -> None:
@@ -129,15 +132,16 @@ class Chromium:
             from playwright.async_api import Error, async_playwright
         except ImportError as error:
             raise MissingError("Python package playwright is not installed: `pip install playwright`") from error
-        executable = find_browser()
+        found = find_browser()
         self._playwright = await async_playwright().start()
+        self.executable = str(found or self._playwright.chromium.executable_path)
         try:
             self._browser = await self._playwright.chromium.launch(
-                executable_path=executable, args=flags(), handle_sigint=False, handle_sigterm=False
+                executable_path=self.executable, args=flags(), handle_sigint=False, handle_sigterm=False
             )
         except Error as error:
             await self._stop()
-            cause = f"{executable or 'its own'}: {error.message.strip().splitlines()[0]}"
+            cause = f"{self.executable}: {error.message.strip().splitlines()[0]}"
             raise MissingError(f"Playwright could not start a browser ({cause}): {INSTALL_HINT}") from error
 
     async def _stop(self) -> None:
@@ -158,6 +162,12 @@ async def quietly(coroutine: Coroutine) -> bool:
     except Exception:
         return False
     return True
+
+
+def _run_to_the_end(loop: asyncio.AbstractEventLoop) -> None:
+    """Run until `loop.stop`, then free what the loop holds."""
+    loop.run_forever()
+    loop.close()
 
 
 _chromium: Chromium | None = None

@@ -47,11 +47,13 @@ class EnginePage:
         self._target = target
         self._engine = engine_for(target)
         self._context: BrowserContext | None = None
-        self._page: Page | None = None
+        self.page: Page | None = None
+        """Playwright's page."""
         self._turn = asyncio.Lock()
         self._downloads: asyncio.Queue[Download] = asyncio.Queue()
         self._console: deque[str] = deque(maxlen=4)
         self._last_session = 0
+        self._farewell: asyncio.Task | None = None
 
     async def open(self) -> None:
         """Load the engine and let it set itself up. EngineError when it does not."""
@@ -59,13 +61,13 @@ class EnginePage:
         browser = await self._chromium.browser()
         self._context = await self._within(browser.new_context(user_agent=self._user_agent(browser.version)), START_S)
         await self._context.route("**/*", self._serve)
-        self._page = await self._within(self._context.new_page(), START_S)
-        self._page.on("close", lambda _: self._mark_dead())
-        self._page.on("crash", lambda _: self._mark_dead())
-        self._page.on("download", self._downloads.put_nowait)
-        self._page.on("console", self._note_console)
-        self._page.on("pageerror", lambda error: self._console.append(error.message))
-        await self._within(self._page.goto(ORIGIN + "/"), START_S)
+        self.page = await self._within(self._context.new_page(), START_S)
+        self.page.on("close", lambda _: self._mark_dead())
+        self.page.on("crash", lambda _: self._mark_dead())
+        self.page.on("download", self._downloads.put_nowait)
+        self.page.on("console", self._note_console)
+        self.page.on("pageerror", lambda error: self._console.append(error.message))
+        await self._within(self.page.goto(ORIGIN + "/"), START_S)
         wasm = self._engine.wasm.read_bytes() if self._engine.wasm else b""
         await self._call("setup", {"options": self._engine.options}, wasm, START_S)
 
@@ -98,7 +100,9 @@ class EnginePage:
         """One call of host.js, one at a time: its reply and the bytes that came with it."""
         async with self._turn, self._handed_over(block, timeout_s) as inline:
             self._console.clear()
-            reply = await self._within(self._page.evaluate("host", [name, request | {"bytes": inline}]), timeout_s)
+            reply = await self._within(self.page.evaluate("host", [name, request | {"bytes": inline}]), timeout_s)
+            if reply.get("fatal"):
+                await self.discard()
             if "error" in reply:
                 raise EngineError((reply["error"] or "the engine gave no reason") + self._said())
             return reply, await self._taken_over(reply, timeout_s)
@@ -112,7 +116,7 @@ class EnginePage:
         with tempfile.TemporaryDirectory(prefix="fns-lab-") as folder:
             path = Path(folder, "block.bin")
             path.write_bytes(block)
-            await self._within(self._page.locator("#inbox").set_input_files(path), timeout_s)
+            await self._within(self.page.locator("#inbox").set_input_files(path), timeout_s)
             yield None
 
     async def _taken_over(self, reply: dict[str, Any], timeout_s: float) -> bytes:
@@ -136,15 +140,18 @@ class EnginePage:
             raise EngineError(f"no answer within {timeout_s:g} s: the page hung" + self._said()) from None
         except Error as error:
             await self.discard()
-            cause = error.message.splitlines()[0]
+            cause = error.message.splitlines()[0].strip()
             raise EngineError(f"the page crashed or ran out of memory ({cause})" + self._said()) from error
         except asyncio.CancelledError:
             self._mark_dead()
-            self._farewell = asyncio.ensure_future(self.discard())  # a reference, or the task may be collected
+            self._farewell = asyncio.create_task(self.discard())  # kept, or the task may be collected unfinished
             raise
 
     async def _serve(self, route: Route) -> None:
-        name = route.request.url.removeprefix(ORIGIN + "/")
+        origin, _, name = route.request.url.partition(ORIGIN + "/")
+        if origin:
+            await route.abort("blockedbyclient")
+            return
         path = self._engine.files.get(name)
         if path is None:
             await route.fulfill(status=404, headers=ISOLATION)

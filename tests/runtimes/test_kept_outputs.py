@@ -1,0 +1,70 @@
+"""Values in the middle of a graph come out of every engine, also of those that renumber them at load."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from fns_lab.runtimes import kept_outputs, open_runner
+from fns_lab.runtimes.reference import ReferenceRunner
+from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, picture, relu, worst_error
+
+X = picture(1, 3, 6, 10, mean=0.0)
+WEIGHT = {"w": np.random.default_rng(2).normal(size=(4, 3, 1, 1)).astype(np.float32)}
+MIDDLE = {"y": (1, 4, 6, 10), "a": (1, 3, 6, 10), "b": (1, 3, 6, 10), "c": (1, 4, 6, 10), "r": (1, 4, 6, 10)}
+
+
+def with_identity_and_fused_conv():
+    nodes = [
+        node("Neg", "x", "a"),
+        node("Identity", "a", "b"),
+        node("Conv", "b w", "c", kernel_shape=[1, 1]),
+        node("Relu", "c", "r"),
+        node("Neg", "r", "y"),
+    ]
+    return graph(nodes, {"x": X}, WEIGHT, outputs=MIDDLE)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["onnxjs-0.1.3/wasm", "onnxjs-0.1.8/webgl", "ort-web/webgl", "ort-web/wasm"])
+def test_every_value_comes_out_under_its_name(target):
+    model = with_identity_and_fused_conv()
+    expected = ReferenceRunner(model).infer({"x": X})
+    with open_runner(model, target) as runner:
+        actual = runner.infer({"x": X})
+    assert list(actual) == list(MIDDLE)
+    for name in expected:
+        assert worst_error(actual[name], expected[name]) < FLOAT32_ERROR, name
+
+
+@pytest.mark.browser
+def test_without_it_ort_web_webgl_gives_the_value_after_the_activation(monkeypatch):
+    """The fault itself: Conv's value is asked for, Relu's comes back."""
+    nodes = [node("Conv", "x w", "c", kernel_shape=[1, 1]), node("Relu", "c", "r"), node("Neg", "r", "y")]
+    model = graph(nodes, {"x": X}, WEIGHT, outputs={"y": MIDDLE["y"], "c": MIDDLE["c"]})
+    expected = ReferenceRunner(model).infer({"x": X})
+    assert expected["c"].min() < 0
+    monkeypatch.setattr("fns_lab.runtimes.browser.loses_outputs", lambda model, target: False)
+    with open_runner(model, "ort-web/webgl") as runner:
+        actual = runner.infer({"x": X})
+    assert worst_error(actual["c"], -expected["y"]) < FLOAT32_ERROR
+
+
+def test_only_outputs_that_nodes_read_are_copied():
+    kept, names = kept_outputs.with_outputs_kept(with_identity_and_fused_conv())
+    read = {name for each in kept.graph.node for name in each.input}
+    assert list(names.values()) == list(MIDDLE)
+    assert not read & set(names)
+    assert names["y"] == "y"
+    plain = relu(X)
+    assert kept_outputs.with_outputs_kept(plain)[0] is plain
+
+
+def test_graphs_that_lose_nothing_are_left_alone():
+    """In 0.1.8 webgl a second reader of a reshaped value would bring about the fault of that engine."""
+    target = targets.load("onnxjs-0.1.8/webgl")
+    assert not kept_outputs.loses_outputs(relu(X), target)
+    assert kept_outputs.loses_outputs(with_identity_and_fused_conv(), target)
+    assert kept_outputs.loses_outputs(relu(X), targets.load("ort-web/webgl"))
+    assert not kept_outputs.loses_outputs(with_identity_and_fused_conv(), targets.load("ort-web/wasm"))

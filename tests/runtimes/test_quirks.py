@@ -1,0 +1,135 @@
+"""The faults that targets name, shown in the real engines: each beside a neighbour, version or form that is right.
+
+A test that fails here because the engine got better says that the quirk, and the rule that avoids it, may go.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from fns_lab.runtimes import RuntimeFault, open_runner
+from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, picture, relu, worst_error
+
+pytestmark = pytest.mark.browser
+
+X = picture(1, 4, 6, 10)
+N, C, H, W = X.shape
+HEADLESS = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36"
+)
+WRONG = 0.05
+"""Relative error above which an engine is not inaccurate but wrong."""
+
+
+def error_of(model, target, feeds=None) -> float:
+    """Worst error of `target` over all outputs, against ONNX Runtime."""
+    feeds = feeds or {"x": X}
+    with open_runner(model, "ort/cpu") as runner:
+        expected = runner.infer(feeds)
+    with open_runner(model, target) as runner:
+        actual = runner.infer(feeds)
+    return max(worst_error(actual[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize(("version", "right"), [("0.1.3", False), ("0.1.4", False), ("0.1.8", True)])
+def test_headless_user_agent_turns_webgl_wrong(version, right):
+    target = targets.load(f"onnxjs-{version}/webgl")
+    headless = dataclasses.replace(target, settings={**target.settings, "user_agent": HEADLESS})
+    if right:
+        assert error_of(relu(X), headless) < FLOAT32_ERROR
+    else:
+        with pytest.raises(RuntimeFault, match="computes wrong numbers in this browser: Relu of .*HeadlessChrome"):
+            open_runner(relu(X), headless)
+    assert error_of(relu(X), target) < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm", "webgl"])
+@pytest.mark.parametrize("op", ["Mul", "Add"])
+def test_issue_53_a_computed_value_twice_among_the_inputs(op, backend):
+    twice = graph([node("Relu", "x", "r"), node(op, "r r", "y")], {"x": X}, outputs={"y": X.shape})
+    with pytest.raises(RuntimeFault, match="already has value"):
+        error_of(twice, f"onnxjs-0.1.3/{backend}")
+    graph_input_twice = graph([node(op, "x x", "y")], {"x": X}, outputs={"y": X.shape})
+    assert error_of(graph_input_twice, f"onnxjs-0.1.3/{backend}") < FLOAT32_ERROR
+    assert error_of(twice, f"onnxjs-0.1.4/{backend}") < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize(("size", "right"), [((24, 32), True), ((48, 64), False), ((1, 2048), False)])
+def test_issue_102_instance_normalization_out_of_bounds(size, right):
+    x = picture(1, 2, *size)
+    weights = {"scale": np.array([1.5, -0.5], np.float32), "bias": np.array([0.0, 3.0], np.float32)}
+    model = graph([node("InstanceNormalization", "x scale bias", "y")], {"x": x}, weights, outputs={"y": x.shape})
+    if right:
+        assert error_of(model, "onnxjs-0.1.4/wasm", {"x": x}) < FLOAT32_ERROR
+    else:
+        with pytest.raises(RuntimeFault, match="memory access out of bounds"):
+            error_of(model, "onnxjs-0.1.4/wasm", {"x": x})
+    assert error_of(model, "onnxjs-0.1.4/cpu", {"x": x}) < FLOAT32_ERROR
+    assert error_of(model, "onnxjs-0.1.8/wasm", {"x": x}) < FLOAT32_ERROR
+
+
+def test_reshaped_and_shared_value_is_wrong_in_webgl():
+    """The other reader of a reshaped value gets garbage; a Reshape whose input nobody else reads does no harm."""
+    shape = {"shape": np.array([N, C, 1, H * W])}
+    reduced = [node("Reshape", "x shape", "flat"), node("ReduceMean", "flat", "mean", axes=[3])]
+    shared = graph([*reduced, node("Sub", "x mean", "y")], {"x": X}, shape, outputs={"y": X.shape})
+    alone = graph([*reduced, node("Sub", "flat mean", "y")], {"x": X}, shape, outputs={"y": (N, C, 1, H * W)})
+    assert error_of(shared, "onnxjs-0.1.8/webgl") > WRONG
+    assert error_of(alone, "onnxjs-0.1.8/webgl") < FLOAT32_ERROR
+    assert error_of(shared, "onnxjs-0.1.8/cpu") < FLOAT32_ERROR
+    assert error_of(shared, "onnxjs-0.1.3/webgl") < FLOAT32_ERROR
+
+
+AFTER_RESHAPE = {
+    "Relu": node("Relu", "r", "y"),
+    "Sigmoid": node("Sigmoid", "r", "y"),
+    "Clip": node("Clip", "r", "y", min=0.0, max=0.9),
+    "Pad": node("Pad", "r", "y", mode="reflect", pads=[0, 0, 1, 2, 0, 0, 1, 2]),
+    "Upsample": node("Upsample", "r", "y", mode="nearest", scales=[1.0, 1.0, 2.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("op", AFTER_RESHAPE)
+def test_reshape_then_this_op_is_wrong_in_ort_web_webgl(op):
+    """Right again with an Add between the two, and in ONNX.js."""
+    x = picture(*X.shape, mean=0.5, sd=1.0)
+    shape = (N, 2, 10, 12)
+    sides = {"Pad": (N, 2, 12, 16), "Upsample": (N, 2, 20, 24)}.get(op, shape)
+    constants = {"shape": np.array(shape)}
+    direct = graph([node("Reshape", "x shape", "r"), AFTER_RESHAPE[op]], {"x": x}, constants, outputs={"y": sides})
+    with_add = graph(
+        [node("Reshape", "x shape", "q"), node("Add", "q zero", "r"), AFTER_RESHAPE[op]],
+        {"x": x},
+        constants | {"zero": np.zeros(1, np.float32)},
+        outputs={"y": sides},
+    )
+    assert error_of(direct, "ort-web/webgl", {"x": x}) > WRONG
+    assert error_of(with_add, "ort-web/webgl", {"x": x}) < FLOAT32_ERROR
+    assert error_of(direct, "onnxjs-0.1.8/webgl", {"x": x}) < FLOAT32_ERROR
+
+
+ONE = {"one": np.ones(1, np.float32)}
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm", "webgl"])
+@pytest.mark.parametrize("version", ["0.1.3", "0.1.4"])
+def test_what_the_old_versions_ask_of_a_file(version, backend):
+    target = f"onnxjs-{version}/{backend}"
+    nodes, outputs = [node("Add", "x one", "y")], {"y": X.shape}
+    assert error_of(graph(nodes, {"x": X}, ONE, outputs=outputs), target) < FLOAT32_ERROR
+    with pytest.raises(RuntimeFault, match="invalid name for initializer: one"):
+        open_runner(graph(nodes, {"x": X}, ONE, outputs=outputs, initializers_are_inputs=False), target)
+    with pytest.raises(RuntimeFault, match="only support ONNX model with IR_VERSION=3"):
+        open_runner(graph(nodes, {"x": X}, ONE, outputs=outputs, ir_version=4), target)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm", "webgl"])
+def test_0_1_8_takes_newer_files(backend):
+    model = graph(
+        [node("Add", "x one", "y")], {"x": X}, ONE, outputs={"y": X.shape}, ir_version=4, initializers_are_inputs=False
+    )
+    assert error_of(model, f"onnxjs-0.1.8/{backend}") < FLOAT32_ERROR
