@@ -134,8 +134,12 @@ async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
         page = chromium.pages.get(key)
         if page is None or not page.alive:
             page = EnginePage(chromium, target)
-            await page.open()
-            await _try_out(page)
+            try:
+                await page.open()
+                await _try_out(page)
+            except EngineError:
+                await page.discard()
+                raise
             chromium.pages[key] = page
         return page
 
@@ -146,7 +150,6 @@ async def _try_out(page: EnginePage) -> None:
     outputs, block, _ = await page.run(session, *pack({"x": PROBE}), DEFAULT_TIMEOUT_S)
     y = unpack(outputs, block)["y"]
     if not np.allclose(y, np.maximum(PROBE, 0), rtol=1e-3, atol=1e-3):
-        await page.discard()
         raise EngineError(
             f"it computes wrong numbers in this browser: Relu of {PROBE.ravel().tolist()} gave {y.ravel().tolist()} "
             "(ONNX.js up to 0.1.5 webgl does so when the user agent says HeadlessChrome)"

@@ -14,6 +14,7 @@ Settings a target may carry (`Target.settings`), each with what holds when it is
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +26,8 @@ from fns_lab.targets import Target
 NODE_MODULES = ROOT / "node_modules"
 PAGE = Path(__file__).parent / "page"
 
-DEFAULT_WORKERS = min(3, max(0, (os.cpu_count() or 1) - 1))
-"""Web workers beside the page's own thread; 3 is what ONNX.js 0.1.3 takes on any machine."""
+DEFAULT_WORKERS = min(3, max(0, math.ceil((os.cpu_count() or 1) / 2) - 1))
+"""Web workers beside the page's own thread, in every version: the rule of ONNX.js 0.1.8, and at most the 3 of 0.1.3."""
 
 BUNDLES = {
     "wasm": ("ort.wasm.min.js", "ort-wasm-simd-threaded"),

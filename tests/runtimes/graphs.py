@@ -55,7 +55,7 @@ def relu(x: np.ndarray) -> ModelProto:
 
 
 def worst_error(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Greatest |difference| over the largest |expected|, or over 1 if that is more; infinite for other shapes or NaN."""
+    """Greatest |difference| over the largest |expected| or 1, the greater; infinite for another shape or NaN."""
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return float("inf")
     return float(np.abs(actual.astype(np.float64) - expected).max() / max(1.0, np.abs(expected).max()))
