@@ -35,6 +35,7 @@ ORIGIN = "https://fns-lab.localhost"
 """Where the page believes to be while its picture is taken; exists nowhere, every request is answered from here."""
 
 COLUMN_GAP_PX = 24
+FRAME_HEIGHT_PX = 640
 CLEAR_OF_NODE_PX = 8
 PICTURE_SHAPE = 1.2
 """Width over height that `svg` aims at when it folds a tall graph into columns."""
@@ -82,7 +83,7 @@ def part(model: ModelProto, inputs: Iterable[str], outputs: Iterable[str]) -> Mo
         raise InputError(f"no part from {list(inputs)} to {list(outputs)}: {error}") from None
 
 
-def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 640, live: bool = True) -> Graphs:
+def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, live: bool = True) -> Graphs:
     """Graphs for a notebook, side by side, each under its label.
 
     Where the notebook is open in a browser on this machine, each is Netron itself; in a report, on a hub and with
@@ -118,7 +119,7 @@ class Graphs:
 
         frames = self._row(
             [
-                f"<iframe src='{url}' style='width:100%;height:{self.height_px}px;border:1px solid #ddd'></iframe>"
+                f"<iframe src='{url}' style='width:100%;height:{FRAME_HEIGHT_PX}px;border:1px solid #ddd'></iframe>"
                 for url in self.urls
             ]
         )

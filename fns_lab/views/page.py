@@ -23,6 +23,9 @@ PICTURE_TAG = "thumbnail"
 _KINDS = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 """What a report shows of an output, best first: no script, no widget; a widget of ours carries `text/html` too."""
 
+_MARKS = re.compile(r"[*_`]|\[([^]]*)\]\([^)]*\)")
+"""Markdown's marks; of a link, the text stays."""
+
 _VERSIONS = ("torch", "onnx", "onnxruntime", "numpy")
 
 
@@ -32,7 +35,8 @@ def opening(notebook: NotebookNode, name: str) -> tuple[str, str]:
     blocks = [" ".join(block.split()) for block in first.split("\n\n") if block.strip()]
     if not blocks or not blocks[0].startswith("# "):
         return name, ""
-    return blocks[0].removeprefix("# "), re.sub(r"[*_`]|\[([^]]*)\]\([^)]*\)", r"\1", blocks[1]) if blocks[1:] else ""
+    title, question = (_MARKS.sub(r"\1", block) for block in (blocks[0].removeprefix("# "), "".join(blocks[1:2])))
+    return title, question
 
 
 def thumbnail(notebook: NotebookNode) -> tuple[bytes, str] | None:
@@ -94,6 +98,7 @@ def _card(card: Card) -> str:
 def _body(notebook: NotebookNode) -> str:
     """nbconvert's bare HTML of the cells, each output in the best kind that needs no script."""
     from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
     from traitlets.config import Config
 
     notebook = notebook.copy()
@@ -103,7 +108,12 @@ def _body(notebook: NotebookNode) -> str:
             _make_static(output)
     config = Config({"NbConvertBase": {"display_data_priority": list(_KINDS)}})
     exporter = HTMLExporter(
-        config=config, template_name="basic", embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
+        config=config,
+        template_name="basic",
+        preprocessors=[CoalesceStreamsPreprocessor(enabled=True)],
+        embed_images=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
     )
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(Path.cwd())}})
     return re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', body)
@@ -112,8 +122,6 @@ def _body(notebook: NotebookNode) -> str:
 def _make_static(output: NotebookNode) -> None:
     if "data" in output:
         output.data = {kind: text for kind, text in output.data.items() if kind in _KINDS} or {"text/plain": ""}
-    if output.output_type == "stream":  # what a terminal would show of a progress bar: its last state
-        output.text = "\n".join(line.rstrip("\r").split("\r")[-1] for line in output.text.split("\n"))
 
 
 def _page(title: str, body: str, kind: str = "notebook") -> str:

@@ -143,6 +143,7 @@ def _execute(path: Path, parameters: dict[str, Any]) -> tuple[NotebookNode, str 
                 parameters=parameters,
                 cwd=str(path.resolve().parent),
                 kernel_name="python3",  # of the Python that runs this, whatever the file was saved with
+                language="python",
                 progress_bar=False,
                 execution_timeout=LONGEST_CELL_S,
             )

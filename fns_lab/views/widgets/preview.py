@@ -22,7 +22,7 @@ from fns_lab.runtimes import Runner, RuntimeFault, open_runner
 OPEN_RUNNERS = 4
 """So many loaded models are kept; the one that was used longest ago goes first."""
 
-ENGINES = ("ort/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm", "ort-web/webgpu")
+ENGINES = ("ort/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
 SIZES = ((96, 144), (128, 192), (192, 288))
 
 COLUMNS = ("picture", "network", "height", "width", "engine", "nodes", "create_ms", "ms")
@@ -46,11 +46,12 @@ class StylePreview(VBox):
         sizes: Sequence[tuple[int, int]] = SIZES,
         engines: Sequence[str] = ENGINES,
     ) -> None:
+        super().__init__()
+        self._runners: OrderedDict[tuple, tuple[Runner, int]] = OrderedDict()
         if not (networks and sizes and engines):
             raise InputError("a preview needs at least one network, one size and one engine")
         self._networks = dict(networks)
         self._pictures = dict(pictures or {name: photos.path(name) for name in photos.NAMES})
-        self._runners: OrderedDict[tuple, tuple[Runner, int]] = OrderedDict()
         self._rows: list[tuple] = []
         self.result: np.ndarray | None = None
         self.picture = Dropdown(options=list(self._pictures), description="picture")
@@ -60,10 +61,8 @@ class StylePreview(VBox):
         self._choices = {"picture": self.picture, "network": self.network, "size": self.size, "engine": self.engine}
         self._before, self._after = (Image(format="png", layout=Layout(width="48%")) for _ in range(2))
         self._status = Label()
-        super().__init__(
-            [HBox([self.picture, self.network]), HBox([self.size, self.engine]), HBox([self._before, self._after]),
-             self._status]
-        )  # fmt: skip
+        rows = ((self.picture, self.network), (self.size, self.engine), (self._before, self._after))
+        self.children = [*map(HBox, rows), self._status]
         self._listening = True
         for choice in self._choices.values():
             choice.observe(self._update, names="value")
@@ -80,7 +79,7 @@ class StylePreview(VBox):
         return pd.DataFrame(self._rows, columns=list(COLUMNS))
 
     def choose(self, **values) -> StylePreview:
-        """Set any of picture, network, size and engine from code; run once. Raises `InputError` for what is not offered."""
+        """Set any of picture, network, size and engine from code, then run. Raises `InputError` for no such choice."""
         for name, value in values.items():
             if name not in self._choices:
                 raise InputError(f"a preview has no {name!r}; choose among {', '.join(self._choices)}")

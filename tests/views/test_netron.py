@@ -1,0 +1,125 @@
+"""Netron on a model: served on this machine, and drawn by its own page in a real browser."""
+
+from __future__ import annotations
+
+import re
+import socket
+import urllib.error
+import urllib.request
+from xml.etree import ElementTree
+
+import onnx
+import pytest
+
+from fns_lab import models
+from fns_lab.errors import InputError
+from fns_lab.views import netron
+from tests.small_network import regular, rewritten
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = netron.serve(regular())
+    yield server
+    server.close()
+
+
+def get(server, path=""):
+    with urllib.request.urlopen(server.url + path, timeout=10) as answer:
+        return answer.read()
+
+
+def test_serves_the_page_and_the_model(server):
+    page = get(server).decode()
+    assert "Netron" in page
+    assert onnx.load_model_from_string(get(server, re.search(r'name="file" content="/([^"]*)"', page)[1])) == regular()
+
+
+def test_page_reports_nothing_and_never_grows_too_old(server):
+    page = get(server).decode()
+    assert 'name="version" content="0.0.0"' in page, "Netron sends a usage report for any other version"
+    assert 'name="date"' not in page
+    assert "consent=1" in page
+
+
+@pytest.mark.parametrize("path", ["nothing.js", "../netron/server.py", "server.py", "%2e%2e/%2e%2e/pip/__init__.py"])
+def test_serves_nothing_else(server, path):
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get(server, path)
+
+
+def test_two_servers_show_two_models(server):
+    other = netron.serve(rewritten())
+    try:
+        assert get(other, "data/model.onnx") != get(server, "data/model.onnx")
+    finally:
+        other.close()
+
+
+def test_port_in_use_is_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match=r"^port \d+: .*; give another"):
+            netron.serve(regular(), taken.getsockname()[1])
+
+
+def test_part_is_one_layer():
+    assert models.count_ops(netron.part(regular(), ["conv1"], ["norm"])) == {"InstanceNormalization": 1}
+    assert sum(models.count_ops(netron.part(rewritten(), ["conv1"], ["norm"])).values()) == 9
+
+
+def test_part_names_a_value_that_is_not_there():
+    with pytest.raises(InputError, match="nowhere"):
+        netron.part(regular(), ["nowhere"], ["norm"])
+
+
+@pytest.fixture(scope="module")
+def tall():
+    return netron.svg(rewritten(), columns=3)
+
+
+@pytest.mark.browser
+def test_svg_shows_every_op_and_loads_nothing(tall):
+    root = ElementTree.fromstring(tall)
+    shown = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+    for op, count in models.count_ops(rewritten()).items():
+        assert shown.count(op) == count, op
+    assert not re.search(r'(href|src)="(?!#)', tall)
+    assert "@import" not in tall
+
+
+@pytest.mark.browser
+def test_svg_folds_without_cutting_a_node(tall):
+    root = ElementTree.fromstring(tall)
+    columns = [[float(n) for n in column.get("viewBox").split()] for column in root.findall(f"{SVG}svg")]
+    assert len(columns) >= 3
+    shift = float(re.search(r'id="origin" transform="translate\([^,]*, ([-\d.]+)', tall)[1])
+    tops = [
+        shift + float(re.search(r",([-\d.]+)\)", node.get("transform"))[1])
+        for node in root.iter(f"{SVG}g")
+        if "graph-node" in node.get("class", "")
+    ]
+    assert len(tops) == len(rewritten().graph.node)
+    for top in tops:
+        assert sum(y <= top and top + 18 <= y + height for _, y, _, height in columns) == 1, "a node's title was cut"
+
+
+@pytest.mark.browser
+def test_show_gives_pictures_to_a_report_and_frames_to_a_notebook(monkeypatch):
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    both = {"before": netron.part(regular(), ["conv1"], ["norm"]), "after": regular()}
+    live = netron.show(both)._repr_mimebundle_()
+    assert live["text/html"].count("data:image/svg+xml;base64,") == 2
+    assert "iframe" not in live["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in live
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/someone/")
+    assert netron.show(both).urls == (), "a hub's browser cannot reach this machine's localhost"
+
+
+@pytest.mark.browser
+def test_save_svg(tmp_path):
+    path = netron.save_svg(regular(), tmp_path / "small.svg")
+    assert ElementTree.parse(path).getroot().tag == f"{SVG}svg"
