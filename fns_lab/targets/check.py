@@ -144,7 +144,7 @@ def _reads_older_form(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return node.op_type in quirk.ops and bool(_misread(node, opset, min(opset, quirk.opset)))
 
 
-def _setting(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+def _runner(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
 
@@ -154,6 +154,6 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "shared-input": _shared_input,
     "read-after": _read_after,
     "reads-older-form": _reads_older_form,
-    "setting": _setting,
+    "runner": _runner,
 }
-"""Which nodes a quirk touches. `setting` concerns how the engine is started and touches none."""
+"""Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""

@@ -28,10 +28,11 @@ def graph(
     *,
     outputs: dict[str, tuple[int, ...]],
     output_type: int = TensorProto.FLOAT,
+    opset: int = 7,
     ir_version: int = 3,
     initializers_are_inputs: bool = True,
 ) -> ModelProto:
-    """A model at opset 7 whose inputs have the types and shapes of `feeds`; IR 3 is what every engine loads."""
+    """A model whose inputs have the types and shapes of `feeds`; IR 3 is what every engine loads."""
     initializers = initializers or {}
     inputs = feeds | initializers if initializers_are_inputs else feeds
     made = helper.make_graph(
@@ -41,7 +42,7 @@ def graph(
         [helper.make_tensor_value_info(name, output_type, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in initializers.items()],
     )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 7)], ir_version=ir_version)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
 def picture(*shape: int, mean: float = 50.0, sd: float = 3.0) -> np.ndarray:

@@ -112,6 +112,28 @@ def test_reshape_then_this_op_is_wrong_in_ort_web_webgl(op):
     assert error_of(direct, "onnxjs-0.1.8/webgl", {"x": x}) < FLOAT32_ERROR
 
 
+@pytest.mark.parametrize("scales", [(1, 1, 2, 2), (1, 1, 3, 2)])
+def test_nearest_resize_fails_in_ort_web_webgl(scales):
+    constants = {"scales": np.array(scales, np.float32)}
+    outputs = {"y": (N, C, H * scales[2], W * scales[3])}
+    model = graph([node("Resize", "x scales", "y", mode="nearest")], {"x": X}, constants, outputs=outputs, opset=10)
+    with pytest.raises(RuntimeFault):
+        error_of(model, "ort-web/webgl")
+    assert error_of(model, "ort-web/wasm") < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("target", ["onnxjs-0.1.8/cpu", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
+def test_reductions_take_their_axes_from_the_attribute_alone(target):
+    outputs = {"y": (N, C, 1, 1)}
+    by_attribute = graph([node("ReduceMean", "x", "y", axes=[2, 3])], {"x": X}, outputs=outputs)
+    by_input = graph([node("ReduceMean", "x a", "y")], {"x": X}, {"a": np.array([2, 3])}, outputs=outputs, opset=18)
+    assert error_of(by_attribute, target) < FLOAT32_ERROR
+    try:
+        assert error_of(by_input, target) > WRONG
+    except RuntimeFault:
+        pass
+
+
 ONE = {"one": np.ones(1, np.float32)}
 
 
