@@ -117,7 +117,7 @@ def test_nearest_resize_fails_in_ort_web_webgl(scales):
     constants = {"scales": np.array(scales, np.float32)}
     outputs = {"y": (N, C, H * scales[2], W * scales[3])}
     model = graph([node("Resize", "x scales", "y", mode="nearest")], {"x": X}, constants, outputs=outputs, opset=10)
-    with pytest.raises(RuntimeFault):
+    with pytest.raises(RuntimeFault, match="Resize|scales|resize"):
         error_of(model, "ort-web/webgl")
     assert error_of(model, "ort-web/wasm") < FLOAT32_ERROR
 
@@ -128,10 +128,8 @@ def test_reductions_take_their_axes_from_the_attribute_alone(target):
     by_attribute = graph([node("ReduceMean", "x", "y", axes=[2, 3])], {"x": X}, outputs=outputs)
     by_input = graph([node("ReduceMean", "x a", "y")], {"x": X}, {"a": np.array([2, 3])}, outputs=outputs, opset=18)
     assert error_of(by_attribute, target) < FLOAT32_ERROR
-    try:
-        assert error_of(by_input, target) > WRONG
-    except RuntimeFault:
-        pass
+    with pytest.raises(RuntimeFault, match="invalid inputs detected|requires 1 input"):
+        error_of(by_input, target)
 
 
 ONE = {"one": np.ones(1, np.float32)}
