@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fns_lab import targets
+from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import RuntimeFault, open_runner
 from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, picture, relu, worst_error
 
@@ -84,8 +85,35 @@ def test_reshaped_and_shared_value_is_wrong_in_webgl():
     assert error_of(shared, "onnxjs-0.1.3/webgl") < FLOAT32_ERROR
 
 
+RESHAPES_BY_OTHER_NAMES = {
+    "Flatten": [node("Flatten", "x", "flat", axis=1), node("ReduceMean", "flat", "mean", axes=[1])],
+    "Squeeze": [node("Squeeze", "x", "flat", axes=[0]), node("ReduceMean", "flat", "mean", axes=[1, 2])],
+    "Unsqueeze": [
+        node("Unsqueeze", "x", "flat", axes=[4]),
+        node("ReduceMean", "flat", "mean", axes=[2, 3], keepdims=0),
+    ],
+}
+
+
+@pytest.mark.parametrize("op", RESHAPES_BY_OTHER_NAMES)
+def test_shared_values_fail_with_every_kind_of_reshape(op):
+    """Here the shader of the other reader does not even compile; a copy before the reshape mends it."""
+    nodes = [*RESHAPES_BY_OTHER_NAMES[op], node("Sub", "x mean4", "y")]
+    sides = np.array([1, 1 if op == "Flatten" else C, 1, 1])
+    nodes.insert(2, node("Reshape", "mean sides", "mean4"))
+    shared = graph(nodes, {"x": X}, {"sides": sides}, outputs={"y": X.shape})
+    with pytest.raises(RuntimeFault, match="Failed to compile shader"):
+        error_of(shared, "onnxjs-0.1.8/webgl")
+    assert error_of(shared, "onnxjs-0.1.8/cpu") < FLOAT32_ERROR
+    mended = lower(shared, targets.load("onnxjs-0.1.8/webgl"))
+    assert list(mended.applied.rule) == ["copy-before-shared-reshape"]
+    assert error_of(mended.model, "onnxjs-0.1.8/webgl") < FLOAT32_ERROR
+
+
 AFTER_RESHAPE = {
     "Relu": node("Relu", "r", "y"),
+    "LeakyRelu": node("LeakyRelu", "r", "y"),
+    "Elu": node("Elu", "r", "y"),
     "Sigmoid": node("Sigmoid", "r", "y"),
     "Clip": node("Clip", "r", "y", min=0.0, max=0.9),
     "Pad": node("Pad", "r", "y", mode="reflect", pads=[0, 0, 1, 2, 0, 0, 1, 2]),
