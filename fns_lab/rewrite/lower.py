@@ -9,8 +9,7 @@ import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 import pandas as pd
-from onnxscript.rewriter import RewriteRuleSet
-from onnxscript.rewriter._rewrite_rule import RULE_NAME_TAG
+from onnxscript.rewriter import RULE_NAME_TAG, RewriteRuleSet
 
 from fns_lab.errors import InputError
 from fns_lab.models import RULE_PREFIX
