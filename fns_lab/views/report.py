@@ -33,6 +33,8 @@ class Card:
     """What the index says of one notebook. Files are named relative to the report's folder."""
 
     name: str
+    source: str
+    """The notebook's own path. A card whose notebook is gone leaves the index."""
     title: str
     question: str
     html: str
@@ -120,7 +122,14 @@ def _report(path: Path, out: Path, parameters: dict[str, Any]) -> Card:
         with whole_file(out / picture_name) as temporary:
             temporary.write_bytes(picture[0])
     card = Card(
-        path.stem, title, question, f"{path.stem}.html", picture_name if picture else None, round(time_s, 1), error
+        name=path.stem,
+        source=str(path.resolve()),
+        title=title,
+        question=question,
+        html=f"{path.stem}.html",
+        picture=picture_name if picture else None,
+        time_s=round(time_s, 1),
+        error=error,
     )
     with whole_file(out / card.html) as temporary:
         temporary.write_text(page.notebook_page(notebook, card), encoding="utf-8")
@@ -145,6 +154,7 @@ def _execute(path: Path, parameters: dict[str, Any]) -> tuple[NotebookNode, str 
                 kernel_name="python3",  # of the Python that runs this, whatever the file was saved with
                 language="python",
                 progress_bar=False,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of TCP at every start
                 execution_timeout=LONGEST_CELL_S,
             )
         except papermill.PapermillExecutionError as fault:
@@ -175,7 +185,7 @@ def _earlier(out: Path) -> list[Card]:
         cards = [Card(**fields) for fields in json.loads((out / _STATE).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return []
-    return [card for card in cards if (out / card.html).is_file()]
+    return [card for card in cards if (out / card.html).is_file() and Path(card.source).is_file()]
 
 
 def _one_line(error: object) -> str:
