@@ -102,13 +102,16 @@ async def run_and_choose(chromium, url):
         await context.close()
 
 
-_PIXELS = """async () => Promise.all([...document.querySelectorAll('.jp-OutputArea .widget-image')].map(async (image) => {
-    await image.decode();
-    const canvas = Object.assign(document.createElement('canvas'), {width: image.naturalWidth, height: image.naturalHeight});
-    const context = canvas.getContext('2d');
-    context.drawImage(image, 0, 0);
-    return [canvas.width, canvas.height, [...context.getImageData(0, 0, canvas.width, canvas.height).data]];
-}))"""
+_PIXELS = """async () => {
+    const pixels = async (image) => {
+        await image.decode();
+        const [width, height] = [image.naturalWidth, image.naturalHeight];
+        const context = Object.assign(document.createElement('canvas'), {width, height}).getContext('2d');
+        context.drawImage(image, 0, 0);
+        return [width, height, [...context.getImageData(0, 0, width, height).data]];
+    };
+    return Promise.all([...document.querySelectorAll('.jp-OutputArea .widget-image')].map(pixels));
+}"""
 
 
 @pytest.mark.browser

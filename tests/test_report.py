@@ -106,14 +106,17 @@ def test_index_has_a_card_with_picture_question_and_time(reports):
     assert re.search(r"01_good · \d+ s", text)
 
 
-def test_index_keeps_what_other_runs_made(reports, tmp_path):
-    report, out, _ = reports
-    good = report.cards[1]
-    (out / "03_gone.html").unlink(missing_ok=True)
-    from fns_lab.views.report import _earlier
-
-    assert good in _earlier(out)
-    assert _earlier(tmp_path) == []
+def test_index_keeps_other_runs_until_their_notebook_is_gone(reports, tmp_path):
+    title = new_markdown_cell("# Short")
+    first, second = (write(tmp_path / name, title) for name in ("a.ipynb", "b.ipynb"))
+    out = tmp_path / "out"
+    run_notebooks([first], out)
+    index = run_notebooks([second], out).index
+    assert 'href="a.html"' in index.read_text(encoding="utf-8")
+    first.unlink()
+    run_notebooks([second], out)
+    assert 'href="a.html"' not in index.read_text(encoding="utf-8")
+    assert 'href="b.html"' in index.read_text(encoding="utf-8")
 
 
 def test_tagged_picture_goes_before_the_last():
