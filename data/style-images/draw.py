@@ -1,7 +1,4 @@
-"""Draw the style images of this folder: seeded, so that the same picture comes out every time.
-
-python data/style-images/draw.py            # writes mosaic.jpg beside this file
-"""
+"""Draw the style images of this folder beside this file: seeded, so that the same pictures come out every time."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from scipy.spatial import cKDTree
 
 SIZE_PX = 512
 OVERSAMPLING = 2
+SIDE = SIZE_PX * OVERSAMPLING
 
 
 def mosaic(seed: int = 7) -> Image.Image:
     """Glass tesserae along the bands of overlapping discs, with dark grout: (512, 512) RGB."""
     rng = np.random.default_rng(seed)
-    side = SIZE_PX * OVERSAMPLING
-    y, x = np.mgrid[0:side, 0:side].astype(np.float64) / side
+    y, x = _grid()
     discs = _discs(rng)
     seeds = _tile_seeds(discs, rng)
     tree = cKDTree(seeds)
@@ -30,12 +27,114 @@ def mosaic(seed: int = 7) -> Image.Image:
     # Light falls from the upper left on each slightly domed tile.
     offset = (pixels - seeds[index[:, 0]]) @ np.array([-0.7, -0.7])
     picture = picture * (1 + 9 * offset[:, None])
-    edge = (distance[:, 1] - distance[:, 0]) * side
+    edge = (distance[:, 1] - distance[:, 0]) * SIDE
     grout = np.clip((edge - 2.2) / 2.0, 0, 1)[:, None]
     picture = picture * grout + np.array([22, 18, 30]) * (1 - grout)
-    picture = np.clip(picture, 0, 255).reshape(side, side, 3).astype(np.uint8)
+    return _finish(picture.reshape(SIDE, SIDE, 3))
+
+
+def candy(seed: int = 11) -> Image.Image:
+    """Twisted sweets on a ground of marbled bands, in the colours of a sweet shop: (512, 512) RGB."""
+    rng = np.random.default_rng(seed)
+    y, x = _grid()
+    warp_x, warp_y = (0.07 * _noise(rng, [(1.5, 1), (4, 0.35)]) for _ in range(2))
+    picture = _bands(5 * _noise(rng, [(2, 1), (5, 0.5)]))
+    for _ in range(26):
+        centre, radius = rng.uniform(-0.05, 1.05, 2), rng.uniform(0.10, 0.26)
+        dx, dy = x + warp_x - centre[0], y + warp_y - centre[1]
+        distance = np.hypot(dx, dy)
+        sweet = _sweet(dx, dy, distance, radius, rng)
+        picture = np.where((distance < radius)[..., None], sweet, picture)
+    return _finish(picture)
+
+
+def waves(seed: int = 5) -> Image.Image:
+    """Rows of crested waves in blue lines with foam, after the manner of a woodcut: (512, 512) RGB."""
+    rng = np.random.default_rng(seed)
+    y, x = _grid()
+    picture = SAND * (1 - 0.25 * y[..., None])
+    for nearness in np.linspace(0, 1, 15):
+        phase = rng.uniform()
+        u = x + 0.02 * np.sin(2 * np.pi * (2 * x + 3 * phase))
+        depth = y - _crest(u, nearness, phase)
+        lines = depth / (0.011 + 0.010 * nearness) + 0.35 * np.sin(2 * np.pi * (5 * u + phase))
+        water = SEA[np.clip(lines.astype(int), 0, len(SEA) - 1)]
+        water = _inked(water, _line(lines, 0.40, 0.06, 0.8), SEA_INK)
+        ripple = 0.006 * np.sin(2 * np.pi * (17 * u + phase)) * np.sin(2 * np.pi * 31 * u)
+        water = np.where((depth < 0.008 + 0.006 * nearness + ripple)[..., None], FOAM, water)
+        water = np.where((depth < 0.0028)[..., None], SEA_INK, water)
+        picture = np.where((depth > 0)[..., None], water, picture)
+    return _finish(picture)
+
+
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    """y and x of every pixel, 0..1."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    return y, x
+
+
+def _finish(picture: np.ndarray) -> Image.Image:
+    picture = np.clip(picture, 0, 255).astype(np.uint8)
     return Image.fromarray(picture).filter(ImageFilter.GaussianBlur(0.6)).resize((SIZE_PX, SIZE_PX), Image.LANCZOS)
 
+
+def _noise(rng: np.random.Generator, octaves: list[tuple[float, float]]) -> np.ndarray:
+    """Smooth noise about -1..1: plane waves of random direction, `(cycles across the picture, weight)` an octave."""
+    y, x = _grid()
+    total = np.zeros((SIDE, SIDE))
+    for cycles, weight in octaves:
+        for angle in rng.uniform(0, 2 * np.pi, 6):
+            k = cycles * rng.uniform(0.7, 1.3)
+            total += weight * np.cos(2 * np.pi * (k * (x * np.cos(angle) + y * np.sin(angle)) + rng.uniform()))
+    return total / np.sqrt(6)
+
+
+def _line(bands: np.ndarray, begin: float, width: float, strength: float) -> np.ndarray:
+    """How much ink lies on each pixel, 0..strength: lines where `bands` crosses a whole number."""
+    return strength * np.clip((np.abs(bands % 1 - 0.5) - begin) / width, 0, 1)
+
+
+def _inked(picture: np.ndarray, amount: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    return picture * (1 - amount[..., None]) + ink * amount[..., None]
+
+
+def _bands(bands: np.ndarray) -> np.ndarray:
+    return _inked(0.92 * CANDY[np.floor(bands).astype(int) % len(CANDY)], _line(bands, 0.44, 0.03, 1), CANDY_INK)
+
+
+def _sweet(dx: np.ndarray, dy: np.ndarray, distance: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+    """A disc of spiral arms, domed, with a highlight and a rim."""
+    arms, twist = rng.integers(3, 5), rng.choice([-1, 1]) * rng.uniform(3, 5.4)
+    bands = arms * (np.arctan2(dy, dx) + twist * distance / radius) / np.pi
+    colours = CANDY[rng.permutation(len(CANDY))[: 2 * arms]]
+    arm = colours[np.floor(bands).astype(int) % len(colours)]
+    highlight = np.exp(-((dx + 0.35 * radius) ** 2 + (dy + 0.4 * radius) ** 2) / (0.12 * radius**2))
+    shade = 1.12 - 0.35 * (distance / radius) ** 2 + 0.25 * highlight
+    between_arms = _line(bands, 0.5 - 0.00225 / np.maximum(distance, 0.02), 0.02, 0.75)
+    rim = np.clip((distance - radius + 0.009) / 0.004, 0, 1)
+    return _inked(arm * shade[..., None], np.maximum(between_arms, rim), CANDY_INK)
+
+
+def _crest(u: np.ndarray, nearness: float, phase: float) -> np.ndarray:
+    """The height of one row of waves at each place, 0 at the top: a cosine whose crests are drawn together."""
+    cycles = 3.6 - 1.5 * nearness
+    sharp = u + 0.35 / (2 * np.pi * cycles) * np.sin(2 * np.pi * (cycles * u + phase))
+    swell = (0.030 + 0.035 * nearness) * np.cos(2 * np.pi * (cycles * sharp + phase))
+    return 0.10 + 0.95 * nearness - swell - 0.012 * np.cos(2 * np.pi * (2.3 * cycles * u + 5 * phase))
+
+
+CANDY = np.array(
+    [[236, 64, 122], [255, 202, 40], [38, 198, 218], [255, 255, 245], [255, 112, 67], [126, 87, 194],
+     [156, 204, 101], [229, 28, 52]], dtype=np.float64,
+)  # fmt: skip
+CANDY_INK = np.array([48.0, 16.0, 48.0])
+SEA = np.array(
+    [[170, 212, 214], [24, 78, 140], [42, 120, 170], [16, 42, 92], [88, 168, 196], [24, 78, 140], [16, 42, 92],
+     [42, 120, 170]], dtype=np.float64,
+)  # fmt: skip
+SEA_INK = np.array([10.0, 22.0, 52.0])
+FOAM = np.array([250.0, 248.0, 238.0])
+SAND = np.array([240.0, 222.0, 180.0])
 
 PALETTE = np.array(
     [[214, 40, 40], [247, 127, 0], [252, 191, 73], [12, 98, 145], [30, 150, 170], [234, 226, 183],
@@ -80,6 +179,7 @@ def _colour(discs: list, x: float, y: float, rng: np.random.Generator) -> np.nda
 
 
 if __name__ == "__main__":
-    path = Path(__file__).parent / "mosaic.jpg"
-    mosaic().save(path, quality=92)
-    print(path)
+    for draw in (mosaic, candy, waves):
+        path = Path(__file__).parent / f"{draw.__name__}.jpg"
+        draw().save(path, quality=92)
+        print(path)
