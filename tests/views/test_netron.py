@@ -123,3 +123,24 @@ def test_show_gives_pictures_to_a_report_and_frames_to_a_notebook(monkeypatch):
 def test_save_svg(tmp_path):
     path = netron.save_svg(regular(), tmp_path / "small.svg")
     assert ElementTree.parse(path).getroot().tag == f"{SVG}svg"
+
+
+@pytest.mark.browser
+def test_served_page_draws_the_model_and_asks_nobody_else(server):
+    from fns_lab.runtimes.chromium import shared_chromium
+
+    chromium, asked = shared_chromium(), []
+
+    async def visit():
+        context = await (await chromium.browser()).new_context()
+        try:
+            page = await context.new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            await page.goto(server.url)
+            await page.wait_for_selector("body.default #nodes")
+            return await page.locator("#nodes > .graph-node").count()
+        finally:
+            await context.close()
+
+    assert chromium.run(visit()) == len(regular().graph.node)
+    assert all(url.startswith((server.url, "data:", "blob:")) for url in asked)
