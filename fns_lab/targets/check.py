@@ -32,8 +32,9 @@ class Check:
         lacking = self.table[~self.table.supported]
         if not len(lacking):
             return f"{self.target}: all {self.table['count'].sum()} nodes are supported"
-        ops = ", ".join(f"{row['count']} {row['op']}" for row in lacking.to_dict("records"))
-        return f"{self.target}: not supported: {ops}"
+        file = [row["reason"] for row in lacking.to_dict("records") if row["op"] == MODEL]
+        ops = ", ".join(f"{row['count']} {row['op']}" for row in lacking.to_dict("records") if row["op"] != MODEL)
+        return f"{self.target}: not supported: {'; '.join([*file, *([ops] if ops else [])])}"
 
     def to_json(self) -> dict:
         """The object that `fns-lab check --json` prints."""

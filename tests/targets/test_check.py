@@ -44,11 +44,13 @@ def test_ir_version(ir_version, name, fine):
 def test_initializers_must_be_inputs_in_old_versions():
     proto = model([node("Add", "x", "c", "y")], SHAPE, {"c": values(1)}, opset=7, ir_version=3)
     assert "initializers" in reasons(proto, "onnxjs-0.1.3/wasm")[MODEL]
+    assert str(targets.check(proto, targets.load("onnxjs-0.1.3/wasm"))).endswith("must be graph inputs as well")
     assert not reasons(proto, "onnxjs-0.1.8/wasm")
 
 
 def test_an_op_the_backend_lacks():
     proto = model([node("Pad", "x", "y", pads=[0, 0, 1, 1] * 2)], SHAPE, opset=7, ir_version=3)
+    assert str(targets.check(proto, targets.load("onnxjs-0.1.4/cpu"))) == "onnxjs-0.1.4/cpu: not supported: 1 Pad"
     assert reasons(proto, "onnxjs-0.1.4/cpu")["Pad"] == "the cpu backend has no Pad"
     assert not reasons(proto, "onnxjs-0.1.4/webgl")
 
