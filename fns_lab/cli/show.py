@@ -54,7 +54,7 @@ def report(
     \b
     Examples:
       fns-lab report
-      fns-lab report notebooks/04_compare_ops.ipynb
+      fns-lab report notebooks/05_compare_ops.ipynb
     """
     from fns_lab.views.report import run_notebooks
 
