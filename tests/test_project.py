@@ -6,7 +6,6 @@ import ast
 import json
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 
@@ -30,26 +29,16 @@ PIP_NAMES = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "onnx
 CARRIED_BY = {"google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
 """What a listed dependency cannot do without and brings along (`google` is protobuf)."""
 
-REGISTRY_HOSTS = re.compile(
-    r"jsdelivr|unpkg",
-    re.IGNORECASE,
-)
+SET_UP = (
+    ".ci/run", ".npmrc", "Makefile", "binder/apt.txt", "binder/postBuild", "environment.yml", "fns_lab/install.py",
+    "package-lock.json", "package.json", "pyproject.toml",
+)  # fmt: skip
+"""What decides where packages come from."""
 
 
 @pytest.fixture(scope="module")
 def pyproject():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def tracked():
-    """Every file that git tracks or would: not what is ignored."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not a git checkout, so nobody says which files are the project's")
-    return [ROOT / name for name in filter(None, names) if (ROOT / name).is_file()]
 
 
 def requirement(text):
@@ -100,16 +89,12 @@ def test_torch_and_torchvision_are_not_pinned_apart(pyproject):
     assert "==" not in bounds["torch"] + bounds["torchvision"]
 
 
-def test_no_file_names_a_registry(tracked):
-    own = ROOT / "tests" / "test_project.py"
-    text_files = [p for p in tracked if p != own and p.suffix not in {".jpg", ".png", ".pth", ".safetensors", ".onnx"}]
-    assert len(text_files) > 50
-    named = {
-        str(path.relative_to(ROOT)): found[0]
-        for path in text_files
-        if (found := REGISTRY_HOSTS.search(path.read_text(encoding="utf-8", errors="replace")))
-    }
-    assert not named
+@pytest.mark.parametrize("name", SET_UP)
+def test_set_up_names_no_address(name):
+    """Packages come from wherever the user's own pip, npm and conda get theirs."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert text
+    assert not re.findall(r"\w+://[^\s\"']*", text)
 
 
 def test_lock_file_has_no_addresses():
