@@ -157,6 +157,15 @@ def test_lower_tells_what_it_did(cli, fns_file, tmp_path):
     assert {row["fidelity"] for row in answer["applied"]} <= {"exact", "rounding"}
 
 
+def test_lower_writes_nothing_that_the_target_does_not_take(cli, dynamic_file, tmp_path):
+    path = tmp_path / "lowered.onnx"
+    code, out, _ = cli("lower", dynamic_file, "--target", TARGET, "-o", path)
+    assert code == NO
+    assert "--shape" in out
+    assert out.endswith("nothing written\n")
+    assert not any(tmp_path.iterdir())
+
+
 def test_lower_fixes_the_shape_of_a_dynamic_input(cli, dynamic_file, tmp_path):
     fixed = tmp_path / "fixed.onnx"
     assert cli("lower", dynamic_file, "--target", TARGET, "-o", fixed, "--shape", "input=1x3x32x48")[0] == GOOD

@@ -52,7 +52,9 @@ def lower(
     ] = False,
     json: JsonFlag = False,
 ) -> int:
-    """Rewrite a model until a target takes every op. Exit 1 if something is left that it does not take.
+    """Rewrite a model until a target takes every op.
+
+    If something is left that it does not take, each such node is named with the reason, no file is written, exit 1.
 
     \b
     Examples:
@@ -66,14 +68,15 @@ def lower(
     parent_exists(output)
     shapes = parse_shapes(shape or [])
     result = lower_model(models.load(model), aim, shapes=shapes or None, allow_approximate=allow_approximate)
-    models.save(result.model, output)
+    if result:
+        models.save(result.model, output)
     if json:
         print_json(result.to_json())
     else:
         print_table(result.applied, empty="no rule applied")
         if len(result.refused):
             print_table(result.refused)
-        print(result)
+        print(result if result else f"{result}; nothing written")
     return 0 if result else 1
 
 
