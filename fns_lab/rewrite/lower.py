@@ -138,13 +138,13 @@ def _apply(rule: type[Rule], model: ir.Model, scope: Scope) -> int:
 def _carry_all(model: ir.Model, scope: Scope) -> int:
     """Write every node in its form at the target's opset; nothing changes if one node has no such form."""
     to_opset = min(scope.opset, scope.target.opset)
-    forms = {}
-    for node in model.graph:
+    nodes, forms = list(model.graph.all_nodes()), {}
+    for node in nodes:
         try:
             forms[node] = carry(node, scope.opset, to_opset)
         except CannotCarry as error:
             scope.refused.append(Refused(node.name or node.op_type, OPSET_RULE, str(error)))
-    if len(forms) < len(model.graph):
+    if len(forms) < len(nodes):
         return 0
     model.graph.opset_imports[""] = to_opset
     changed = 0

@@ -1,5 +1,7 @@
 """The whole of `lower` on the style network, for every target."""
 
+import dataclasses
+
 import numpy as np
 import onnx
 import pytest
@@ -8,7 +10,7 @@ from fns_lab import models, targets
 from fns_lab.errors import InputError
 from fns_lab.rewrite.lower import OPSET_RULE, lower
 from fns_lab.runtimes import open_runner
-from tests.rewrite.graphs import model, node, values
+from tests.rewrite.graphs import EXACT, assert_same, model, node, values
 
 PICTURE_TOLERANCE = 0.05
 """Of 255: the rewrites reorder float32 sums, the weights scale them up to the picture's range."""
@@ -104,3 +106,24 @@ def test_an_op_that_nothing_can_lower_is_named():
     assert not lowered
     assert "1 Erf" in str(lowered)
     assert lowered.refused.iloc[0].node == "node_y"
+
+
+def test_nodes_inside_a_branch_are_carried_too():
+    """ONNX Runtime has `If`; a branch's nodes must be written for the same opset as the graph around them."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    y = helper.make_tensor_value_info("z", TensorProto.FLOAT, None)
+    axes = numpy_helper.from_array(np.array([2, 3]), "axes")
+    branches = [
+        helper.make_graph(
+            [helper.make_node("ReduceMean", ["x", *extra], ["z"])], "branch", [], [y], [axes][: len(extra)]
+        )
+        for extra in (["axes"], [])
+    ]
+    choose = helper.make_node("If", ["yes"], ["y"], name="node_y", then_branch=branches[0], else_branch=branches[1])
+    before = model([choose], (1, 3, 6, 8), {"yes": np.array(True)})
+    target = dataclasses.replace(targets.load("ort/cpu"), opset=13)
+    lowered = lower(before, target)
+    assert lowered
+    assert lowered.model.opset_import[0].version == 13
+    assert_same(before, lowered.model, values(1, 3, 6, 8), EXACT)
