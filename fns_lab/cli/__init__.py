@@ -13,12 +13,13 @@ from collections.abc import Sequence
 import typer
 
 from fns_lab.cli import convert, measure, networks, show
+from fns_lab.cli import train as training
 from fns_lab.errors import InputError, MissingError
 
 GOOD, NO, BAD_INPUT, MISSING, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
 
 COMMANDS = (
-    networks.train,
+    training.train,
     networks.eval,
     networks.export,
     convert.check,

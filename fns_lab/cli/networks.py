@@ -1,4 +1,4 @@
-"""Commands on PyTorch networks: train, eval, export. Flags that upstream's script has keep upstream's names."""
+"""Commands on trained networks: eval and export. Flags that upstream's script has keep upstream's names."""
 
 from __future__ import annotations
 
@@ -8,73 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fns_lab.cli.common import OutputModel, note, parent_exists, parse_size
-from fns_lab.errors import InputError, MissingError
+from fns_lab.cli.devices import Accel, Cuda, pick_device
+from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from onnx import ModelProto
-
-    from fns_lab.training.loop import Trainer
-
-Cuda = Annotated[int | None, typer.Option(help="1: only with CUDA; 0: on the CPU; without it, the best there is.")]
-Accel = Annotated[bool, typer.Option("--accel", help="Only with an accelerator (CUDA, MPS, XPU).")]
-
-
-def train(
-    dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not.")],
-    style_image: Annotated[Path, typer.Option(help="The style picture.")],
-    save_model_dir: Annotated[Path, typer.Option(help="Folder for the trained network.")],
-    checkpoint_model_dir: Annotated[Path | None, typer.Option(help="Folder for checkpoints on the way.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Times through the photographs.")] = 2,
-    batch_size: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
-    image_size: Annotated[int, typer.Option(min=16, help="Side of the square crops, pixels.")] = 256,
-    style_size: Annotated[int | None, typer.Option(min=16, help="Shorter side of the style picture, pixels.")] = None,
-    cuda: Cuda = None,
-    accel: Accel = False,
-    seed: Annotated[int, typer.Option(help="Seed of weights and crops.")] = 42,
-    content_weight: Annotated[float, typer.Option(help="Weight of the content loss.")] = 1e5,
-    style_weight: Annotated[float, typer.Option(help="Weight of the style loss.")] = 1e10,
-    lr: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-3,
-    log_interval: Annotated[int, typer.Option(min=1, help="Steps between two printed lines.")] = 500,
-    checkpoint_interval: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 2000,
-    num_channels: Annotated[int, typer.Option(min=1, help="Width of the network.")] = 32,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Steps in all, in place of --epochs.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="A checkpoint to go on from, or a folder of them.")] = None,
-) -> None:
-    """Train a style network on a folder of photographs.
-
-    \b
-    Examples:
-      fns-lab train --dataset photos/ --style-image data/style-images/mosaic.jpg \\
-          --save-model-dir saved_models --num-channels 16 --max-steps 800
-    """
-    _prefer_cpu(_device(cuda, accel) == "cpu")
-    from fns_lab.training.data import Photographs
-    from fns_lab.training.loop import TrainConfig, Trainer
-
-    steps = max_steps or epochs * Photographs(dataset, image_size, batch_size, seed).steps_per_epoch
-    trainer = Trainer(
-        TrainConfig(
-            dataset=dataset,
-            style_image=style_image,
-            max_steps=steps,
-            batch_size=batch_size,
-            image_size=image_size,
-            style_size=style_size,
-            content_weight=content_weight,
-            style_weight=style_weight,
-            lr=lr,
-            seed=seed,
-            num_channels=num_channels,
-        )
-    )
-    if resume:
-        _resume(trainer, resume)
-    for folder in filter(None, (save_model_dir, checkpoint_model_dir)):
-        folder.mkdir(parents=True, exist_ok=True)
-    _run_training(trainer, log_interval, checkpoint_interval, checkpoint_model_dir)
-    _save_trained(trainer, save_model_dir / f"{style_image.stem}_nc{num_channels}.pth")
 
 
 def eval(
@@ -111,7 +51,7 @@ def eval(
     from fns_lab.nets import checkpoints
     from fns_lab.nets.transformer import stylize
 
-    device = _device(cuda, accel)
+    device = pick_device(cuda, accel)
     net = checkpoints.load(model)
     x = images.load(content_image, scale=content_scale)
     images.save(stylize(net.to(device), torch.from_numpy(x).to(device)).cpu().numpy(), output_image)
@@ -208,68 +148,3 @@ def _edge_pad(x: np.ndarray, multiple: int) -> np.ndarray:
 
     h, w = x.shape[2:]
     return np.pad(x, ((0, 0), (0, 0), (0, -h % multiple), (0, -w % multiple)), mode="edge")
-
-
-def _device(cuda: int | None, accel: bool) -> str:
-    """The torch device that the flags ask for. Raises `MissingError` when it is not there."""
-    import torch
-
-    if cuda not in (None, 0, 1):
-        raise InputError(f"--cuda {cuda}: give 1 or 0")
-    if cuda == 0 and accel:
-        raise InputError("--cuda 0 and --accel contradict each other; leave one out")
-    if cuda == 1 and not torch.cuda.is_available():
-        raise MissingError("CUDA is not available here; leave --cuda out, or see `fns-lab doctor`")
-    if accel and not torch.accelerator.is_available():
-        raise MissingError("no accelerator is available here; leave --accel out, or see `fns-lab doctor`")
-    if cuda == 0 or not torch.accelerator.is_available():
-        return "cpu"
-    return "cuda" if cuda else torch.accelerator.current_accelerator().type
-
-
-def _prefer_cpu(wanted: bool) -> None:
-    """Tell accelerate, which picks the device when the trainer is made."""
-    import os
-
-    if wanted:
-        os.environ["ACCELERATE_USE_CPU"] = "true"
-
-
-def _run_training(trainer: Trainer, log_interval: int, checkpoint_interval: int, folder: Path | None) -> None:
-    from tqdm import tqdm
-
-    total = trainer.config.max_steps
-    with tqdm(total=total, initial=trainer.step, unit="step") as bar:
-        for step in trainer:
-            bar.update()
-            if step.step % log_interval == 0 or step.step == total:
-                bar.write(f"step {step.step}: content {step.content:.4g}, style {step.style:.4g}, {step.seconds:.2f} s")
-            if folder and step.step % checkpoint_interval == 0:
-                trainer.save(folder / f"step_{step.step:07d}.ckpt")
-
-
-def _save_trained(trainer: Trainer, path: Path) -> None:
-    from fns_lab.nets import checkpoints
-    from fns_lab.nets.transformer import TransformerNet
-
-    net = TransformerNet(trainer.config.num_channels)
-    net.load_state_dict(trainer.state_dict())
-    checkpoints.save(net, path)
-    print(path)
-
-
-def _resume(trainer: Trainer, path: Path) -> None:
-    """Load a checkpoint; of a folder, the newest that is whole."""
-    candidates = sorted(path.glob("*.ckpt"), reverse=True) if path.is_dir() else [path]
-    for candidate in candidates:
-        try:
-            trainer.load(candidate)
-        except FileNotFoundError:
-            raise InputError(f"{candidate}: no such file") from None
-        except Exception as error:  # torch, pickle, zipfile and KeyError: whatever a file that is none can cause
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            note(f"{candidate}: not a checkpoint of this run ({reason[:200]})")
-            continue
-        note(f"goes on from {candidate}, step {trainer.step}")
-        return
-    raise InputError(f"{path}: no whole checkpoint of a width {trainer.config.num_channels} network to go on from")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from fns_lab import images
 from fns_lab.errors import InputError
@@ -15,17 +19,35 @@ MAX_ENLARGEMENT = 1.3
 
 
 class Photographs:
-    """Every picture under a folder, nested or not, in sorted order."""
+    """Every readable picture under a folder, nested or not, in sorted order.
+
+    All are decoded once, in threads, before the first batch, so that what is broken is known at the start and no batch
+    depends on what an earlier one met. `paths` are those to train on; `skipped` holds the rest, with what is wrong.
+    Raises `InputError` if the folder is not there or holds no readable picture.
+    """
 
     def __init__(self, folder: Path, crop_px: int, batch_size: int, seed: int) -> None:
-        self.paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in images.SUFFIXES)
-        if not self.paths:
-            raise InputError(f"{folder}: no pictures in it; give a folder of JPEG or PNG files")
+        self.folder = Path(folder)
         self.crop_px, self.batch_size, self.seed = crop_px, batch_size, seed
+        found = _pictures_under(self.folder)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            looked_at = tqdm(pool.map(_fault, found), "reads every picture", len(found), delay=2, leave=False)
+            faults = list(looked_at)
+        self.paths = [path for path, fault in zip(found, faults, strict=True) if fault is None]
+        self.skipped = {path: fault for path, fault in zip(found, faults, strict=True) if fault is not None}
+        if not self.paths:
+            first = next(iter(self.skipped.values()))
+            raise InputError(f"{folder}: none of its {len(found)} pictures can be read; the first: {first}")
 
     @property
     def steps_per_epoch(self) -> int:
         return max(1, len(self.paths) // self.batch_size)
+
+    @property
+    def fingerprint(self) -> str:
+        """The names below the folder, as one short word: another word, other batches."""
+        names = "\n".join(path.relative_to(self.folder).as_posix() for path in self.paths)
+        return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def batch(self, step: int) -> np.ndarray:
         """The batch of this step, float32 `(N, 3, crop, crop)`, RGB, 0..255: random crops, half of them mirrored."""
@@ -36,9 +58,31 @@ class Photographs:
         return np.concatenate([self._crop(images.open_rgb(self.paths[i]), rng) for i in chosen])
 
     def _crop(self, image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-        scale = self.crop_px * rng.uniform(1, MAX_ENLARGEMENT) / min(image.size)
-        w, h = (max(self.crop_px, round(side * scale)) for side in image.size)
-        image = image.resize((w, h), Image.LANCZOS)
-        left, top = rng.integers(0, w - self.crop_px + 1), rng.integers(0, h - self.crop_px + 1)
-        x = images.array_from_image(image.crop((left, top, left + self.crop_px, top + self.crop_px)))
+        """A random square of the picture, scaled to the crop; the rest is never scaled, however long it is."""
+        side = min(image.size) / rng.uniform(1, MAX_ENLARGEMENT)
+        left, top = (rng.uniform(0, length - side) for length in image.size)
+        square = image.resize((self.crop_px, self.crop_px), Image.LANCZOS, box=(left, top, left + side, top + side))
+        x = images.array_from_image(square)
         return np.ascontiguousarray(x[..., ::-1]) if rng.random() < 0.5 else x
+
+
+def _pictures_under(folder: Path) -> list[Path]:
+    if not folder.exists():
+        raise InputError(f"{folder}: no such folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: a file, not a folder of pictures")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES)
+    if not found:
+        raise InputError(f"{folder}: no pictures in it; give a folder of JPEG or PNG files")
+    return found
+
+
+def _fault(path: Path) -> str | None:
+    """What keeps a picture from being read, in one line that begins with its path, or None."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        return f"{path}: not a plain file"  # opening a pipe would wait for ever
+    try:
+        images.open_rgb(path)
+    except InputError as error:
+        return str(error)
+    return None

@@ -49,9 +49,12 @@ class Step:
 
 
 class Trainer:
-    """Holds network, optimizer and position; iterate it to train, `save` and `load` to stop and go on."""
+    """Holds network, optimizer and position; iterate it to train, `save` and `load` to stop and go on.
 
-    def __init__(self, config: TrainConfig) -> None:
+    `data` spares reading the folder a second time; it must be of the config's folder, crop, batch and seed.
+    """
+
+    def __init__(self, config: TrainConfig, data: Photographs | None = None) -> None:
         from accelerate import Accelerator
 
         keep_freed_memory()
@@ -59,7 +62,7 @@ class Trainer:
         self.config = config
         self.step = 0
         self.accelerator = Accelerator()
-        self.data = Photographs(config.dataset, config.image_size, config.batch_size, config.seed)
+        self.data = data or Photographs(config.dataset, config.image_size, config.batch_size, config.seed)
         style = images.load(config.style_image)
         if config.style_size is not None:
             style = images.load(config.style_image, scale=min(style.shape[2:]) / config.style_size)
