@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +13,10 @@ import typer
 
 from fns_lab.cli.common import note
 from fns_lab.cli.devices import Accel, Cuda, pick_device, prefer_cpu
-from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
     from fns_lab.training.data import Photographs
-    from fns_lab.training.loop import Trainer
+    from fns_lab.training.loop import Stage, TrainConfig, Trainer
 
 
 def train(
@@ -69,10 +72,29 @@ def train(
     if resume:
         _resume(trainer, resume)
     _name_skipped(data)
-    for folder in filter(None, (save_model_dir, checkpoint_model_dir)):
-        folder.mkdir(parents=True, exist_ok=True)
-    _run_training(trainer, log_interval, checkpoint_interval, checkpoint_model_dir)
-    _save_trained(trainer, save_model_dir / f"{style_image.stem}_nc{num_channels}.pth")
+    name = _result_name(trainer.config, None if max_steps else epochs)
+    folder = checkpoint_model_dir or _folder_of(resume) or save_model_dir / f"{name}_run"
+    for needed in (save_model_dir, folder):
+        needed.mkdir(parents=True, exist_ok=True)
+    _run_training(trainer, log_interval, checkpoint_interval, folder)
+    _save_trained(trainer, save_model_dir / f"{name}.pth")
+
+
+def _result_name(config: TrainConfig, epochs: int | None) -> str:
+    """`candy_nc16_b1_e2_1e05_1e10`: style, width, batch, epochs (`s800`: steps), content weight, style weight."""
+    length = f"e{epochs}" if epochs else f"s{config.max_steps}"
+    weights = "_".join(_weight_text(weight) for weight in (config.content_weight, config.style_weight))
+    return f"{config.style_image.stem}_nc{config.num_channels}_b{config.batch_size}_{length}_{weights}"
+
+
+def _weight_text(weight: float) -> str:
+    """1e5 as `1e05`, 2.5e9 as `2.5e09`."""
+    mantissa, exponent = f"{weight:e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent):02d}"
+
+
+def _folder_of(resume: Path | None) -> Path | None:
+    return resume if resume is None or resume.is_dir() else resume.parent
 
 
 def _name_skipped(data: Photographs) -> None:
@@ -82,17 +104,46 @@ def _name_skipped(data: Photographs) -> None:
             note(f"  {fault}")
 
 
-def _run_training(trainer: Trainer, log_interval: int, checkpoint_interval: int, folder: Path | None) -> None:
+def _run_training(trainer: Trainer, log_interval: int, checkpoint_interval: int, folder: Path) -> None:
     from tqdm import tqdm
 
+    from fns_lab.training import snapshots
+
+    snapshots.sweep(folder)
     total = trainer.config.max_steps
-    with tqdm(total=total, initial=trainer.step, unit="step") as bar:
+    with tqdm(total=total, initial=trainer.step, unit="step") as bar, _interrupt_after_the_step() as interrupted:
         for step in trainer:
             bar.update()
             if step.step % log_interval == 0 or step.step == total:
                 bar.write(f"step {step.step}: content {step.content:.4g}, style {step.style:.4g}, {step.seconds:.2f} s")
-            if folder and step.step % checkpoint_interval == 0:
-                trainer.save(folder / f"step_{step.step:07d}.ckpt")
+            if step.step % checkpoint_interval == 0 or step.step == total or interrupted.is_set():
+                trainer.save(folder / snapshots.name(step.step))
+            if interrupted.is_set():
+                break
+    if trainer.step < total:
+        note(f"stopped after step {trainer.step} of {total}; to go on: the same command and --resume {folder}")
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interrupt_after_the_step() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event and no more, since half a step must not be saved; a second one stops at once."""
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _save_trained(trainer: Trainer, path: Path) -> None:
@@ -106,17 +157,17 @@ def _save_trained(trainer: Trainer, path: Path) -> None:
 
 
 def _resume(trainer: Trainer, path: Path) -> None:
-    """Load a checkpoint; of a folder, the newest that is whole."""
-    candidates = sorted(path.glob("*.ckpt"), reverse=True) if path.is_dir() else [path]
-    for candidate in candidates:
-        try:
-            trainer.load(candidate)
-        except FileNotFoundError:
-            raise InputError(f"{candidate}: no such file") from None
-        except Exception as error:  # torch, pickle, zipfile and KeyError: whatever a file that is none can cause
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            note(f"{candidate}: not a checkpoint of this run ({reason[:200]})")
-            continue
-        note(f"goes on from {candidate}, step {trainer.step}")
-        return
-    raise InputError(f"{path}: no whole checkpoint of a width {trainer.config.num_channels} network to go on from")
+    from fns_lab.training import snapshots
+
+    checkpoint, passed_over = snapshots.newest_whole(path)
+    for reason in passed_over:
+        note(f"passed over: {reason}")
+    trainer.load(checkpoint)
+    note(f"goes on from {checkpoint}, step {trainer.step}")
+    stage, before = trainer.history.stages[-1], trainer.history.stages[-2:-1]
+    if before and stage.first_step == trainer.step + 1:
+        note(f"from here on {_settings(stage)} in place of {_settings(before[0])}")
+
+
+def _settings(stage: Stage) -> str:
+    return f"content weight {stage.content_weight:g}, style weight {stage.style_weight:g}, lr {stage.lr:g}"
