@@ -276,7 +276,8 @@ def test_train_resumes_and_ends_in_a_checkpoint_that_eval_takes(cli, photo_file,
     assert code == GOOD
     assert "step 1" in err
     path = out.splitlines()[-1]
-    assert sorted(p.name for p in (tmp_path / "way").iterdir()) == ["step_0000001.ckpt", "step_0000002.ckpt"]
+    checkpoints = ["step_0000001.ckpt", "step_0000002.ckpt"]
+    assert sorted(p.name for p in (tmp_path / "way").iterdir()) == ["losses.csv", "losses.png", *checkpoints]
     y = tmp_path / "y.png"
     assert cli("eval", "--model", path, "--content-image", photo_file, "--output-image", y)[0] == GOOD
 

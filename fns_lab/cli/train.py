@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +14,22 @@ import typer
 
 from fns_lab.cli.common import note
 from fns_lab.cli.devices import Accel, Cuda, pick_device, prefer_cpu
+from fns_lab.files import whole_file
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from fns_lab.training.data import Photographs
-    from fns_lab.training.loop import Stage, TrainConfig, Trainer
+    from fns_lab.training.loop import Stage, Step, Trainer
 
 
 def train(
     dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not.")],
     style_image: Annotated[Path, typer.Option(help="The style picture.")],
     save_model_dir: Annotated[Path, typer.Option(help="Folder for the trained network.")],
-    checkpoint_model_dir: Annotated[Path | None, typer.Option(help="Folder for checkpoints on the way.")] = None,
+    checkpoint_model_dir: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints, losses and previews.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Times through the photographs.")] = 2,
     batch_size: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
     image_size: Annotated[int, typer.Option(min=16, help="Side of the square crops, pixels.")] = 256,
@@ -38,6 +44,7 @@ def train(
     checkpoint_interval: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 2000,
     num_channels: Annotated[int, typer.Option(min=1, help="Width of the network.")] = 32,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Steps in all, in place of --epochs.")] = None,
+    preview_interval: Annotated[int | None, typer.Option(min=1, help="Steps between two preview pictures.")] = None,
     resume: Annotated[Path | None, typer.Option(help="A checkpoint to go on from, or a folder of them.")] = None,
 ) -> None:
     """Train a style network on a folder of photographs.
@@ -48,9 +55,12 @@ def train(
           --save-model-dir saved_models --num-channels 16 --max-steps 800
     """
     prefer_cpu(pick_device(cuda, accel) == "cpu")
+    from fns_lab import images
+    from fns_lab.training.card import result_name
     from fns_lab.training.data import Photographs
     from fns_lab.training.loop import TrainConfig, Trainer
 
+    images.open_rgb(style_image)  # before the folder, which may take minutes to read
     data = Photographs(dataset, image_size, batch_size, seed)
     steps = max_steps or epochs * data.steps_per_epoch
     trainer = Trainer(
@@ -72,25 +82,12 @@ def train(
     if resume:
         _resume(trainer, resume)
     _name_skipped(data)
-    name = _result_name(trainer.config, None if max_steps else epochs)
+    name = result_name(trainer.config, None if max_steps else epochs)
     folder = checkpoint_model_dir or _folder_of(resume) or save_model_dir / f"{name}_run"
     for needed in (save_model_dir, folder):
         needed.mkdir(parents=True, exist_ok=True)
-    _run_training(trainer, log_interval, checkpoint_interval, folder)
+    _run_training(trainer, folder, log_interval, checkpoint_interval, preview_interval)
     _save_trained(trainer, save_model_dir / f"{name}.pth")
-
-
-def _result_name(config: TrainConfig, epochs: int | None) -> str:
-    """`candy_nc16_b1_e2_1e05_1e10`: style, width, batch, epochs (`s800`: steps), content weight, style weight."""
-    length = f"e{epochs}" if epochs else f"s{config.max_steps}"
-    weights = "_".join(_weight_text(weight) for weight in (config.content_weight, config.style_weight))
-    return f"{config.style_image.stem}_nc{config.num_channels}_b{config.batch_size}_{length}_{weights}"
-
-
-def _weight_text(weight: float) -> str:
-    """1e5 as `1e05`, 2.5e9 as `2.5e09`."""
-    mantissa, exponent = f"{weight:e}".split("e")
-    return f"{float(mantissa):g}e{int(exponent):02d}"
 
 
 def _folder_of(resume: Path | None) -> Path | None:
@@ -104,25 +101,51 @@ def _name_skipped(data: Photographs) -> None:
             note(f"  {fault}")
 
 
-def _run_training(trainer: Trainer, log_interval: int, checkpoint_interval: int, folder: Path) -> None:
-    from tqdm import tqdm
-
-    from fns_lab.training import snapshots
+def _run_training(
+    trainer: Trainer, folder: Path, log_interval: int, checkpoint_interval: int, preview_interval: int | None
+) -> None:
+    """Train to the end, or to Ctrl-C, and leave checkpoints, previews, losses and their plot in the folder."""
+    from fns_lab.training import log, snapshots
+    from fns_lab.training.preview import Preview
 
     snapshots.sweep(folder)
+    preview = preview_interval and Preview(trainer.data)
     total = trainer.config.max_steps
-    with tqdm(total=total, initial=trainer.step, unit="step") as bar, _interrupt_after_the_step() as interrupted:
+    with (
+        _progress_bar(trainer) as bar,
+        log.LossLog(folder / "losses.csv", trainer.step) as losses,
+        _interrupt_after_the_step() as interrupted,
+    ):
         for step in trainer:
-            bar.update()
-            if step.step % log_interval == 0 or step.step == total:
-                bar.write(f"step {step.step}: content {step.content:.4g}, style {step.style:.4g}, {step.seconds:.2f} s")
-            if step.step % checkpoint_interval == 0 or step.step == total or interrupted.is_set():
+            losses.add(step)
+            _show(bar, step, trainer.config.batch_size)
+            stops = step.step == total or interrupted.is_set()
+            if stops or step.step % log_interval == 0:
+                text = f"step {step.step}: content {step.content:.4g}, style {step.style:.4g}, {step.seconds:.2f} s"
+                bar.write(text, file=sys.stderr)
+            if preview and step.step % preview_interval == 0:
+                preview.save(trainer.net, folder / f"preview_{step.step:07d}.png")
+            if stops or step.step % checkpoint_interval == 0:
                 trainer.save(folder / snapshots.name(step.step))
-            if interrupted.is_set():
+            if stops:
                 break
     if trainer.step < total:
         note(f"stopped after step {trainer.step} of {total}; to go on: the same command and --resume {folder}")
         raise KeyboardInterrupt
+    log.plot(folder / "losses.csv", folder / "losses.png")
+
+
+def _progress_bar(trainer: Trainer) -> tqdm:
+    from tqdm import tqdm
+
+    layout = "{percentage:3.0f}%|{bar}| step {n_fmt} of {total_fmt} [{elapsed}, {remaining} left{postfix}]"
+    return tqdm(total=trainer.config.max_steps, initial=trainer.step, bar_format=layout, mininterval=0.5)
+
+
+def _show(bar: tqdm, step: Step, batch_size: int) -> None:
+    rate = (bar.format_dict["rate"] or 1 / step.seconds) * batch_size
+    bar.set_postfix_str(f"{rate:.1f} images/s, content {step.content:.3g}, style {step.style:.3g}", refresh=False)
+    bar.update()
 
 
 @contextlib.contextmanager
@@ -147,12 +170,16 @@ def _interrupt_after_the_step() -> Iterator[threading.Event]:
 
 
 def _save_trained(trainer: Trainer, path: Path) -> None:
+    """The network and its model card, side by side."""
     from fns_lab.nets import checkpoints
     from fns_lab.nets.transformer import TransformerNet
+    from fns_lab.training.card import card
 
     net = TransformerNet(trainer.config.num_channels)
     net.load_state_dict(trainer.state_dict())
     checkpoints.save(net, path)
+    with whole_file(path.with_suffix(".md")) as temporary:
+        temporary.write_text(card(trainer, path.stem))
     print(path)
 
 

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -208,6 +209,9 @@ def test_killed_at_random_moments_it_ends_in_the_weights_of_an_undisturbed_run(f
     assert a.name == b.name
     assert_equal(torch.load(a, weights_only=True), torch.load(b, weights_only=True))
     assert not list(way.glob(".*.part")), "what a killed run left is swept away"
+    logs = [pd.read_csv(tmp_path / run / "way/losses.csv", index_col="step") for run in ("undisturbed", "killed")]
+    assert list(logs[0].index) == list(range(1, steps + 1))
+    pd.testing.assert_frame_equal(*(log[["content", "style"]] for log in logs), check_exact=True)
 
 
 def test_ctrl_c_saves_ends_with_130_and_says_how_to_go_on(folder, tmp_path):

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from fns_lab.cli import GOOD, main
+from fns_lab import images
+from fns_lab.cli import GOOD, MISSING, main
+from fns_lab.nets import checkpoints
+from fns_lab.training import log
 from tests.training.folders import BROKEN, good_folder, mixed_folder
 
 
@@ -43,3 +49,89 @@ def test_nothing_is_said_to_be_skipped_where_nothing_is(train, photographs):
     code, _, err = train(photographs, "--max-steps", 1)
     assert code == GOOD
     assert "skip" not in err
+
+
+def test_the_result_is_named_as_the_fork_names_it_and_has_a_card(train, photographs, tmp_path):
+    code, out, _ = train(photographs, "--epochs", 2, "--style-weight", "2.5e9")
+    assert code == GOOD
+    path = Path(out.splitlines()[-1])
+    assert path == tmp_path / "out" / "astronaut_nc2_b1_e2_1e05_2.5e09.pth"
+    assert checkpoints.load(path).width == 2
+    card = path.with_suffix(".md").read_text()
+    losses = pd.read_csv(path.with_suffix("").with_name(f"{path.stem}_run") / "losses.csv", index_col="step")
+    for said in (
+        "# astronaut_nc2_b1_e2_1e05_2.5e09\n",
+        "| network | `TransformerNet(2)`, ",
+        "| photographs | 5 in `",
+        "; 0 that could not be read were skipped",
+        "| steps | 10, 2 times through the photographs |",
+        "| batch, crop | 1, 16 x 16 px |",
+        "| steps 1 to 10 | content weight 1e05, style weight 2.5e09, learning rate 0.001 |",
+        f"torch {torch.__version__} |",
+        f"| 1 | {losses.content[1]:.3g} | {losses['style'][1]:.3g} |",
+        f"| 10 | {losses.content[10]:.3g} | {losses['style'][10]:.3g} |",
+    ):
+        assert said in card
+
+
+def test_the_card_tells_the_stages_of_a_run_that_was_steered(train, photographs, tmp_path):
+    way = tmp_path / "way"
+    assert train(photographs, "--max-steps", 2, "--checkpoint-model-dir", way)[0] == GOOD
+    code, out, err = train(photographs, "--max-steps", 3, "--style-weight", "1e9", "--resume", way)
+    assert code == GOOD
+    assert "from here on content weight 100000, style weight 1e+09, lr 0.001 in place of" in err
+    path = Path(out.splitlines()[-1])
+    assert path.name == "astronaut_nc2_b1_s3_1e05_1e09.pth"
+    card = path.with_suffix(".md").read_text()
+    assert "| steps 1 to 2 | content weight 1e05, style weight 1e10, " in card
+    assert "| steps 3 to 3 | content weight 1e05, style weight 1e09, " in card
+
+
+def test_progress_and_previews_on_the_way(train, photographs, tmp_path):
+    way = tmp_path / "way"
+    plain = train(photographs, "--max-steps", 4)
+    seen = train(photographs, "--max-steps", 4, "--preview-interval", 2, "--checkpoint-model-dir", way)
+    assert (plain[0], seen[0]) == (GOOD, GOOD)
+    for said in ("step 4 of 4 [", " left, ", " images/s, content ", "step 4: content "):
+        assert said in seen[2]
+    assert len(seen[1].splitlines()) == 1, "stdout holds the result alone"
+    strips = sorted(way.glob("preview_*.png"))
+    assert [path.name for path in strips] == ["preview_0000002.png", "preview_0000004.png"]
+    first, second = (images.load(path) for path in strips)
+    assert first.shape == (1, 3, 2 * 16, 3 * 16)
+    np.testing.assert_array_equal(first[:, :, :16], second[:, :, :16])
+    assert first[:, :, :16].std() > 10
+    assert not np.array_equal(first[:, :, 16:], second[:, :, 16:])
+    assert images.load(way / "losses.png").std() > 10
+    end = torch.load(way / "step_0000004.ckpt", weights_only=True)["net"]
+    for name, value in checkpoints.load(plain[1].strip()).state_dict().items():
+        assert torch.equal(value, end[name]), "a preview changes nothing"
+
+
+def test_the_log_keeps_whole_lines_up_to_the_step_gone_on_from(tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_text(log.HEADER + "1,5,6,0.1\n2,4,5,0.1\n3,3,4,0.1\n4,2")
+    with log.LossLog(path, 2):
+        assert path.read_text() == log.HEADER + "1,5,6,0.1\n2,4,5,0.1\n"
+    with log.LossLog(path, 0):
+        assert path.read_text() == log.HEADER
+
+
+UPSTREAM = (
+    "--epochs 2 --cuda 1 --content-weight 1e5 --style-weight 1e09",
+    "--epochs 2 --cuda 1 --content-weight 1e5 --style-weight 1e10",
+)
+
+
+@pytest.mark.parametrize("line", UPSTREAM)
+def test_upstream_s_command_line_says_in_one_line_that_there_is_no_cuda(
+    line, photographs, photo_file, tmp_path, capsys
+):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA, so nothing is missing")
+    places = ("--dataset", photographs, "--save-model-dir", tmp_path / "out", "--style-image", photo_file)
+    assert main(["train", *map(str, places), *line.split()]) == MISSING
+    err = capsys.readouterr().err
+    assert err.startswith("fns-lab: CUDA is not available here")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,66 @@
+"""Every step's losses as a CSV file, and their plot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fns_lab.files import whole_file
+
+if TYPE_CHECKING:
+    from fns_lab.training.loop import Step
+
+HEADER = "step,content,style,seconds\n"
+SMOOTHED_OVER = 1 / 50
+"""Part of all steps that the plot's thick lines are means over."""
+
+
+class LossLog:
+    """Appends one whole line a step: `step,content,style,seconds`, losses weighted. A context manager.
+
+    Lines past `step`, which the run is about to take again, and a line cut short are dropped from a file that is there.
+    """
+
+    def __init__(self, path: Path, step: int) -> None:
+        kept = _whole_lines(path, step) if step else []
+        with whole_file(path) as temporary:
+            temporary.write_text(HEADER + "".join(kept))
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def add(self, step: Step) -> None:
+        line = f"{step.step},{step.content:.7g},{step.style:.7g},{step.seconds:.4f}\n"
+        os.write(self._file, line.encode())  # one call, so that a run killed here leaves a line or none
+
+    def __enter__(self) -> LossLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def plot(csv: Path, png: Path) -> None:
+    """Both losses over the steps, log scale: every step faint, a moving mean strong."""
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    losses = pd.read_csv(csv, index_col="step")[["content", "style"]]
+    smooth = losses.rolling(max(1, round(len(losses) * SMOOTHED_OVER)), min_periods=1).mean()
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, colour in (("content", "#0072B2"), ("style", "#D55E00")):
+        axes.plot(losses.index, losses[name], color=colour, alpha=0.25, linewidth=0.8)
+        axes.plot(smooth.index, smooth[name], color=colour, label=name)
+    axes.set(xlabel="step", ylabel="weighted loss", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with whole_file(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def _whole_lines(path: Path, step: int) -> list[str]:
+    """The lines of steps up to `step`, in order."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(errors="replace").splitlines(keepends=True)
+    return [line for line in lines[1:] if line.endswith("\n") and int(line.split(",")[0]) <= step]
