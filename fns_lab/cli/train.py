@@ -43,6 +43,9 @@ def train(
     log_interval: Annotated[int, typer.Option(min=1, help="Steps between two printed lines.")] = 500,
     checkpoint_interval: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 2000,
     num_channels: Annotated[int, typer.Option(min=1, help="Width of the network.")] = 32,
+    loss_weights: Annotated[
+        str | None, typer.Option(help="Of the loss network: torchvision (a download), or its file vgg16-397923af.pth.")
+    ] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Steps in all, in place of --epochs.")] = None,
     preview_interval: Annotated[int | None, typer.Option(min=1, help="Steps between two preview pictures.")] = None,
     resume: Annotated[Path | None, typer.Option(help="A checkpoint to go on from, or a folder of them.")] = None,
@@ -56,6 +59,7 @@ def train(
     """
     prefer_cpu(pick_device(cuda, accel) == "cpu")
     from fns_lab import images
+    from fns_lab.nets.vgg import WEIGHTS
     from fns_lab.training.card import result_name
     from fns_lab.training.data import Photographs
     from fns_lab.training.loop import TrainConfig, Trainer
@@ -76,6 +80,7 @@ def train(
             lr=lr,
             seed=seed,
             num_channels=num_channels,
+            loss_weights=loss_weights or WEIGHTS,
         ),
         data,
     )

@@ -7,6 +7,7 @@ every activation by 255 (convolution, Relu and max pooling are homogeneous) and 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +16,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fns_lab import paths
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, MissingError
 
 WEIGHTS = paths.DATA / "vgg16_conv1-4_fp16.safetensors"
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
 """torchvision's `vgg16().features` indices of the convolutions, one tuple a block; a max pool stands between blocks."""
+CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512)
 MEAN_BGR = (103.939, 116.779, 123.68)
 ACTIVATION_SCALE = 1 / 255
+
+TORCHVISION = "torchvision"
+TORCHVISION_MEAN = tuple(255 * mean for mean in (0.485, 0.456, 0.406))
+TORCHVISION_SCALE = tuple(1 / (255 * std) for std in (0.229, 0.224, 0.225))
+"""torchvision's weights expect RGB, 0..1, minus this mean (here of 0..255), divided by this standard deviation."""
 
 
 class Features(NamedTuple):
@@ -34,25 +41,33 @@ class Features(NamedTuple):
 
 
 class LossNetwork(nn.Module):
-    """`(N, 3, H, W)`, RGB, 0..255, to its `Features`; frozen. Raises `InputError` if the weights' file is not there."""
+    """`(N, 3, H, W)`, RGB, 0..255, to its `Features`; frozen.
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
+    `weights`: the shipped `.safetensors`; or `"torchvision"`, upstream's, which torch downloads (528 MB) unless its
+    cache has them; or that same file, `vgg16-397923af.pth`, by its path. Raises `InputError` for a file that is not
+    there or holds something else, `MissingError` if the download fails.
+    """
+
+    def __init__(self, weights: Path | str = WEIGHTS) -> None:
         super().__init__()
-        from safetensors.torch import load_file
-
-        if not Path(weights).is_file():
-            raise InputError(f"{weights}: no such file; the weights of the loss network belong there")
-        state = load_file(weights)
-        self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
+        shipped = str(weights).endswith(".safetensors")
+        state = _shipped_state(Path(weights)) if shipped else _torchvision_state(weights)
+        mean, scale = (MEAN_BGR, ACTIVATION_SCALE) if shipped else (TORCHVISION_MEAN, TORCHVISION_SCALE)
+        self.bgr = shipped
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor(scale).view(1, -1, 1, 1))
         self.blocks = nn.ModuleList(
-            nn.ModuleList(_conv(state[f"features.{i}.weight"], state[f"features.{i}.bias"]) for i in block)
+            nn.ModuleList(
+                _conv(state[f"features.{i}.weight"], state[f"features.{i}.bias"], ACTIVATION_SCALE if shipped else 1)
+                for i in block
+            )
             for block in BLOCKS
         )
         self.requires_grad_(False)
 
     def forward(self, x: Tensor, last: int = len(BLOCKS)) -> Features | tuple[Tensor, ...]:
         """Activations after each of the first `last` blocks; a content target needs only two."""
-        x = (x.flip(1) - self.mean) * ACTIVATION_SCALE
+        x = ((x.flip(1) if self.bgr else x) - self.mean) * self.scale
         found = []
         for index, block in enumerate(self.blocks[:last]):
             x = F.max_pool2d(x, 2) if index else x
@@ -62,8 +77,45 @@ class LossNetwork(nn.Module):
         return Features(*found) if last == len(BLOCKS) else tuple(found)
 
 
-def _conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+def _shipped_state(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; the weights of the loss network belong there")
+    return load_file(path)
+
+
+def _torchvision_state(source: Path | str) -> dict[str, Tensor]:
+    """torchvision's VGG-16, downloaded by torch or from its file."""
+    if source == TORCHVISION:
+        return _downloaded_state()
+    if not Path(source).is_file():
+        raise InputError(f"{source}: no such file; give torchvision's vgg16-397923af.pth, or the word {TORCHVISION}")
+    try:
+        state = torch.load(source, map_location="cpu", weights_only=True)
+        shapes = [tuple(state[f"features.{i}.weight"].shape) for block in BLOCKS for i in block]
+    except Exception:  # torch raises a dozen kinds for a file that is no checkpoint
+        shapes = None
+    if shapes != [(c_out, c_in, 3, 3) for c_in, c_out in pairwise((3, *CHANNELS))]:
+        raise InputError(f"{source}: not the state_dict of torchvision's VGG-16")
+    return state
+
+
+def _downloaded_state() -> dict[str, Tensor]:
+    from torchvision.models import VGG16_Weights
+
+    weights = VGG16_Weights.IMAGENET1K_V1
+    try:
+        return weights.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError) as error:  # no network, no such page, no room; a checksum that is off
+        raise MissingError(
+            f"torchvision's VGG-16 cannot be downloaded ({error}); get {weights.url} by other means and give its path "
+            "to --loss-weights, or leave that out: the shipped weights need no download"
+        ) from None
+
+
+def _conv(weight: Tensor, bias: Tensor, bias_scale: float) -> nn.Conv2d:
     conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
     conv.weight.data.copy_(weight.float())
-    conv.bias.data.copy_(bias.float() * ACTIVATION_SCALE)
+    conv.bias.data.copy_(bias.float() * bias_scale)
     return conv

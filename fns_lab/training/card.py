@@ -38,6 +38,7 @@ def card(trainer: Trainer, name: str) -> str:
         "read were skipped; random crops, half of them mirrored",
         "steps": f"{trainer.step}, {trainer.step / data.steps_per_epoch:.3g} times through the photographs",
         "batch, crop": f"{config.batch_size}, {config.image_size} x {config.image_size} px",
+        "loss network": f"VGG-16, {trainer.fixed['--loss-weights']} weights",
         "optimizer": f"Adam, seed {config.seed}",
         **_stage_rows(history.stages, trainer.step),
         "time": f"{_time_text(history.seconds)} in steps, {history.seconds / max(1, trainer.step):.2f} s a step",

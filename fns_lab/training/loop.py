@@ -17,7 +17,7 @@ import torch
 from fns_lab import images
 from fns_lab.errors import InputError
 from fns_lab.nets.transformer import TransformerNet
-from fns_lab.nets.vgg import LossNetwork
+from fns_lab.nets.vgg import WEIGHTS, LossNetwork
 from fns_lab.training import snapshots
 from fns_lab.training.data import Photographs
 from fns_lab.training.losses import PerceptualLoss
@@ -42,6 +42,8 @@ class TrainConfig:
     lr: float = 1e-3
     seed: int = 42
     num_channels: int = 32
+    loss_weights: Path | str = WEIGHTS
+    """Of the loss network, as `LossNetwork` takes them."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Trainer:
         self.data = data or Photographs(config.dataset, config.image_size, config.batch_size, config.seed)
         style = _style_picture(config)
         self.fixed = _fixed(config, self.data, style)
-        self.loss = PerceptualLoss(LossNetwork(), torch.from_numpy(style), config.content_weight, config.style_weight)
+        judge = LossNetwork(config.loss_weights)
+        self.loss = PerceptualLoss(judge, torch.from_numpy(style), config.content_weight, config.style_weight)
         self.loss.to(self.accelerator.device)
         net = TransformerNet(config.num_channels)
         self.net, self.optimizer = self.accelerator.prepare(net, torch.optim.Adam(net.parameters(), config.lr))
@@ -210,6 +213,7 @@ def _fixed(config: TrainConfig, data: Photographs, style: np.ndarray) -> dict[st
         "--image-size": config.image_size,
         "--seed": config.seed,
         "--num-channels": config.num_channels,
+        "--loss-weights": "shipped" if str(config.loss_weights).endswith(".safetensors") else "torchvision",
     }
 
 

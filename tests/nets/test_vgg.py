@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import load_file
+from torchvision.models import VGG16_Weights
 from torchvision.models.vgg import make_layers
+from torchvision.transforms.functional import normalize
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, MissingError
 from fns_lab.nets.vgg import WEIGHTS, LossNetwork
 
 FOUR_BLOCKS = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512]
@@ -53,3 +55,46 @@ def test_it_is_frozen(network):
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(InputError, match="no such file; the weights of the loss network"):
         LossNetwork(tmp_path / "vgg.safetensors")
+
+
+@pytest.fixture
+def torchvision_file(tmp_path):
+    """A file as torchvision's: weights of its layers, here seeded."""
+    torch.manual_seed(0)
+    layers = make_layers(FOUR_BLOCKS)
+    path = tmp_path / "vgg16.pth"
+    torch.save({f"features.{name}": value for name, value in layers.state_dict().items()}, path)
+    return path, layers.eval()
+
+
+def test_torchvision_s_weights_get_torchvision_s_input(torchvision_file):
+    path, layers = torchvision_file
+    x, expected = pixels(2, 3, 24, 40), VGG16_Weights.IMAGENET1K_V1.transforms()
+    with torch.no_grad():
+        y = normalize(x / 255, expected.mean, expected.std)
+        found = LossNetwork(path)(x)._asdict()
+        for index, layer in enumerate(layers):
+            y = layer(y)
+            for name in (name for name, place in RELUS.items() if place == index):
+                assert y.std() > 0
+                torch.testing.assert_close(found.pop(name), y, atol=1e-5, rtol=1e-4)
+    assert not found
+
+
+def test_a_file_that_is_not_torchvision_s_is_refused(tmp_path):
+    torch.save(torch.nn.Linear(3, 4).state_dict(), tmp_path / "other.pth")
+    (tmp_path / "text.pth").write_text("weights would be here")
+    for name, said in (("other", "not the state_dict"), ("text", "not the state_dict"), ("gone", "no such file")):
+        with pytest.raises(InputError, match=said):
+            LossNetwork(tmp_path / f"{name}.pth")
+
+
+def test_a_download_that_fails_says_where_the_weights_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # the port of discard, where nothing listens
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingError, match="cannot be downloaded.*vgg16-397923af.pth.*--loss-weights"):
+        LossNetwork("torchvision")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

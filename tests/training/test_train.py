@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torchvision.models.vgg import make_layers
 
 from fns_lab import images
-from fns_lab.cli import GOOD, MISSING, main
+from fns_lab.cli import BAD_INPUT, GOOD, MISSING, main
 from fns_lab.nets import checkpoints
 from fns_lab.training import log
 from tests.training.folders import BROKEN, good_folder, mixed_folder
@@ -115,6 +116,22 @@ def test_the_log_keeps_whole_lines_up_to_the_step_gone_on_from(tmp_path):
         assert path.read_text() == log.HEADER + "1,5,6,0.1\n2,4,5,0.1\n"
     with log.LossLog(path, 0):
         assert path.read_text() == log.HEADER
+
+
+def test_torchvision_s_loss_network_in_place_of_the_shipped_one(train, photographs, tmp_path):
+    """Its file with seeded weights: what counts is that it is this file that judges."""
+    torch.manual_seed(0)
+    layers = make_layers([64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512])
+    path, way = tmp_path / "vgg16.pth", tmp_path / "way"
+    torch.save({f"features.{name}": value for name, value in layers.state_dict().items()}, path)
+    code, out, err = train(
+        photographs, "--max-steps", 1, "--loss-weights", path, "--lr", 1e-4, "--checkpoint-model-dir", way
+    )
+    assert code == GOOD, err
+    assert "| loss network | VGG-16, torchvision weights |" in Path(out.strip()).with_suffix(".md").read_text()
+    code, _, err = train(photographs, "--max-steps", 2, "--resume", way)
+    assert code == BAD_INPUT
+    assert "--loss-weights was torchvision and is now shipped" in err
 
 
 UPSTREAM = (
