@@ -184,7 +184,7 @@ def _save_trained(trainer: Trainer, path: Path) -> None:
     net.load_state_dict(trainer.state_dict())
     checkpoints.save(net, path)
     with whole_file(path.with_suffix(".md")) as temporary:
-        temporary.write_text(card(trainer, path.stem))
+        temporary.write_text(card(trainer, path.stem), encoding="utf-8")
     print(path)
 
 

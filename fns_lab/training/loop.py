@@ -45,6 +45,14 @@ class TrainConfig:
     loss_weights: Path | str = WEIGHTS
     """Of the loss network, as `LossNetwork` takes them."""
 
+    def __post_init__(self) -> None:
+        """Raises `InputError` for a weight or rate that no run could use."""
+        for flag, value in (("--content-weight", self.content_weight), ("--style-weight", self.style_weight)):
+            if not 0 <= value < math.inf:
+                raise InputError(f"{flag} {value}: must be a number from 0 on")
+        if not 0 < self.lr < math.inf:
+            raise InputError(f"--lr {self.lr}: must be a number above 0")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -205,7 +213,10 @@ def _style_picture(config: TrainConfig) -> np.ndarray:
 
 
 def _fixed(config: TrainConfig, data: Photographs, style: np.ndarray) -> dict[str, Any]:
-    """What must not change when a run goes on, by flag. Pictures count by what they are, not by where they lie."""
+    """What must not change when a run goes on, by flag.
+
+    Photographs count by their names below the folder, the style by its pixels, so that both may be moved.
+    """
     return {
         "--dataset": f"{len(data.paths)} pictures ({data.fingerprint})",
         "--style-image": f"{style.shape[2]}x{style.shape[3]} px ({hashlib.sha256(style).hexdigest()[:16]})",

@@ -134,6 +134,15 @@ def test_torchvision_s_loss_network_in_place_of_the_shipped_one(train, photograp
     assert "--loss-weights was torchvision and is now shipped" in err
 
 
+@pytest.mark.parametrize("flags", ["--style-weight nan", "--content-weight -1", "--style-weight inf", "--lr 0"])
+def test_weights_that_are_none_are_refused(train, photographs, tmp_path, flags):
+    code, _, err = train(photographs, *flags.split())
+    assert code == BAD_INPUT
+    assert err.startswith(f"fns-lab: {flags.split()[0]} ")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 UPSTREAM = (
     "--epochs 2 --cuda 1 --content-weight 1e5 --style-weight 1e09",
     "--epochs 2 --cuda 1 --content-weight 1e5 --style-weight 1e10",
