@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,12 @@ REQUIRE_BROWSER = os.environ.get("FNS_LAB_REQUIRE_BROWSER") == "1"
 
 SIZE = (64, 96)
 """Height and width of the shared model and photograph, pixels: small, and no two sides alike."""
+
+
+def pytest_configure(config):
+    """Let Ctrl-C reach the programs that tests start, also where this process was started deaf to it (`nohup`, `&`)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
