@@ -4,7 +4,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
-STYLE_IMAGES = DATA / "style-images"
 SAVED_MODELS = ROOT / "saved_models"
 NOTEBOOKS = ROOT / "notebooks"
 REPORTS = ROOT / "reports"

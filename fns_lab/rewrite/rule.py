@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
 from fns_lab.targets import Target
-from fns_lab.targets.check import carried_refusal
+from fns_lab.targets.check import runs_carried
 from fns_lab.targets.opset import CannotCarry
 
 Fidelity = Literal["exact", "rounding", "approximate"]
@@ -76,8 +76,8 @@ class Rule(pattern.RewriteRuleClassBase):
 
     def called_for(self, nodes: Sequence[ir.Node]) -> bool:
         """Whether the target needs these matched nodes rewritten, or prefers it."""
-        scope = self.scope
-        return self.NAME in scope.target.prefer or any(carried_refusal(n, scope.target, scope.opset) for n in nodes)
+        target, opset = self.scope.target, self.scope.opset
+        return self.NAME in target.prefer or not all(runs_carried(node, target, opset) for node in nodes)
 
     def guard(self, **bindings: ir.Value | None) -> None:
         """Raise `Refusal` (or `CannotCarry`) where the rewrite does not hold."""

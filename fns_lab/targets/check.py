@@ -60,8 +60,8 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Why `target` cannot run `node`, written for `opset`; empty if it can."""
     if node.domain not in ("", "ai.onnx"):
         return f"the domain {node.domain} is not ONNX's own"
-    selectors = target.ops.get(node.op_type) or target.ops.get("*")
-    if selectors is None:
+    selectors = target.selectors(node.op_type)
+    if not selectors:
         return f"the {target.backend} backend has no {node.op_type}"
     if target.reads_as_opset and (reason := _misread(node, opset, target.reads_as_opset)):
         return reason
@@ -70,21 +70,15 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
     return quirk_refusal(node, target, opset)
 
 
-def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
-    """Why `target` cannot run `node` even when it is written in the form of the opset that `lower` brings models to."""
+def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
+    """Whether `target` runs `node` once it is written in the form of the opset that `lower` brings models to."""
     to_opset = min(opset, target.opset)
     try:
         form = carry(node, opset, to_opset)
-    except CannotCarry as error:
-        return str(error)
-    if form.op_type not in target.ops and "*" not in target.ops:
-        return f"the {target.backend} backend has no {form.op_type}"
-    if not target.takes(form.op_type, to_opset):
-        return f"the {target.backend} backend does not take {form.op_type} at opset {to_opset}"
-    for quirk in target.quirks:
-        if quirk.kind == "broken-op" and form.op_type in quirk.ops:
-            return f"{quirk.summary} ({quirk.source})"
-    return ""
+    except CannotCarry:
+        return False
+    broken = any(quirk.kind == "broken-op" and form.op_type in quirk.ops for quirk in target.quirks)
+    return target.takes(form.op_type, to_opset) and not broken
 
 
 def quirk_refusal(node: ir.Node, target: Target, opset: int) -> str:

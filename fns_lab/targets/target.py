@@ -61,9 +61,12 @@ class Target:
 
     def takes(self, op_type: str, opset: int) -> bool:
         """Whether the runtime's table has `op_type` at `opset`, quirks aside."""
-        selectors = self.ops.get(op_type) or self.ops.get("*", ())
         opset = self.reads_as_opset or opset
-        return any(matches(selector, opset) for selector in selectors)
+        return any(matches(selector, opset) for selector in self.selectors(op_type))
+
+    def selectors(self, op_type: str) -> tuple[str, ...]:
+        """The opsets at which the runtime's table has `op_type`; empty if it never has."""
+        return self.ops.get(op_type) or self.ops.get("*", ())
 
 
 def matches(selector: str, version: int) -> bool:
