@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from fns_lab.training.loop import Stage, Step, TrainConfig, Trainer
+    from fns_lab.training.config import TrainConfig
+    from fns_lab.training.history import Stage, Step
+    from fns_lab.training.loop import Trainer
 
 
-def result_name(config: TrainConfig, epochs: int | None) -> str:
+def result_name(config: TrainConfig) -> str:
     """`candy_nc16_b1_e2_1e05_1e10`: style, width, batch, epochs (`s800`: steps), content weight, style weight."""
-    length = f"e{epochs}" if epochs else f"s{config.max_steps}"
+    length = f"s{config.max_steps}" if config.max_steps else f"e{config.epochs}"
     weights = "_".join(weight_text(weight) for weight in (config.content_weight, config.style_weight))
     return f"{config.style_image.stem}_nc{config.num_channels}_b{config.batch_size}_{length}_{weights}"
 
@@ -37,9 +39,10 @@ def card(trainer: Trainer, name: str) -> str:
         "photographs": f"{len(data.paths)} in `{data.folder.resolve().name}`; {len(data.skipped)} that could not be "
         "read were skipped; random crops, half of them mirrored",
         "steps": f"{trainer.step}, {trainer.step / data.steps_per_epoch:.3g} times through the photographs",
-        "batch, crop": f"{config.batch_size}, {config.image_size} x {config.image_size} px",
+        "begun with": f"the weights of `{config.init.name}`" if config.init else "random weights",
+        "batch, crop": f"{trainer.fixed['--batch-size']}, {config.image_size} x {config.image_size} px",
         "loss network": f"VGG-16, {trainer.fixed['--loss-weights']} weights",
-        "optimizer": f"Adam, seed {config.seed}",
+        "optimizer": f"Adam, seed {config.seed}, {'bfloat16 autocast' if trainer.bf16 else 'float32'}",
         **_stage_rows(history.stages, trainer.step),
         "time": f"{_time_text(history.seconds)} in steps, {history.seconds / max(1, trainer.step):.2f} s a step",
         "machine": _machine(trainer.accelerator.device),

@@ -11,6 +11,7 @@ from fns_lab.files import whole_file
 if TYPE_CHECKING:
     from fns_lab.training.loop import Step
 
+CSV, PNG = "losses.csv", "losses.png"
 HEADER = "step,content,style,seconds\n"
 SMOOTHED_OVER = 1 / 50
 """Part of all steps that the plot's thick lines are means over."""

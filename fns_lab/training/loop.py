@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,130 +15,106 @@ import torch
 
 from fns_lab import images
 from fns_lab.errors import InputError
+from fns_lab.nets import checkpoints
 from fns_lab.nets.transformer import TransformerNet
-from fns_lab.nets.vgg import WEIGHTS, LossNetwork
+from fns_lab.nets.vgg import LossNetwork
 from fns_lab.training import snapshots
+from fns_lab.training.config import TrainConfig
 from fns_lab.training.data import Photographs
-from fns_lab.training.losses import PerceptualLoss
+from fns_lab.training.device import keep_freed_memory, multiplies_bf16
+from fns_lab.training.history import History, Stage, Step
+from fns_lab.training.losses import Losses, PerceptualLoss
 
 FAR_OUTPUT = 1e6
 """Outputs belong to 0..255; a network that is as far out as this is diverging, and its losses overflow soon."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """What a run depends on; the names are upstream's flags."""
-
-    dataset: Path
-    style_image: Path
-    max_steps: int
-    batch_size: int = 4
-    image_size: int = 256
-    style_size: int | None = None
-    """Shorter side of the style picture in pixels; None keeps its own."""
-    content_weight: float = 1e5
-    style_weight: float = 1e10
-    lr: float = 1e-3
-    seed: int = 42
-    num_channels: int = 32
-    loss_weights: Path | str = WEIGHTS
-    """Of the loss network, as `LossNetwork` takes them."""
-
-    def __post_init__(self) -> None:
-        """Raises `InputError` for a weight or rate that no run could use."""
-        for flag, value in (("--content-weight", self.content_weight), ("--style-weight", self.style_weight)):
-            if not 0 <= value < math.inf:
-                raise InputError(f"{flag} {value}: must be a number from 0 on")
-        if not 0 < self.lr < math.inf:
-            raise InputError(f"--lr {self.lr}: must be a number above 0")
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step did. Losses are weighted; `seconds` is the whole step, data included."""
-
-    step: int
-    content: float
-    style: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The settings that may change when a run goes on, and the first step that they hold for."""
-
-    first_step: int
-    content_weight: float
-    style_weight: float
-    lr: float
-
-
-@dataclass
-class History:
-    """What a run has been through, whatever the number of times it was stopped."""
-
-    seconds: float = 0.0
-    first: Step | None = None
-    last: Step | None = None
-    stages: list[Stage] = field(default_factory=list)
-
-    def add(self, step: Step) -> None:
-        self.seconds += step.seconds
-        self.first, self.last = self.first or step, step
-
-    @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> History:
-        steps = {key: state[key] and Step(**state[key]) for key in ("first", "last")}
-        return cls(seconds=state["seconds"], stages=[Stage(**stage) for stage in state["stages"]], **steps)
-
-
 class Trainer:
     """Holds network, optimizer and position; iterate it to train, `save` and `load` to stop and go on.
 
-    `data` spares reading the folder a second time; it must be of the config's folder, crop, batch and seed.
+    Under `accelerate launch` each process holds one, with its share of every batch; their weights stay the same.
+    Raises `InputError` for photographs, a style picture or an `init` network that the run cannot use.
     """
 
-    def __init__(self, config: TrainConfig, data: Photographs | None = None) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         from accelerate import Accelerator
 
         keep_freed_memory()
         torch.manual_seed(config.seed)
         self.config = config
         self.step = 0
+        self.stops = False
+        """Whether the last step is done, or `ask_to_stop` was called in any process."""
         self.last_checkpoint: Path | None = None
+        style = _style_picture(config)  # before the photographs, which may take minutes to read
         self.accelerator = Accelerator()
-        self.data = data or Photographs(config.dataset, config.image_size, config.batch_size, config.seed)
-        style = _style_picture(config)
-        self.fixed = _fixed(config, self.data, style)
+        self.processes = self.accelerator.num_processes
+        self.data = Photographs(config.dataset, config.image_size, self.processes * config.batch_size, config.seed)
+        self.total = config.max_steps or config.epochs * self.data.steps_per_epoch
+        device = self.accelerator.device
+        self.bf16 = multiplies_bf16(device) if config.mixed_precision == "auto" else config.mixed_precision == "bf16"
+        self.fixed = _fixed(self, style)
         judge = LossNetwork(config.loss_weights)
         self.loss = PerceptualLoss(judge, torch.from_numpy(style), config.content_weight, config.style_weight)
-        self.loss.to(self.accelerator.device)
-        net = TransformerNet(config.num_channels)
+        net = _first_network(config)
+        if self.bf16:  # bfloat16 convolutions want channels last, float32 ones on a CPU do not
+            self.loss.to(memory_format=torch.channels_last)
+            net.to(memory_format=torch.channels_last)
+        self.loss.to(device)
         self.net, self.optimizer = self.accelerator.prepare(net, torch.optim.Adam(net.parameters(), config.lr))
         self.history = History(stages=[self._stage()])
+        self._asked_to_stop = False
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes files and talks."""
+        return self.accelerator.is_main_process
+
+    def ask_to_stop(self) -> None:
+        """End the iteration, in every process, after the step under way."""
+        self._asked_to_stop = True
 
     def __iter__(self) -> Iterator[Step]:
-        """Yield a `Step` after each optimizer step until `max_steps`.
+        """Yield a `Step` after each optimizer step, until `total` or until asked to stop.
 
         Raises `InputError` before a step that a loss or gradient of NaN or Inf would spoil: the weights stay good.
         """
         self.net.train()
-        while self.step < self.config.max_steps:
-            started = time.perf_counter()
-            x = torch.from_numpy(self.data.batch(self.step)).to(self.accelerator.device)
-            self.optimizer.zero_grad()
-            y = self.net(x)
-            losses = self.loss(y, x)
-            self.accelerator.backward(losses.total)
-            content, style = losses.content.item(), losses.style.item()
+        self.stops = self.step >= self.total
+        started = time.perf_counter()
+        for batch in self.data.batches(self.step, self.total, self.accelerator.process_index, self.processes):
+            y, losses = self._backward(torch.from_numpy(batch).to(self.accelerator.device))
+            content, style, asked = self._means(losses)
             norm = torch.nn.utils.get_total_norm([p.grad for p in self.net.parameters()]).item()
             if not math.isfinite(content + style + norm):
-                raise InputError(self._why_not_finite(y.detach(), content, style))
+                raise InputError(self._why_not_finite(y, content, style))
             self.optimizer.step()
             self.step += 1
+            self.stops = asked or self.step == self.total
             step = Step(self.step, content, style, time.perf_counter() - started)
             self.history.add(step)
             yield step
+            if self.stops:
+                return
+            started = time.perf_counter()
+
+    def _backward(self, x: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """The network's output and its losses; the gradients, means over all processes, are in the parameters."""
+        if self.bf16:
+            x = x.contiguous(memory_format=torch.channels_last)
+        self.optimizer.zero_grad()
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+            y = self.net(x)
+            losses = self.loss(y, x)
+        self.accelerator.backward(losses.total)
+        return y.detach(), losses
+
+    def _means(self, losses: Losses) -> tuple[float, float, bool]:
+        """Both losses, means over all processes, and whether any of them was asked to stop."""
+        asked = losses.content.new_tensor(float(self._asked_to_stop))
+        told = torch.stack([losses.content.detach(), losses.style.detach(), asked])
+        content, style, asked_part = self.accelerator.reduce(told, "mean").tolist()
+        return content, style, asked_part > 0
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The network's weights on the CPU, under upstream's names."""
@@ -173,8 +148,8 @@ class Trainer:
         state = snapshots.read(path)
         if differs := snapshots.differences(state["fixed"], self.fixed):
             raise InputError(f"{path}: a checkpoint of another run: {'; '.join(differs)}")
-        if state["step"] > self.config.max_steps:
-            raise InputError(f"{path}: at step {state['step']}, past the last of this run, {self.config.max_steps}")
+        if state["step"] > self.total:
+            raise InputError(f"{path}: at step {state['step']}, past the last of this run, {self.total}")
         self.step = state["step"]
         self.accelerator.unwrap_model(self.net).load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -212,28 +187,29 @@ def _style_picture(config: TrainConfig) -> np.ndarray:
     return images.load(config.style_image, scale=min(style.shape[2:]) / config.style_size)
 
 
-def _fixed(config: TrainConfig, data: Photographs, style: np.ndarray) -> dict[str, Any]:
+def _first_network(config: TrainConfig) -> TransformerNet:
+    if config.init is None:
+        return TransformerNet(config.num_channels)
+    net = checkpoints.load(config.init)
+    if net.width != config.num_channels:
+        raise InputError(f"{config.init}: of width {net.width}, and --num-channels is {config.num_channels}")
+    return net
+
+
+def _fixed(trainer: Trainer, style: np.ndarray) -> dict[str, Any]:
     """What must not change when a run goes on, by flag.
 
     Photographs count by their names below the folder, the style by its pixels, so that both may be moved.
     """
+    config, data = trainer.config, trainer.data
+    in_processes = f" in each of {trainer.processes} processes" if trainer.processes > 1 else ""
     return {
         "--dataset": f"{len(data.paths)} pictures ({data.fingerprint})",
         "--style-image": f"{style.shape[2]}x{style.shape[3]} px ({hashlib.sha256(style).hexdigest()[:16]})",
-        "--batch-size": config.batch_size,
+        "--batch-size": f"{config.batch_size}{in_processes}",
         "--image-size": config.image_size,
         "--seed": config.seed,
         "--num-channels": config.num_channels,
         "--loss-weights": "shipped" if str(config.loss_weights).endswith(".safetensors") else "torchvision",
+        "--mixed-precision": "bf16" if trainer.bf16 else "no",
     }
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc to keep freed blocks: handing them back each step and faulting them in again can double its time."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    m_trim_threshold, m_mmap_max = -1, -4
-    mallopt(m_mmap_max, 0)
-    mallopt(m_trim_threshold, -1)

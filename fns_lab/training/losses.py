@@ -28,8 +28,9 @@ class Losses(NamedTuple):
 def gram_matrix(features: Tensor) -> Tensor:
     """G = F F^T / (C H W) with F the features as `(N, C, H*W)`; `(N, C, H, W)` to `(N, C, C)`."""
     n, c, h, w = features.shape
-    flat = features.reshape(n, c, h * w)
-    return flat @ flat.transpose(1, 2) / (c * h * w)
+    flat = features.reshape(n, c, h * w).float()
+    with torch.autocast(flat.device.type, enabled=False):  # sums over all pixels, in bfloat16, would keep two digits
+        return flat @ flat.transpose(1, 2) / (c * h * w)
 
 
 class PerceptualLoss(nn.Module):

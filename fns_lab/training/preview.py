@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
@@ -28,6 +26,3 @@ class Preview:
         side = self.pictures[0].shape[-1]
         below = [y[..., :side, :side] for y in stylized]
         return np.concatenate([np.concatenate(row, axis=3) for row in (self.pictures, below)], axis=2)
-
-    def save(self, net: torch.nn.Module, path: Path) -> None:
-        images.save(self.strip(net), path)
