@@ -51,6 +51,8 @@ def train(
           --save-model-dir saved_models --num-channels 16 --max-steps 800
     """
     prefer_cpu(pick_device(cuda, accel) == "cpu")
+    from accelerate import PartialState
+
     from fns_lab.nets.vgg import WEIGHTS
     from fns_lab.training.config import TrainConfig
     from fns_lab.training.run import Reports
@@ -74,4 +76,6 @@ def train(
         mixed_precision=mixed_precision,
     )
     reports = Reports(log_interval, checkpoint_interval, preview_interval)
-    print(run(config, save_model_dir, way_dir=checkpoint_model_dir, resume=resume, reports=reports))
+    path = run(config, save_model_dir, way_dir=checkpoint_model_dir, resume=resume, reports=reports)
+    if PartialState().is_main_process:
+        print(path)
