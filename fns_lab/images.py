@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
@@ -92,6 +93,13 @@ def save(x: np.ndarray, path: str | os.PathLike) -> Path:
     with whole_file(path) as temporary:
         image.save(temporary, format=Image.registered_extensions()[suffix], **options)
     return path
+
+
+def png(x: np.ndarray) -> bytes:
+    """`(1, 3, H, W)`, values 0..255, as a PNG file's bytes; raises as `image_from_array` does."""
+    stream = io.BytesIO()
+    image_from_array(x).save(stream, format="PNG")
+    return stream.getvalue()
 
 
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:

@@ -26,7 +26,7 @@ OWN_PACKAGES = ("fns_lab", "tests", "benchmarks")
 PIP_NAMES = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "onnx_ir": "onnx-ir"}
 """Import name to pip's name, where they differ."""
 
-CARRIED_BY = {"google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
+CARRIED_BY = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
 """What a listed dependency cannot do without and brings along (`google` is protobuf)."""
 
 SET_UP = (

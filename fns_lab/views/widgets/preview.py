@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -115,7 +114,7 @@ class StylePreview(VBox):
         self._status.value = f"{self.engine.value}: running …"
         try:
             x = images.load(self._pictures[self.picture.value], size=self.size.value)
-            self._before.value = _png(x)
+            self._before.value = images.png(x)
             runner, nodes = self._runner()
             (y,) = runner.infer(dict.fromkeys(self._input_names(), x)).values()
         except (InputError, MissingError, RuntimeFault) as error:
@@ -123,7 +122,7 @@ class StylePreview(VBox):
             self._status.value = str(error)
             return
         self.result = y[..., : x.shape[2], : x.shape[3]]
-        self._after.value = _png(self.result)
+        self._after.value = images.png(self.result)
         self._rows.append(
             (
                 self.picture.value,
@@ -157,9 +156,3 @@ class StylePreview(VBox):
             self._runners.popitem(last=False)[1][0].close()
         self._runners[key] = open_runner(lowering.model, target), lowering.nodes_after
         return self._runners[key]
-
-
-def _png(x: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    images.image_from_array(x).save(stream, format="png")
-    return stream.getvalue()

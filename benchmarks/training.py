@@ -1,0 +1,142 @@
+"""How many images a second does training take, beside the loop of pytorch/examples `fast_neural_style`?
+
+`upstream` is that script's algorithm: float32, the whole loss network on the photograph as well as on the picture, each
+batch decoded when it is wanted. `float32` and `as shipped` are this package's loop, the second in whatever precision
+`--mixed-precision auto` picks. All take the same steps in turn, in one process, whose allocator keeps freed memory for
+all of them; upstream's script alone would not ask for that.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from fns_lab import images, photos
+from fns_lab.nets.transformer import TransformerNet
+from fns_lab.nets.vgg import LossNetwork
+from fns_lab.paths import DATA
+from fns_lab.training.config import TrainConfig
+from fns_lab.training.loop import Trainer
+from fns_lab.training.losses import gram_matrix
+
+STYLE = DATA / "style-images" / "mosaic.jpg"
+WIDTHS = (32, 16)
+WARM_UP = 2
+SETTLE_S = 0.5
+"""Between two contenders, so that the batch which this package's loop decodes ahead is not made at another's cost."""
+
+
+def run(*, widths: tuple[int, ...] = WIDTHS, image_size: int = 256, batch_size: int = 4, runs: int) -> dict:
+    """Time `runs` steps of each contender at each width, interleaved.
+
+    Returns a JSON object with `device`, `threads`, `torch`, `image_size`, `batch_size`, `rows` (`width`, `contender`,
+    `s_median`, `s_p10`, `s_p90`, `images_per_s`, `ratio` to upstream's images/s) and `peak_gib`, the largest resident
+    memory of the `train` command at the first width.
+    """
+    rows = [row for width in widths for row in _rows(width, image_size, batch_size, runs)]
+    return {
+        "device": str(_device()),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "image_size": image_size,
+        "batch_size": batch_size,
+        "rows": rows,
+        "peak_gib": _peak_gib(widths[0], image_size, batch_size),
+    }
+
+
+def table(result: dict) -> pd.DataFrame:
+    """The columns that a person reads."""
+    return pd.DataFrame(result["rows"])
+
+
+def _rows(width: int, image_size: int, batch_size: int, runs: int) -> list[dict]:
+    config = {"max_steps": WARM_UP + runs, "image_size": image_size, "batch_size": batch_size, "num_channels": width}
+    folder = photos.folder()
+    contenders = {
+        "upstream": _upstream(folder, width, image_size, batch_size),
+        "float32": _seconds(Trainer(TrainConfig(folder, STYLE, mixed_precision="no", **config))),
+        "as shipped": _seconds(Trainer(TrainConfig(folder, STYLE, **config))),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(WARM_UP + runs):
+        for name, steps in contenders.items():
+            taken[name].append(next(steps))
+            time.sleep(SETTLE_S)
+    median_s = {name: float(np.median(seconds[WARM_UP:])) for name, seconds in taken.items()}
+    return [
+        {
+            "width": width,
+            "contender": name,
+            "s_median": median_s[name],
+            "s_p10": float(np.percentile(seconds[WARM_UP:], 10)),
+            "s_p90": float(np.percentile(seconds[WARM_UP:], 90)),
+            "images_per_s": batch_size / median_s[name],
+            "ratio": median_s["upstream"] / median_s[name],
+        }
+        for name, seconds in taken.items()
+    ]
+
+
+def _seconds(trainer: Trainer) -> Iterator[float]:
+    for step in trainer:
+        yield step.seconds
+
+
+def _upstream(folder: Path, width: int, image_size: int, batch_size: int) -> Iterator[float]:
+    """The seconds of each step of upstream's algorithm."""
+    device = _device()
+    paths = sorted(folder.iterdir())
+    net, judge = TransformerNet(width).to(device).train(), LossNetwork().to(device)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    style = torch.from_numpy(images.load(STYLE)).to(device).expand(batch_size, -1, -1, -1)
+    style_grams = [gram_matrix(features) for features in judge(style)]
+    for step in range(sys.maxsize):
+        started = time.perf_counter()
+        chosen = [paths[(step * batch_size + i) % len(paths)] for i in range(batch_size)]
+        x = np.concatenate([images.load(path, size=(image_size, image_size)) for path in chosen])
+        x = torch.from_numpy(x).to(device)
+        optimizer.zero_grad()
+        y = net(x)
+        of_y, of_x = judge(y), judge(x)
+        content = 1e5 * F.mse_loss(of_y.relu2_2, of_x.relu2_2)
+        style_loss = sum(F.mse_loss(gram_matrix(f), g) for f, g in zip(of_y, style_grams, strict=True))
+        (content + 1e10 * style_loss).backward()
+        optimizer.step()
+        content.item()  # waits for a GPU
+        yield time.perf_counter() - started
+
+
+def _device() -> torch.device:
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+
+
+def _peak_gib(width: int, image_size: int, batch_size: int) -> float:
+    """Of a process of its own that takes three steps with the train command."""
+    with tempfile.TemporaryDirectory() as out:
+        flags = {"dataset": photos.folder(), "style-image": STYLE, "save-model-dir": out, "max-steps": 3}
+        flags |= {"image-size": image_size, "batch-size": batch_size, "num-channels": width}
+        argv = [text for flag, value in flags.items() for text in (f"--{flag}", str(value))]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fns_lab", "train", *argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"the train command ended with {process.returncode}")
+    return _kib(usage) / 2**20
+
+
+def _kib(usage: resource.struct_rusage) -> float:
+    return usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
