@@ -1,0 +1,59 @@
+"""The shipped networks: nine of them, each with its card, each painting in its style."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from fns_lab import images, photos
+from fns_lab.nets import checkpoints
+from fns_lab.nets.transformer import stylize
+from fns_lab.nets.vgg import LossNetwork
+from fns_lab.paths import DATA, SAVED_MODELS
+from fns_lab.training.losses import gram_matrix
+
+STYLES, WIDTHS = ("mosaic", "candy", "waves"), (32, 16, 8)
+NAMES = [f"{style}_nc{width}" for style in STYLES for width in WIDTHS]
+MOST_BYTES = 25e6
+LEAST_GAIN = 3
+"""A photograph's distance from the style, in Gram matrices, over that of its picture; untrained networks give about 1."""
+LEAST_LIKENESS = 0.2
+"""Correlation of brightness between photograph and picture: what was painted must still be seen."""
+
+
+def test_every_style_at_every_width_ships_with_its_card_and_nothing_else():
+    assert {path.stem for path in SAVED_MODELS.glob("*.pth")} == set(NAMES)
+    assert {path.stem for path in SAVED_MODELS.glob("*.md")} - {"README"} == set(NAMES)
+    assert sum(path.stat().st_size for path in SAVED_MODELS.glob("*.pth")) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_tells_how_its_network_was_made(name):
+    card = (SAVED_MODELS / f"{name}.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# {name}\n")
+    for row in ("network", "style picture", "photographs", "batch, crop", "optimizer", "loss network", "time"):
+        assert f"\n| {row} | " in card
+    assert re.search(r"\n\| steps 1 to \d+ \| content weight ", card)
+    assert "**What it does badly.**" in card
+
+
+@pytest.fixture(scope="module")
+def judge():
+    net = LossNetwork()
+    return lambda x: [gram_matrix(features) for features in net(torch.from_numpy(x))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_is_nearer_its_style_than_the_photograph_and_still_shows_it(name, judge):
+    style, width = name.split("_nc")
+    net = checkpoints.load(SAVED_MODELS / f"{name}.pth")
+    assert net.width == int(width)
+    x = photos.load("coffee", (128, 160))
+    y = stylize(net, torch.from_numpy(x)).numpy()
+    wanted = judge(images.load(DATA / "style-images" / f"{style}.jpg", size=(256, 256)))
+    distances = [sum(float((g - w).square().sum()) for g, w in zip(judge(p), wanted, strict=True)) for p in (x, y)]
+    assert distances[0] / distances[1] > LEAST_GAIN
+    assert np.corrcoef(x.mean(1).ravel(), y.mean(1).ravel())[0, 1] > LEAST_LIKENESS
