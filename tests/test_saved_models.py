@@ -19,7 +19,7 @@ STYLES, WIDTHS = ("mosaic", "candy", "waves"), (32, 16, 8)
 NAMES = [f"{style}_nc{width}" for style in STYLES for width in WIDTHS]
 MOST_BYTES = 25e6
 LEAST_GAIN = 3
-"""A photograph's distance from the style, in Gram matrices, over that of its picture; untrained networks give about 1."""
+"""A photograph's distance from the style, in Gram matrices, over its picture's; untrained, about 1."""
 LEAST_LIKENESS = 0.2
 """Correlation of brightness between photograph and picture: what was painted must still be seen."""
 
