@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not.")],
+    dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not, such as data/photos.")],
     style_image: Annotated[Path, typer.Option(help="The style picture.")],
     save_model_dir: Annotated[Path, typer.Option(help="Folder for the trained network.")],
     checkpoint_model_dir: Annotated[
@@ -54,7 +54,7 @@ def train(
 
     \b
     Examples:
-      fns-lab train --dataset photos/ --style-image data/style-images/mosaic.jpg \\
+      fns-lab train --dataset data/photos --style-image data/style-images/mosaic.jpg \\
           --save-model-dir saved_models --num-channels 16 --max-steps 800
     """
     prefer_cpu(pick_device(cuda, accel) == "cpu")
