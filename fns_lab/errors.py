@@ -6,4 +6,4 @@ class InputError(ValueError):
 
 
 class MissingError(RuntimeError):
-    """Something needed is not installed here; the message names it and points at `fns-lab doctor`. Exit code 3."""
+    """Something needed is not here; the message names it and what to do, often `fns-lab doctor`. Exit code 3."""

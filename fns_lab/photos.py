@@ -1,5 +1,5 @@
-"""Photographs to try things on: those that scikit-image carries in its wheel (astronaut, cat, coffee and so on; public
-domain or CC0, see its `skimage/data/README.txt`). Nothing is downloaded.
+"""Photographs to try things on and to train on: those in scikit-image's wheel that its documentation of `skimage.data`
+calls public domain or CC0 (data/README.md names whose they are). Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ _SOURCES = {
     "cat": "chelsea",
     "coffee": "coffee",
     "rocket": "rocket",
-    "motorcycle": "stereo_motorcycle",
     "galaxies": "hubble_deep_field",
+    "retina": "retina",
+    "cameraman": "camera",
+    "bricks": "brick",
+    "grass": "grass",
+    "gravel": "gravel",
 }
-"""Our name to the function in `skimage.data` that gives it."""
+"""Our name to the function in `skimage.data` that gives it. The last four are grey."""
 
 NAMES = tuple(_SOURCES)
 
@@ -43,10 +47,9 @@ def path(name: str, folder: Path = CACHE / "photos") -> Path:
     if not file.exists():
         import skimage.data
 
-        pixels = getattr(skimage.data, _SOURCES[name])()
-        pixels = pixels[0] if isinstance(pixels, tuple) else pixels  # a stereo pair: the left eye's
+        pixels = np.atleast_3d(getattr(skimage.data, _SOURCES[name])())
         folder.mkdir(parents=True, exist_ok=True)
-        images.save(np.asarray(pixels, dtype=np.float32).transpose(2, 0, 1), file)
+        images.save(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1), file)
     return file
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fns_lab.cli import convert, measure, networks, show
+from fns_lab.cli import convert, fetch, measure, networks, show
 from fns_lab.cli import train as training
 from fns_lab.errors import InputError, MissingError
 
@@ -29,6 +29,7 @@ COMMANDS = (
     measure.bench,
     show.view,
     show.report,
+    fetch.fetch,
     show.doctor,
 )
 """In the order of the work, which is the order of `fns-lab --help`."""

@@ -11,7 +11,7 @@ from fns_lab.cli.devices import Accel, Cuda, pick_device, prefer_cpu
 
 
 def train(
-    dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not.")],
+    dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not, such as data/photos.")],
     style_image: Annotated[Path, typer.Option(help="The style picture.")],
     save_model_dir: Annotated[Path, typer.Option(help="Folder for the trained network.")],
     checkpoint_model_dir: Annotated[
@@ -47,7 +47,7 @@ def train(
 
     \b
     Examples:
-      fns-lab train --dataset photos/ --style-image data/style-images/mosaic.jpg \\
+      fns-lab train --dataset data/photos --style-image data/style-images/mosaic.jpg \\
           --save-model-dir saved_models --num-channels 16 --max-steps 800
     """
     prefer_cpu(pick_device(cuda, accel) == "cpu")

@@ -1,0 +1,250 @@
+"""Upstream's style pictures and pretrained networks: other people's works, so downloaded and never shipped.
+
+A file gets its name when it is whole and right: a picture by its SHA-256, a network by being opened. Until then it
+grows in `NAME.part`. `NAME.part.etag` says whose bytes these are, address and version, so that a later run goes on with
+a Range request and never glues two versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from fns_lab.errors import InputError, MissingError
+from fns_lab.files import whole_file
+from fns_lab.paths import DATA, SAVED_MODELS
+
+if TYPE_CHECKING:
+    import requests
+
+STYLES_FOLDER = DATA / "style-images" / "upstream"
+STYLES_ADDRESS = "https://raw.githubusercontent.com/pytorch/examples/main/fast_neural_style/images/style-images"
+STYLES = {
+    "candy.jpg": "1af09b2c18a6674b7d88849cb87564dd77e1ce04d1517bb085449b614cc0c8d8",
+    "mosaic.jpg": "17698add60e1ce8618103c04e6cdddc5ac21b82181a37b7517413f36a5b785a4",
+    "rain-princess.jpg": "edc860681275f663ff23b28ade7436b34bf8ea28ae60be773f3e1c39b938e5d3",
+    "udnie.jpg": "270be68e7c6c282c9edb62ab7bcd345b1fb6b6cebb5d1f10d9a2d21915f69a8a",
+}
+"""Upstream's style pictures and their SHA-256."""
+
+MODELS_FOLDER = SAVED_MODELS / "upstream"
+ARCHIVE = "saved_models.zip"
+ARCHIVE_ADDRESS = "https://www.dropbox.com/s/lrvwfehqdcxoza8/saved_models.zip?dl=1"
+"""As upstream's download_saved_models.py names it. No checksum of it is published: what is in it must prove itself."""
+MODELS = ("candy.pth", "mosaic.pth", "rain_princess.pth", "udnie.pth")
+LARGEST_MODEL_BYTES = 64 * 2**20
+"""A network of width 32 has 6.7 million bytes; an archive that unpacks to far more is not upstream's."""
+
+PATIENCE_S = (10.0, 30.0)
+"""Seconds to wait for a connection, and for the next bytes."""
+CHUNK_BYTES = 2**14
+"""What a broken connection can lose."""
+
+
+class _WrongContent(ValueError):
+    """What came is not what was wanted. The message ends a sentence that begins with the address."""
+
+
+def styles(folder: Path = STYLES_FOLDER, mirror: str | None = None) -> list[Path]:
+    """Upstream's four style pictures in `folder`; those that are there and right are left alone.
+
+    `mirror` is the address of a folder that has them. Raises `MissingError`, naming the address and what to do by
+    hand, for a picture that cannot be had, and `InputError` for another file in its place.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_style(folder / name, f"{mirror or STYLES_ADDRESS}/{name}") for name in STYLES]
+
+
+def models(folder: Path = MODELS_FOLDER, mirror: str | None = None) -> list[Path]:
+    """Upstream's four networks in `folder`; those that are there and open as networks are left alone.
+
+    `mirror` is the address of a folder that has their archive. Raises as `styles` does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in MODELS]
+    lacking = [path for path in paths if not _is_network(path)]
+    if lacking:
+        address = f"{mirror}/{ARCHIVE}" if mirror else ARCHIVE_ADDRESS
+        with _download(address, folder / ARCHIVE, f"unpack its .pth files into {folder}") as archive:
+            _place_networks(_networks(archive), lacking)
+    return paths
+
+
+def _style(path: Path, address: str) -> Path:
+    wanted = STYLES[path.name]
+    if path.exists():
+        if _sha256(path) != wanted:
+            raise InputError(f"{path}: not upstream's picture of that name; move it away or give another folder")
+        return path
+    with _download(address, path, f"save it as {path}") as part:
+        if (found := _sha256(part)) != wanted:
+            raise _WrongContent(f"not upstream's picture: its SHA-256 is {found[:12]}..., not {wanted[:12]}...")
+        with whole_file(path) as temporary:
+            part.replace(temporary)
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _is_network(path: Path) -> bool:
+    from fns_lab.nets import checkpoints
+
+    if not path.exists():
+        return False
+    try:
+        checkpoints.load(path)
+    except InputError as error:
+        raise InputError(f"{error}; move it away or give another folder") from None
+    return True
+
+
+def _networks(archive: Path) -> dict[str, bytes]:
+    """The files of `MODELS` in a zip archive, wherever in it."""
+    try:
+        with zipfile.ZipFile(archive) as source:
+            entries = source.infolist()
+            _refuse_what_no_upstream_has(entries)
+            by_name = {PurePosixPath(entry.filename).name: entry for entry in entries}
+            return {name: source.read(by_name[name]) for name in MODELS if name in by_name}
+    except _WrongContent:
+        raise
+    except Exception as error:  # zipfile and its decoders raise a dozen kinds for a broken archive
+        raise _WrongContent(f"not a whole zip archive ({error})") from None
+
+
+def _refuse_what_no_upstream_has(entries: Sequence[zipfile.ZipInfo]) -> None:
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+            raise _WrongContent(f"refused: {entry.filename!r} in it would leave the folder")
+        if entry.file_size > LARGEST_MODEL_BYTES:
+            raise _WrongContent(f"refused: {entry.filename!r} in it unpacks to {entry.file_size:,} bytes")
+
+
+def _place_networks(networks: dict[str, bytes], paths: Sequence[Path]) -> None:
+    """Write all of them or none; each must open as weights alone of a `TransformerNet`."""
+    from fns_lab.nets import checkpoints
+
+    with contextlib.ExitStack() as files:
+        for path in paths:
+            if path.name not in networks:
+                raise _WrongContent(f"not upstream's archive: it holds no {path.name}")
+            temporary = files.enter_context(whole_file(path))
+            temporary.write_bytes(networks[path.name])
+            try:
+                checkpoints.load(temporary)
+            except InputError as error:
+                reason = str(error).removeprefix(f"{temporary}: ")
+                raise _WrongContent(f"{path.name} in it is no style network: {reason}") from None
+
+
+@contextlib.contextmanager
+def _download(address: str, path: Path, by_hand: str) -> Iterator[Path]:
+    """Yield all of `address` as a file beside `path`, for the caller to check and to put into place."""
+    import requests
+
+    part = _Part(path, address)
+    try:
+        part.fill()
+    except requests.RequestException as error:
+        raise MissingError(f"{address}: {_why(error)}{part.keep()}; by hand: {by_hand}") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{address}: stopped{part.keep()}") from None
+    try:
+        yield part.path
+    except _WrongContent as error:
+        part.forget()
+        raise MissingError(f"{address}: {error}; by hand: {by_hand}") from None
+    part.forget()
+
+
+class _Part:
+    """What has come of a download so far, this time or an earlier one."""
+
+    def __init__(self, path: Path, address: str) -> None:
+        self.address = address
+        self.path = path.with_name(f"{path.name}.part")
+        self.version = path.with_name(f"{path.name}.part.etag")
+
+    def fill(self) -> None:
+        """Download what is lacking, which is all of it unless the server still has the version that was begun."""
+        import requests
+
+        start, etag = self._left_over()
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-", "If-Range": etag} if start else {})
+        with requests.get(self.address, headers=headers, stream=True, timeout=PATIENCE_S) as response:
+            if start and response.status_code in (206, 416) and not _goes_on(response, start, etag):
+                self.forget()
+                self.fill()
+                return
+            response.raise_for_status()
+            self._append(response, start if response.status_code == 206 else 0)
+
+    def keep(self) -> str:
+        """Leave what a later run can go on from, and say so for a message; bytes of no known version are of no use."""
+        if not self.version.exists():
+            self.path.unlink(missing_ok=True)
+        start, _ = self._left_over()
+        return f"; {start:,} bytes are kept in {self.path}, the same command goes on from there" if start else ""
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.version.unlink(missing_ok=True)
+
+    def _left_over(self) -> tuple[int, str]:
+        """Bytes that came, and their version; 0 where it is not known or is of another address."""
+        try:
+            address, etag = self.version.read_text(encoding="utf-8").splitlines()
+            return (self.path.stat().st_size, etag) if address == self.address else (0, "")
+        except (OSError, ValueError):
+            return 0, ""
+
+    def _append(self, response: requests.Response, start: int) -> None:
+        from tqdm import tqdm
+
+        lacking = response.raw.length_remaining
+        total = None if lacking is None else start + lacking
+        look = {"unit": "B", "unit_scale": True, "delay": 1, "leave": False}
+        with (
+            self.path.open("ab" if start else "wb") as stream,
+            tqdm(desc=self.path.stem, total=total, initial=start, **look) as bar,
+        ):
+            self._note_version(response)  # never beside older bytes: these are gone or are its own
+            for chunk in response.iter_content(CHUNK_BYTES):
+                stream.write(chunk)
+                bar.update(len(chunk))
+
+    def _note_version(self, response: requests.Response) -> None:
+        etag = response.headers.get("ETag", "W/")
+        if etag.startswith("W/") or "Content-Encoding" in response.headers:  # no promise of the same bytes
+            self.version.unlink(missing_ok=True)
+        else:
+            self.version.write_text(f"{self.address}\n{etag}\n", encoding="utf-8")
+
+
+def _goes_on(response: requests.Response, start: int, etag: str) -> bool:
+    place = response.headers.get("Content-Range", "")
+    return place.startswith(f"bytes {start}-") and response.headers.get("ETag") == etag
+
+
+def _why(error: requests.RequestException) -> str:
+    import requests
+
+    if error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate cannot be verified"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection to it"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    return f"cannot be downloaded ({type(error).__name__})"
