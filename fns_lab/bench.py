@@ -17,14 +17,16 @@ from fns_lab import models as onnx_models
 from fns_lab import targets as known_targets
 from fns_lab.errors import InputError
 from fns_lab.runtimes import Runner, RuntimeFault, open_runner
+from fns_lab.runtimes.packages import installed_version
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
 
 Feeds = Mapping[str, np.ndarray]
 
-WARM_UP = {"ort-web": 8, "onnxjs": 3, "ort": 3}
-"""Runs thrown away, by runtime. ONNX Runtime Web's wasm falls to a fifth of its first time over about eight runs;
-the others settle in two or three."""
+WARM_UP = 3
+WARM_UP_OF = {"ort-web": 8}
+"""Runs thrown away, where a runtime needs more than most. ONNX Runtime Web's wasm falls to a fifth of its first time
+over about eight runs; the others settle in two or three."""
 
 PROGRESS_AFTER_S = 2.0
 """Seconds of silence before a progress bar appears on stderr."""
@@ -77,7 +79,7 @@ def bench(
     """Time every model, by label, in every target on the same input.
 
     Per target all models are loaded first, then run in turns, and each round starts with another model, so that a
-    machine that slows down slows them all. `warmup` runs are thrown away (None: `WARM_UP` of the runtime). A model
+    machine that slows down slows them all. `warmup` runs are thrown away (None: as many as the engine needs). A model
     whose inputs have other names than `feeds` takes them by position. A model that an engine refuses keeps its row,
     with the engine's message. Raises `InputError` for nothing to time or an input of another shape, `MissingError` for
     an engine that is not installed.
@@ -89,7 +91,7 @@ def bench(
             " each must be at least one (the first run is never counted)"
         )
     fitted = {label: _fit(label, model, feeds) for label, model in models.items()}
-    rounds = {target.name: (warmup or WARM_UP[target.runtime]) + runs for target in chosen}
+    rounds = {target.name: (warmup or WARM_UP_OF.get(target.runtime, WARM_UP)) + runs for target in chosen}
     rows, outputs = [], {}
     with _progress(len(models) * sum(rounds.values())) as progress:
         for target in chosen:
@@ -244,6 +246,4 @@ def _processor() -> str:
 
 
 def _engine(target: Target) -> str:
-    from importlib.metadata import version
-
-    return f"{target.runtime} {target.version or version('onnxruntime')}"
+    return f"{target.runtime} {target.version or installed_version(target.package)}"

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fns_lab import targets
-from fns_lab.bench import ROWS_KEYS, WARM_UP, bench, random_feeds
+from fns_lab.bench import ROWS_KEYS, bench, random_feeds
 from fns_lab.errors import InputError
 from tests import small_network as small
 
@@ -91,10 +90,6 @@ def test_nothing_to_time(wrong):
     asked = {"models": {"regular": small.regular()}, "targets": [TARGET], "runs": 1, "warmup": 1} | wrong
     with pytest.raises(InputError):
         bench(asked.pop("models"), asked.pop("targets"), small.feeds(), **asked)
-
-
-def test_every_runtime_has_a_warm_up():
-    assert {targets.load(name).runtime for name in targets.names()} <= WARM_UP.keys()
 
 
 def test_random_feeds_are_seeded_and_like_a_picture():

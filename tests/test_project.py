@@ -12,6 +12,7 @@ import tomllib
 import pytest
 import yaml
 
+from fns_lab import targets
 from fns_lab.cli import GOOD, NO, main
 from fns_lab.paths import NOTEBOOKS, ROOT
 
@@ -23,7 +24,9 @@ CONDA_ONLY = {"python", "pip", "make", "nodejs"}
 
 OWN_PACKAGES = ("fns_lab", "tests", "benchmarks")
 
-PIP_NAMES = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "onnx_ir": "onnx-ir"}
+PIP_NAMES = {
+    "PIL": "pillow", "cv2": "opencv-python-headless", "onnx_ir": "onnx-ir", "skimage": "scikit-image", "yaml": "pyyaml",
+}  # fmt: skip
 """Import name to pip's name, where they differ."""
 
 CARRIED_BY = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
@@ -60,7 +63,9 @@ def test_environment_and_pyproject_name_the_same_dependencies(pyproject):
     pip = dict(map(requirement, project["dependencies"] + project["optional-dependencies"]["dev"]))
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert environment["channels"] == ["conda-forge"]
-    conda = dict(map(requirement, environment["dependencies"]))
+    *from_conda, from_pip = environment["dependencies"]
+    assert from_pip == {"pip": project["optional-dependencies"]["engines"]}
+    conda = dict(map(requirement, from_conda))
     assert conda.pop("python") == project["requires-python"]
     assert {CONDA_NAMES.get(name, name): bound for name, bound in pip.items()} == {
         name: bound for name, bound in conda.items() if name not in CONDA_ONLY
@@ -77,11 +82,18 @@ def test_every_dependency_has_its_reason():
 
 def test_every_import_is_a_listed_dependency(pyproject):
     project = pyproject["project"]
-    listed = {requirement(text)[0] for text in project["dependencies"] + project["optional-dependencies"]["dev"]}
+    extras = (text for group in project["optional-dependencies"].values() for text in group)
+    listed = {requirement(text)[0] for text in (*project["dependencies"], *extras)}
     imported = {name for folder in OWN_PACKAGES for path in (ROOT / folder).rglob("*.py") for name in imports(path)}
     foreign = imported - set(sys.stdlib_module_names) - set(OWN_PACKAGES)
     assert len(foreign) > 15
     assert {CARRIED_BY.get(name) or PIP_NAMES.get(name, name) for name in foreign} <= listed
+
+
+def test_engines_are_pinned_at_the_versions_that_the_targets_describe(pyproject):
+    pinned = dict(map(requirement, pyproject["project"]["optional-dependencies"]["engines"]))
+    known = map(targets.load, targets.names())
+    assert pinned == {t.package: f"=={t.version}" for t in known if t.package and t.version}
 
 
 def test_torch_and_torchvision_are_not_pinned_apart(pyproject):

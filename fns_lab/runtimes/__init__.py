@@ -1,13 +1,14 @@
 """One runner per engine, one contract: `infer(feeds) -> {name: array}`.
 
 `open_runner(model, "onnxjs-0.1.8/wasm")` loads a model into the real engine; `runner.infer({"input": x})` returns every
-graph output; `runner.ms` and `runner.create_ms` are milliseconds inside the engine. The engines are ONNX Runtime here
-(`ort`), ONNX.js and ONNX Runtime Web in a browser (`browser`), and, opened by their own names, PyTorch
-(`torch_runner.TorchRunner`) and ONNX's reference evaluator (`reference.ReferenceRunner`).
+graph output; `runner.ms` and `runner.create_ms` are milliseconds inside the engine. The engines are those in `RUNNERS`
+and, opened by their own names, PyTorch (`torch_runner.TorchRunner`) and ONNX's reference evaluator
+(`reference.ReferenceRunner`).
 """
 
 from __future__ import annotations
 
+import pkgutil
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_S = 120.0
 """Seconds one call into a browser page may take before the page counts as hung."""
+
+RUNNERS = {
+    "ort": "fns_lab.runtimes.ort:OrtRunner",
+    "opencv": "fns_lab.runtimes.opencv:OpenCvRunner",
+    "openvino": "fns_lab.runtimes.openvino:OpenVinoRunner",
+    "tract": "fns_lab.runtimes.tract:TractRunner",
+    "onnxjs": "fns_lab.runtimes.browser:BrowserRunner",
+    "ort-web": "fns_lab.runtimes.browser:BrowserRunner",
+}
+"""The class that runs each target's `runtime`. A module, and with it its engine, is imported when it is asked for."""
 
 
 class RuntimeFault(RuntimeError):
@@ -59,13 +70,9 @@ def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = D
     installed, InputError for an unknown target.
     """
     from fns_lab import targets
+    from fns_lab.runtimes import packages
 
     if isinstance(target, str):
         target = targets.load(target)
-    if target.runtime == "ort":
-        from fns_lab.runtimes.ort import OrtRunner
-
-        return OrtRunner(model, target)
-    from fns_lab.runtimes.browser import BrowserRunner
-
-    return BrowserRunner(model, target, timeout_s=timeout_s)
+    packages.require(target)
+    return pkgutil.resolve_name(RUNNERS[target.runtime])(model, target, timeout_s=timeout_s)

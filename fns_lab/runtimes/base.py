@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import abc
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
 from fns_lab.errors import InputError
+from fns_lab.runtimes import RuntimeFault
+from fns_lab.runtimes.packages import installed_version
+from fns_lab.targets import Target
+
+A, R = TypeVar("A"), TypeVar("R")
 
 
 class ClosingRunner:
@@ -22,6 +33,45 @@ class ClosingRunner:
 
     def close(self) -> None:
         """Nothing to free unless the subclass says so."""
+
+
+class InProcessRunner(ClosingRunner, abc.ABC):
+    """An engine that is a Python package. The subclass says how it loads and runs; clock, feeds and faults are here."""
+
+    def __init__(self, model: ModelProto, target: Target | None, *, timeout_s: float = math.inf) -> None:
+        """`timeout_s` is for engines that can be stopped; nothing stops one in this process."""
+        self.target = target
+        self.model = model
+        _, self.create_ms = self._timed(self.load, model)
+
+    def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        values, self.ms = self._timed(self.run, checked_feeds(self.model, feeds))
+        return dict(zip(output_dtypes(self.model), values, strict=True))
+
+    @abc.abstractmethod
+    def load(self, model: ModelProto) -> None:
+        """Hand the model to the engine. Whatever it raises becomes a RuntimeFault."""
+
+    @abc.abstractmethod
+    def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """The graph outputs, in the model's order. Whatever it raises becomes a RuntimeFault."""
+
+    def _timed(self, call: Callable[[A], R], argument: A) -> tuple[R, float]:
+        """What `call` returns, and how many milliseconds it took."""
+        start = time.perf_counter()
+        try:
+            result = call(argument)
+        except Exception as error:  # engines raise classes of their own, with no base in common below Exception
+            raise RuntimeFault(self.engine_name(), model_label(self.model), self.words(error)) from error
+        return result, (time.perf_counter() - start) * 1000
+
+    def words(self, error: Exception) -> str:
+        """What the engine said."""
+        return str(error)
+
+    def engine_name(self) -> str:
+        """How a fault names the engine."""
+        return f"{self.target} ({self.target.package} {installed_version(self.target.package)})"
 
 
 def model_label(model: ModelProto) -> str:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fns_lab import targets
 from fns_lab.paths import ROOT
+from fns_lab.runtimes import packages
 from fns_lab.runtimes.chromium import GPU_VARIABLE, INSTALL_HINT, Chromium
 from fns_lab.runtimes.engine_page import ISOLATION, ORIGIN
 from fns_lab.runtimes.engines import installed_version
+from fns_lab.targets import Target
 
 if TYPE_CHECKING:
     from playwright.async_api import Route
@@ -56,7 +59,7 @@ class Finding:
 
 def diagnose() -> list[Finding]:
     """Everything the workbench leans on, in about ten seconds and never more than two minutes. Raises nothing."""
-    return [_torch(), _program("node", NODE_FIX), _program("npm", NODE_FIX), *_engines(), *_browser()]
+    return [_torch(), _program("node", NODE_FIX), _program("npm", NODE_FIX), *_packages(), *_engines(), *_browser()]
 
 
 def _torch() -> Finding:
@@ -84,6 +87,19 @@ def _program(name: str, fix: str) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(name, False, f"{path} does not run: {_line(error)}", fix)
     return Finding(name, True, f"{told.stdout.strip()} ({path})")
+
+
+def _packages() -> list[Finding]:
+    """One finding per engine that pip brings."""
+    brought = {t.package: t for t in map(targets.load, targets.names()) if t.package}
+    return [_package(target) for target in brought.values()]
+
+
+def _package(target: Target) -> Finding:
+    wrong = packages.lack(target)
+    if wrong:
+        return Finding(target.package, False, wrong, packages.fix(target))
+    return Finding(target.package, True, packages.installed_version(target.package))
 
 
 def _engines() -> list[Finding]:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 
 import numpy as np
 from onnx import ModelProto
+from onnx.reference import ReferenceEvaluator
 
-from fns_lab.runtimes import RuntimeFault
-from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label
+from fns_lab.runtimes.base import InProcessRunner
 
 
-class ReferenceRunner(ClosingRunner):
+class ReferenceRunner(InProcessRunner):
     """`onnx.reference.ReferenceEvaluator` behind the runner contract; it has no target, `target` is None."""
 
-    target = None
-
     def __init__(self, model: ModelProto) -> None:
-        from onnx.reference import ReferenceEvaluator
+        super().__init__(model, target=None)
 
-        self._model = model
-        start = time.perf_counter()
-        try:
-            self._evaluator = ReferenceEvaluator(model)
-        except Exception as error:  # numpy code of many ops: any exception is the engine's answer
-            raise RuntimeFault("onnx reference", model_label(model), str(error)) from error
-        self.create_ms = (time.perf_counter() - start) * 1000
+    def load(self, model: ModelProto) -> None:
+        self._evaluator = ReferenceEvaluator(model)
 
-    def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        feeds = checked_feeds(self._model, feeds)
-        start = time.perf_counter()
-        try:
-            values = self._evaluator.run(None, feeds)
-        except Exception as error:
-            raise RuntimeFault("onnx reference", model_label(self._model), str(error)) from error
-        self.ms = (time.perf_counter() - start) * 1000
-        return dict(zip(self._evaluator.output_names, values, strict=True))
+    def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        return self._evaluator.run(None, feeds)
+
+    def engine_name(self) -> str:
+        return "onnx reference"

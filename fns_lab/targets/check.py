@@ -139,6 +139,36 @@ def _reads_older_form(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return node.op_type in quirk.ops and bool(_misread(node, opset, min(opset, quirk.opset)))
 
 
+def _attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and any(
+        name in node.attributes and node.attributes[name].value in values for name, values in quirk.attributes.items()
+    )
+
+
+def _computed_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and any(
+        value is not None and ir.convenience.get_const_tensor(value) is None for value in node.inputs[1:]
+    )
+
+
+def _batch_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Over three of four axes, the first among them, unless that one is known to be short."""
+    if node.op_type not in quirk.ops:
+        return False
+    axes, shape = {axis % 4 for axis in _reduced_axes(node)}, node.inputs[0].shape
+    if len(axes) != 3 or 0 not in axes:
+        return False
+    return shape is None or (len(shape) == 4 and not (isinstance(shape[0], int) and shape[0] <= quirk.samples))
+
+
+def _reduced_axes(node: ir.Node) -> list[int]:
+    """The axes of a reduction of any opset; none where they are all or computed."""
+    if "axes" in node.attributes:
+        return list(node.attributes["axes"].as_ints())
+    tensor = ir.convenience.get_const_tensor(node.inputs[1]) if len(node.inputs) > 1 else None
+    return [] if tensor is None else tensor.numpy().tolist()
+
+
 def _runner(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
@@ -149,6 +179,9 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "shared-input": _shared_input,
     "read-after": _read_after,
     "reads-older-form": _reads_older_form,
+    "attribute": _attribute,
+    "computed-input": _computed_input,
+    "batch-reduction": _batch_reduction,
     "runner": _runner,
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""

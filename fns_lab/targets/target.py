@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,8 @@ FOLDER = Path(__file__).parent
 class Quirk:
     """A fault of a runtime, with the place where it is known and the nodes it touches.
 
-    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types) and `opset` narrow it.
+    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types), `opset`,
+    `attributes` (the values that are meant, by name) and `samples` (the most that do no harm) narrow it.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Quirk:
     ops: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     opset: int | None = None
+    attributes: Mapping[str, Sequence] = field(default_factory=dict)
+    samples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,14 @@ class Target:
     `ops` maps op types to the opset selectors the runtime writes (`7+`, `2-10`, `*` for unchecked); the op type `*`
     stands for every op of ONNX. The files list them the other way round, the ops of each selector. `opset` and
     `ir_version` are the highest that `lower` writes; `ir_versions` is a selector of those the runtime loads.
+    `package` is what pip calls the runtime, if pip brings it; without a `version` any will do.
     `reads_as_opset`: nodes of any opset are run as if of this one. `prefer` names rewrites worth making where the
     runtime could do without, since they were measured to be faster.
     """
 
     name: str
     runtime: str
+    package: str | None
     version: str | None
     backend: str
     opset: int
@@ -114,6 +119,7 @@ def _read(path: Path) -> list[Target]:
         Target(
             name=f"{data['name']}/{backend}",
             runtime=data["runtime"],
+            package=data.get("package"),
             version=data.get("version"),
             backend=backend,
             opset=table.get("opset", data["opset"]),

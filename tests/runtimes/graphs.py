@@ -12,6 +12,8 @@ BROWSER_TARGETS = (
     "ort-web/wasm", "ort-web/webgl", "ort-web/webgpu",
 )  # fmt: skip
 
+PIP_TARGETS = ("ort/cpu", "opencv/cpu", "openvino/cpu", "tract/cpu")
+
 FLOAT32_ERROR = 1e-4
 """Greatest |error| allowed, relative to the largest value or to 1: float32 sums of hundreds of terms, in any order."""
 

@@ -15,7 +15,7 @@ from fns_lab.runtimes import RuntimeFault, open_runner
 from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.runtimes.engine_page import SMALL_BYTES
 from fns_lab.runtimes.reference import ReferenceRunner
-from tests.runtimes.graphs import BROWSER_TARGETS, FLOAT32_ERROR, graph, node, picture, relu, worst_error
+from tests.runtimes.graphs import BROWSER_TARGETS, FLOAT32_ERROR, PIP_TARGETS, graph, node, picture, relu, worst_error
 
 IN_A_BROWSER = [pytest.param(name, marks=pytest.mark.browser) for name in BROWSER_TARGETS]
 X = picture(1, 3, 10, 14, mean=0.0)
@@ -39,7 +39,7 @@ def residual_block() -> tuple:
     return graph(nodes, feeds, weights, outputs={"y": (1, 3, 10, 14), "r": (1, 4, 10, 14)}), feeds
 
 
-@pytest.mark.parametrize("target", [*IN_A_BROWSER, "ort/cpu"])
+@pytest.mark.parametrize("target", [*IN_A_BROWSER, *PIP_TARGETS])
 def test_engine_agrees_with_the_reference(target):
     model, feeds = residual_block()
     expected = ReferenceRunner(model).infer(feeds)
@@ -53,8 +53,16 @@ def test_engine_agrees_with_the_reference(target):
         assert worst_error(actual[name], expected[name]) < FLOAT32_ERROR, name
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("target", ["onnxjs-0.1.3/webgl", "onnxjs-0.1.8/wasm", "ort-web/wasm", "ort-web/webgl"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *PIP_TARGETS,
+        *(
+            pytest.param(name, marks=pytest.mark.browser)
+            for name in ("onnxjs-0.1.3/webgl", "onnxjs-0.1.8/wasm", "ort-web/wasm", "ort-web/webgl")
+        ),
+    ],
+)
 def test_int64_feeds_reach_every_kind_of_engine(target):
     feeds = {"x": X, "i": np.array([9, 0, 2, 2])}
     model = graph([node("Gather", "x i", "y", axis=2)], feeds, outputs={"y": (1, 3, 4, 14)})
@@ -62,8 +70,10 @@ def test_int64_feeds_reach_every_kind_of_engine(target):
         np.testing.assert_array_equal(runner.infer(feeds)["y"], X[:, :, [9, 0, 2, 2]])
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("target", ["onnxjs-0.1.8/cpu", "ort-web/wasm"])
+@pytest.mark.parametrize(
+    "target",
+    [*PIP_TARGETS, *(pytest.param(name, marks=pytest.mark.browser) for name in ("onnxjs-0.1.8/cpu", "ort-web/wasm"))],
+)
 def test_outputs_have_the_type_the_model_declares(target):
     feeds = {"a": np.arange(6).reshape(2, 3), "b": np.array([[7], [-9]])}
     model = graph([node("Add", "a b", "y")], feeds, outputs={"y": (2, 3)}, output_type=TensorProto.INT64)
@@ -122,6 +132,9 @@ def test_runs_inside_an_event_loop():
         pytest.param("ort-web/wasm", "No Op registered for Swirl", marks=pytest.mark.browser),
         pytest.param("ort-web/webgpu", "No Op registered for Swirl", marks=pytest.mark.browser),
         ("ort/cpu", "Swirl"),
+        ("opencv/cpu", 'of type "Swirl"'),
+        ("openvino/cpu", "No conversion rule found for operations: Swirl"),
+        ("tract/cpu", "Unimplemented(Swirl)"),
     ],
 )
 def test_a_refused_model_names_engine_model_and_reason(target, words):
@@ -144,7 +157,7 @@ def test_a_page_reaches_nothing_but_its_own_files():
     assert "Failed to fetch" in refused
 
 
-@pytest.mark.parametrize("target", ["ort/cpu", pytest.param("onnxjs-0.1.8/cpu", marks=pytest.mark.browser)])
+@pytest.mark.parametrize("target", [*PIP_TARGETS, pytest.param("onnxjs-0.1.8/cpu", marks=pytest.mark.browser)])
 def test_feeds_that_do_not_fit_are_named(target):
     with open_runner(relu(X), target) as runner:
         with pytest.raises(InputError, match="input 'x' .* is missing"):
@@ -172,6 +185,15 @@ def test_an_int64_value_that_does_not_fit_is_refused():
 def test_an_engine_that_is_not_installed_is_missing():
     absent = dataclasses.replace(targets.load("onnxjs-0.1.8/cpu"), version="0.1.2")
     with pytest.raises(MissingError, match="onnxjs-0.1.2 at 0.1.2, which is not installed: run `npm ci`"):
+        open_runner(relu(X), absent)
+
+
+@pytest.mark.parametrize("target", [name for name in PIP_TARGETS if targets.load(name).version])
+def test_another_version_of_a_package_is_missing(target):
+    absent = dataclasses.replace(targets.load(target), version="0.0.1")
+    with pytest.raises(
+        MissingError, match=r"installed, 0\.0\.1 wanted; run `make setup`, or `pip install .*==0\.0\.1`"
+    ):
         open_runner(relu(X), absent)
 
 

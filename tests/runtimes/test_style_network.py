@@ -7,9 +7,7 @@ from fns_lab import targets
 from fns_lab.compare.tolerance import PICTURE_ACROSS_ENGINES
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
-from tests.runtimes.graphs import BROWSER_TARGETS
-
-pytestmark = pytest.mark.browser
+from tests.runtimes.graphs import BROWSER_TARGETS, PIP_TARGETS
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +16,9 @@ def expected(fns_model, photo):
         return runner.infer({"input": photo})["output"]
 
 
-@pytest.mark.parametrize("name", BROWSER_TARGETS)
+@pytest.mark.parametrize(
+    "name", [*PIP_TARGETS, *(pytest.param(name, marks=pytest.mark.browser) for name in BROWSER_TARGETS)]
+)
 def test_the_lowered_network_gives_the_same_picture(name, fns_model, photo, expected):
     lowered = lower(fns_model, targets.load(name))
     assert lowered

@@ -17,6 +17,9 @@ ALL = (
     *(f"onnxjs-{version}/{backend}" for version in ("0.1.3", "0.1.4", "0.1.8") for backend in ("cpu", "wasm", "webgl")),
     *(f"ort-web/{backend}" for backend in ("wasm", "webgpu", "webgl")),
     "ort/cpu",
+    "opencv/cpu",
+    "openvino/cpu",
+    "tract/cpu",
 )
 
 
