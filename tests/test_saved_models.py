@@ -53,7 +53,8 @@ def test_a_picture_is_nearer_its_style_than_the_photograph_and_still_shows_it(na
     assert net.width == int(width)
     x = photos.load("coffee", (128, 160))
     y = stylize(net, torch.from_numpy(x)).numpy()
-    wanted = judge(images.load(DATA / "style-images" / f"{style}.jpg", size=(256, 256)))
+    style_px = int(re.search(r"scaled to (\d+) px", (SAVED_MODELS / f"{name}.md").read_text(encoding="utf-8"))[1])
+    wanted = judge(images.load(DATA / "style-images" / f"{style}.jpg", size=(style_px, style_px)))
     distances = [sum(float((g - w).square().sum()) for g, w in zip(judge(p), wanted, strict=True)) for p in (x, y)]
     assert distances[0] / distances[1] > LEAST_GAIN
     assert np.corrcoef(x.mean(1).ravel(), y.mean(1).ravel())[0, 1] > LEAST_LIKENESS
