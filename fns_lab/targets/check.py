@@ -46,11 +46,11 @@ def check(model: onnx.ModelProto, target: Target) -> Check:
     return check_ir(ir.from_proto(model), target)
 
 
-def check_ir(model: ir.Model, target: Target) -> Check:
-    """`check` for a model that is already in onnx_ir's form."""
-    opset = model.graph.opset_imports.get("", 1)
+def check_ir(model: ir.Model, target: Target, judge: Callable[[ir.Node, Target, int], str] | None = None) -> Check:
+    """`check` for a model that is already in onnx_ir's form; `judge` (`refusal` unless given) says why a node fails."""
+    opset, judge = model.graph.opset_imports.get("", 1), judge or refusal
     rows = [(MODEL, opset, False, reason) for reason in _model_refusals(model, target)]
-    rows += [(n.op_type, opset, not (reason := refusal(n, target, opset)), reason) for n in model.graph.all_nodes()]
+    rows += [(n.op_type, opset, not (reason := judge(n, target, opset)), reason) for n in model.graph.all_nodes()]
     table = pd.DataFrame(rows, columns=["op", "opset", "supported", "reason"])
     table = table.groupby(["supported", "op", "opset", "reason"], sort=True).size().reset_index(name="count")
     return Check(target, table[["op", "opset", "count", "supported", "reason"]])
@@ -70,15 +70,25 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
     return quirk_refusal(node, target, opset)
 
 
-def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
-    """Whether `target` runs `node` once it is written in the form of the opset that `lower` brings models to."""
+def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
+    """Why `target` cannot run `node` in the form of the opset that `lower` brings models to; empty if it can."""
+    if node.domain not in ("", "ai.onnx"):
+        return f"the domain {node.domain} is not ONNX's own"
     to_opset = min(opset, target.opset)
     try:
-        form = carry(node, opset, to_opset)
-    except CannotCarry:
-        return False
-    broken = any(quirk.kind == "broken-op" and form.op_type in quirk.ops for quirk in target.quirks)
-    return target.takes(form.op_type, to_opset) and not broken
+        op_type = carry(node, opset, to_opset).op_type
+    except CannotCarry as error:
+        return str(error)
+    if broken := [quirk for quirk in target.quirks if quirk.kind == "broken-op" and op_type in quirk.ops]:
+        return f"{broken[0].summary} ({broken[0].source})"
+    if not target.takes(op_type, to_opset):
+        return f"the {target.backend} backend has no {op_type} at opset {to_opset}"
+    return ""
+
+
+def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
+    """Whether `target` runs `node` once it is written in the form of the opset that `lower` brings models to."""
+    return not carried_refusal(node, target, opset)
 
 
 def quirk_refusal(node: ir.Node, target: Target, opset: int) -> str:

@@ -101,11 +101,22 @@ def test_shapes_that_do_not_fit(shapes, message):
         lower(free_size(), targets.load("ort/cpu"), shapes=shapes)
 
 
-def test_an_op_that_nothing_can_lower_is_named():
-    lowered = lower(model([node("Erf", "x", "y")], (1, 3, 6, 8)), targets.load("onnxjs-0.1.8/wasm"))
+def test_every_node_that_nothing_can_lower_is_named_and_no_other():
+    """The MaxPool and the Relu could be carried: they are not to blame."""
+    nodes = [
+        node("MaxPool", "x", "pooled", kernel_shape=[2, 2]),
+        node("Relu", "pooled", "positive"),
+        node("Asinh", "positive", "a"),
+        node("Asinh", "a", "b"),
+        node("ArgMin", "b", "y"),
+    ]
+    lowered = lower(model(nodes, (1, 3, 6, 8)), targets.load("onnxjs-0.1.8/wasm"))
     assert not lowered
-    assert "1 Erf" in str(lowered)
-    assert lowered.refused.iloc[0].node == "node_y"
+    assert "2 Asinh" in str(lowered) and "1 ArgMin" in str(lowered)
+    assert "MaxPool" not in str(lowered)
+    assert list(lowered.refused.node) == ["node_a", "node_b", "node_y"]
+    assert "does not exist at opset 7" in lowered.refused.reason[0]
+    assert "has no ArgMin" in lowered.refused.reason[2]
 
 
 def test_nodes_inside_a_branch_are_carried_too():

@@ -1,0 +1,79 @@
+"""An op that ONNX itself defines as a function of simpler ones, written out.
+
+    HardSwish(x)  =  x * HardSigmoid(x),   Gelu(x)  =  0.5 x (1 + Erf(x / sqrt(2))),   and so on, as in ONNX's schema
+
+Any shape. From the opset on at which the schema gives a body. Fidelity: rounding. The bodies come from onnx's inliner;
+what they compute of shapes folds away where the size is fixed. Only ops whose body the other rules can bring further
+are listed: most bodies for activations need Where, and those of the normalisations subtract E[x]^2 from E[x^2].
+"""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+from onnx import inliner
+
+from fns_lab.rewrite.rule import OpRule, Refusal, constant
+
+
+class FunctionBody(OpRule):
+    NAME = "function-body"
+    FIDELITY = "rounding"
+    EMITS = ()
+    OPS = (
+        "Attention",
+        "Celu",
+        "Gelu",
+        "HardSwish",
+        "Mish",
+        "ReduceL1",
+        "ReduceL2",
+        "ReduceLogSum",
+        "ReduceLogSumExp",
+        "ReduceSumSquare",
+        "RMSNormalization",
+        "RotaryEmbedding",
+        "Softsign",
+        "Swish",
+    )
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        node = y.producer()
+        if any(value is not None and value.type is None for value in node.inputs):
+            raise Refusal("the type of an input is unknown")
+        if any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
+            raise Refusal("more than its first output is used")
+        if [n.op_type for n in self._body(node)] == [node.op_type]:
+            raise Refusal(f"ONNX gives {node.op_type} no function body at opset {self.scope.opset}")
+
+    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+        node = y.producer()
+        body = self._body(node)
+        known = {f"i{index}": value for index, value in enumerate(node.inputs)}
+        for inner in body:
+            name = f"{y.name}.{inner.outputs[0].name.rsplit('__', 1)[-1]}"
+            if inner.op_type == "Constant":
+                value = constant(op, ir.convenience.get_const_tensor(inner.outputs[0]).numpy(), name)
+            else:
+                inputs = [None if v is None else known[v.name] for v in inner.inputs]
+                value = op.op(inner.op_type, *inputs, **inner.attributes, _outputs=[name])
+            known[inner.outputs[0].name] = value
+        return known["o0"]
+
+    def _body(self, node: ir.Node) -> ir.Graph:
+        """The body, its inputs named i0, i1 and so on, its outputs o0, o1 and so on."""
+        proto = ir.to_proto(node)
+        del proto.input[:], proto.output[:]
+        proto.input.extend("" if value is None else f"i{i}" for i, value in enumerate(node.inputs))
+        proto.output.extend(f"o{i}" for i in range(len(node.outputs)))
+        inputs = [_described(value, f"i{i}") for i, value in enumerate(node.inputs) if value is not None]
+        outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in proto.output]
+        graph = onnx.helper.make_graph([proto], "body", inputs, outputs)
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", self.scope.opset)])
+        return ir.from_proto(inliner.inline_selected_functions(model, [("", node.op_type)], False, True)).graph
+
+
+def _described(value: ir.Value, name: str) -> onnx.ValueInfoProto:
+    info = ir.to_proto(value)
+    info.name = name
+    return info
