@@ -110,6 +110,10 @@ class Rule(pattern.RewriteRuleClassBase):
             return op.Slice(x, **numbers)
         return op.Slice(x, *(constant(op, np.array(v, np.int64), f"{name}.{k}") for k, v in numbers.items()))
 
+    def reshape(self, op, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
+        """A Reshape to a constant shape."""
+        return op.Reshape(x, constant(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
+
     def clip(self, op, x: ir.Value, low: float, high: float, name: str) -> ir.Value:
         """A Clip in the form of the model's opset: its limits became inputs at opset 11."""
         if self.scope.opset < 11:

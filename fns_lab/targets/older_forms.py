@@ -65,6 +65,15 @@ def _axes(node: ir.Node, index: int) -> list[int] | None:
     return None if axes is None else [int(a) % rank(node) for a in axes.reshape(-1)]
 
 
+def reduced_axes(node: ir.Node) -> list[int]:
+    """The axes, counted from the front, that a reduction of any opset runs over. Raises `CannotCarry`."""
+    axes = node.attributes["axes"].as_ints() if "axes" in node.attributes else _axes(node, 1)
+    if axes is None or not len(axes):
+        noop = node.attributes.get_int("noop_with_empty_axes", 0)
+        return [] if noop else list(range(rank(node)))
+    return [axis % rank(node) for axis in axes]
+
+
 def full_pads(node: ir.Node) -> list[int]:
     """The pads of a Pad node of any opset, begin then end, one of each per axis. Raises `CannotCarry`."""
     if "pads" in node.attributes:

@@ -13,6 +13,7 @@ from fns_lab.targets.older_forms import (
     fixed_size,
     full_pads,
     rank,
+    reduced_axes,
     resize_scales,
     split_sizes,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "fixed_size",
     "full_pads",
     "rank",
+    "reduced_axes",
     "resize_scales",
     "schema",
     "split_sizes",

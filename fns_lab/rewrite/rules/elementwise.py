@@ -6,6 +6,7 @@
     Selu(x)        = gamma Elu(x; alpha)
     Softsign(x)    = x / (1 + Abs(x))
     Reciprocal(x)  = 1 / x
+    Mean(a, b, c)  = (a + b + c) / 3
 
 Any shape, any opset that has the op. Fidelity: rounding. ONNX's function bodies for HardSigmoid, Elu, Selu and Softplus
 use Max, Min, Where or the exponential of a large number, and start at opset 18.
@@ -72,15 +73,23 @@ def _reciprocal(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
     return op.Div(scalar(op, x, 1.0, f"{node.outputs[0].name}.one"), x)
 
 
+def _mean(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name, total = node.outputs[0].name, x
+    for i, other in enumerate(node.inputs[1:]):
+        total = op.Add(total, other, _outputs=[f"{name}.sum{i}"])
+    return op.Mul(total, scalar(op, x, 1 / len(node.inputs), f"{name}.share"))
+
+
 FORMULAS = {
-    "HardSigmoid": Formula(("Mul", "Add", "Clip"), _hard_sigmoid),
+    "HardSigmoid": Formula(("Mul", "Add"), _hard_sigmoid),
     "Softplus": Formula(("Relu", "Abs", "Neg", "Exp", "Add", "Log"), _softplus),
     "Selu": Formula(("Elu", "Mul"), _selu),
     "Elu": Formula(("Relu", "Neg", "Exp", "Sub", "Mul", "Add"), _elu),
     "Softsign": Formula(("Abs", "Add", "Div"), _softsign),
     "Reciprocal": Formula(("Div",), _reciprocal),
+    "Mean": Formula(("Add", "Mul"), _mean),
 }
-"""In the order of trial: Selu writes an Elu."""
+"""In the order of trial: Selu writes an Elu. A later rule takes the Clip of HardSigmoid where that is missing."""
 
 
 class Elementwise(OpRule):

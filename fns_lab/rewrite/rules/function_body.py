@@ -4,7 +4,8 @@
 
 Any shape. From the opset on at which the schema gives a body. Fidelity: rounding. The bodies come from onnx's inliner;
 what they compute of shapes folds away where the size is fixed. Only ops whose body the other rules can bring further
-are listed: most bodies for activations need Where, and those of the normalisations subtract E[x]^2 from E[x^2].
+are listed: most bodies of activations need Where, those of
+reductions start at opset 18, and those of normalisations subtract E[x]^2 from E[x^2].
 """
 
 from __future__ import annotations
@@ -26,14 +27,8 @@ class FunctionBody(OpRule):
         "Gelu",
         "HardSwish",
         "Mish",
-        "ReduceL1",
-        "ReduceL2",
-        "ReduceLogSum",
-        "ReduceLogSumExp",
-        "ReduceSumSquare",
         "RMSNormalization",
         "RotaryEmbedding",
-        "Softsign",
         "Swish",
     )
 
@@ -51,7 +46,7 @@ class FunctionBody(OpRule):
         body = self._body(node)
         known = {f"i{index}": value for index, value in enumerate(node.inputs)}
         for inner in body:
-            name = f"{y.name}.{inner.outputs[0].name.rsplit('__', 1)[-1]}"
+            name = f"{y.name}.{inner.outputs[0].name.rsplit('__', 1)[0]}"
             if inner.op_type == "Constant":
                 value = constant(op, ir.convenience.get_const_tensor(inner.outputs[0]).numpy(), name)
             else:
