@@ -281,6 +281,11 @@ def _power(draw):
     return OLD, _model(nodes, _any_rank(draw), {"one": np.ones(1, F32), "p": np.array(p, F32)}, opset=13)
 
 
+def _sum(draw):
+    shape = _any_rank(draw, 2)
+    return OLD, _one("Sum", shape, {"a": _weights(draw, *shape), "b": _weights(draw, 2, *([1] * len(shape)))}, opset=8)
+
+
 def _where(draw):
     shape = _any_rank(draw)
     mask = _weights(draw, *shape[draw(st.integers(0, len(shape) - 1)) :]) > 0.5
@@ -391,6 +396,46 @@ def _same_twice(draw):
     return OLDEST, _model([*nodes, helper.make_node("Add", ["d", "x"], ["y"])], _any_rank(draw))
 
 
+def _auto_pad(draw):
+    shape = _shape(draw, n=1)
+    how = draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER"]))
+    ways = {"strides": [draw(st.integers(1, 3)), draw(st.integers(1, 3))], "auto_pad": how}
+    kernel = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
+    if draw(st.booleans()):
+        return OLD, _one("MaxPool", shape, opset=draw(st.sampled_from([7, 12])), kernel_shape=kernel, **ways)
+    return OLD, _one("Conv", shape, {"w": _weights(draw, 2, shape[1], *kernel)}, **ways)
+
+
+def _conv_dense(draw):
+    n, _, h, w = _shape(draw, low=7, high=9)
+    groups, each, out = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))
+    constants = {"w": _weights(draw, groups * out, each, 3, 2), "b": _weights(draw, groups * out)}
+    ways = {"group": groups, "dilations": [draw(st.integers(1, 3)) for _ in "hw"], "pads": [1, 0, 2, 1]}
+    return "onnxjs-0.1.4/webgl", _one("Conv", (n, groups * each, h, w), constants, **ways)
+
+
+def _conv_of_many(draw):
+    n, c, h, w = _shape(draw)
+    constants = {"w": _weights(draw, 3, c, 2, 3), "b": _weights(draw, 3)}
+    opset = draw(st.sampled_from([7, 18]))
+    return OLD, _one("Conv", (n + 1, c, h, w), constants, opset=opset, strides=[2, 1])
+
+
+def _softmax_low(draw):
+    shape, opset = _any_rank(draw), draw(st.sampled_from([7, 13]))
+    return OLD, _one("Softmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
+
+
+def _gather(draw):
+    shape = _any_rank(draw, 2)
+    axis = draw(st.integers(0, len(shape) - 1))
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    indices = rng.integers(-shape[axis], shape[axis], draw(st.sampled_from([(), (1,), (3,), (2, 2)])))
+    target = "onnxjs-0.1.8/webgl" if not indices.ndim else OLDEST
+    indices = indices if indices.ndim == 0 else np.minimum(indices, -1)
+    return target, _one("Gather", shape, {"i": indices}, opset=draw(st.sampled_from([11, 18])), axis=axis)
+
+
 CASES = {
     "subpixel-upsample-conv": _subpixel,
     "group-norm-instance-norm": _group_norm,
@@ -410,6 +455,7 @@ CASES = {
     "min-max-relu": _min_max,
     "clip-relu": _clip,
     "power": _power,
+    "sum-add": _sum,
     "where-mask": _where,
     "split-slice": _split,
     "slice-gather": _slice,
@@ -419,6 +465,11 @@ CASES = {
     "flatten-reshape": _flatten,
     "pad-gather": _pad,
     "pad-concat": _pad_constant,
+    "explicit-pads": _auto_pad,
+    "conv-dense": _conv_dense,
+    "conv-by-image": _conv_of_many,
+    "softmax-shift": _softmax_low,
+    "gather-plain": _gather,
     "copy-before-shared-reshape": _shared_reshape,
     "copy-between": _read_after,
     "copy-second-operand": _same_twice,

@@ -24,6 +24,8 @@ NODE_METADATA_SINCE = 10
 """IR version from which nodes and values may carry metadata."""
 INITIALIZERS_APART_SINCE = 4
 """IR version from which an initializer need not be a graph input."""
+SMALL = 1024
+"""Values in a constant of which others are computed though the target could do it."""
 LARGEST_FOLDED = 2**24
 """Values in a constant that is computed while lowering."""
 OPSET_RULE = "opset"
@@ -113,15 +115,19 @@ def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]], scope: Scope)
 
 
 def _settle(model: ir.Model, scope: Scope) -> None:
-    """Infer shapes and compute what follows from them and from constants, where the target could not anyway."""
+    """Infer shapes; compute what follows from them and from constants, if it is small or the target cannot."""
 
-    def only_here(node: ir.Node) -> bool:
-        return not runs_carried(node, scope.target, scope.opset)
+    def must_fold(node: ir.Node) -> bool | None:
+        return None if runs_carried(node, scope.target, scope.opset) else True
 
     passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
     fold_constants_ir(
-        model, onnx_shape_inference=True, input_size_limit=0, output_size_limit=LARGEST_FOLDED, should_fold=only_here
+        model,
+        onnx_shape_inference=True,
+        input_size_limit=SMALL,
+        output_size_limit=LARGEST_FOLDED,
+        should_fold=must_fold,
     )
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     passes.IdentityEliminationPass()(model)
@@ -145,6 +151,9 @@ def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 def _apply(rule: type[Rule], model: ir.Model, scope: Scope) -> int:
+    present = {node.op_type for node in model.graph.all_nodes()}
+    if present.isdisjoint(rule.roots(scope.target)):
+        return 0
     bound = rule.bound(scope)
     if not bound or rule.lacking(scope.target):
         return 0

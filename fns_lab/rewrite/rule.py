@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
 from fns_lab.targets import Target
-from fns_lab.targets.check import runs_carried
+from fns_lab.targets.check import QUIRK_KINDS, runs_carried
 from fns_lab.targets.opset import CannotCarry
 
 Fidelity = Literal["exact", "rounding", "approximate"]
@@ -79,6 +79,11 @@ class Rule(pattern.RewriteRuleClassBase):
         """Whether the target needs these matched nodes rewritten, or prefers it."""
         target, opset = self.scope.target, self.scope.opset
         return self.NAME in target.prefer or not all(runs_carried(node, target, opset) for node in nodes)
+
+    def quirk_touches(self, kind: str, nodes: Sequence[ir.Node]) -> bool:
+        """Whether a quirk of this kind touches one of the nodes."""
+        quirks = [quirk for quirk in self.scope.target.quirks if quirk.kind == kind]
+        return any(QUIRK_KINDS[kind](node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
 
     def guard(self, **bindings: ir.Value | None) -> None:
         """Raise `Refusal` (or `CannotCarry`) where the rewrite does not hold."""

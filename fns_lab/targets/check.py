@@ -149,6 +149,53 @@ def _reads_older_form(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return node.op_type in quirk.ops and bool(_misread(node, opset, min(opset, quirk.opset)))
 
 
+def _auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME")
+
+
+def _batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and (node.inputs[0].shape is None or node.inputs[0].shape[0] != 1)
+
+
+def _grouped(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and node.attributes.get_int("group", 1) > 1
+
+
+def _grouped_wide(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    shape = node.inputs[1].shape if node.op_type in quirk.ops else None
+    return _grouped(node, quirk, opset) and (shape is None or shape[1] != 1)
+
+
+def _dilated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and any(d != 1 for d in node.attributes.get_ints("dilations", []))
+
+
+def _unshifted(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    if node.op_type not in quirk.ops:
+        return False
+    producer = node.inputs[0].producer()
+    less = producer.inputs[1].producer() if producer is not None and producer.op_type == "Sub" else None
+    return less is None or less.op_type != "ReduceMax" or less.inputs[0] is not producer.inputs[0]
+
+
+def _indices(node: ir.Node, quirk: Quirk) -> ir.TensorProtocol | None:
+    return ir.convenience.get_const_tensor(node.inputs[1]) if node.op_type in quirk.ops else None
+
+
+def _negative_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    indices = _indices(node, quirk)
+    return indices is not None and bool((indices.numpy() < 0).any())
+
+
+def _scalar_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and node.inputs[1].shape is not None and not len(node.inputs[1].shape)
+
+
+def _rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    shape = node.inputs[0].shape if node.op_type in quirk.ops else None
+    return shape is not None and len(shape) not in quirk.ranks
+
+
 def _runner(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
@@ -159,6 +206,15 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "shared-input": _shared_input,
     "read-after": _read_after,
     "reads-older-form": _reads_older_form,
+    "auto-pad": _auto_pad,
+    "batch": _batch,
+    "grouped": _grouped,
+    "grouped-wide": _grouped_wide,
+    "dilated": _dilated,
+    "unshifted": _unshifted,
+    "negative-indices": _negative_indices,
+    "scalar-indices": _scalar_indices,
+    "rank": _rank,
     "runner": _runner,
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""

@@ -221,6 +221,14 @@ def _softmax_flattened(node: ir.Node) -> Form:
     return Form(node.op_type, tuple(node.inputs), {"axis": ir.AttrInt64("axis", axis)})
 
 
+def _of_equal_shapes(node: ir.Node) -> Form:
+    """Before opset 8 these did not broadcast."""
+    shapes = {None if value.shape is None else tuple(value.shape) for value in node.inputs}
+    if len(shapes) > 1 or None in shapes:
+        raise CannotCarry(f"{node.op_type} of unlike shapes: it broadcasts from opset 8 on")
+    return Form(node.op_type, tuple(node.inputs), dict(node.attributes))
+
+
 def _dropout_off(node: ir.Node) -> Form:
     training = constant(node, 2)
     if training is not None and training.any():
@@ -298,5 +306,6 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "LogSoftmax": Conversion(13, _softmax_flattened),
     "Hardmax": Conversion(13, _softmax_flattened),
     "Dropout": Conversion(12, _dropout_off),
+    **{op: Conversion(8, _of_equal_shapes) for op in ("Sum", "Max", "Min", "Mean")},
 }
 """By op type. An op that is not here looks the same at every opset that has it, or has no older form."""

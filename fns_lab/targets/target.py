@@ -18,7 +18,8 @@ FOLDER = Path(__file__).parent
 class Quirk:
     """A fault of a runtime, with the place where it is known and the nodes it touches.
 
-    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types) and `opset` narrow it.
+    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types), `opset` and `ranks`
+    (numbers of axes that are right) narrow it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Quirk:
     ops: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     opset: int | None = None
+    ranks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

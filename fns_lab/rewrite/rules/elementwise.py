@@ -83,13 +83,13 @@ def _mean(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
 FORMULAS = {
     "HardSigmoid": Formula(("Mul", "Add"), _hard_sigmoid),
     "Softplus": Formula(("Relu", "Abs", "Neg", "Exp", "Add", "Log"), _softplus),
-    "Selu": Formula(("Elu", "Mul"), _selu),
+    "Selu": Formula(("Mul",), _selu),
     "Elu": Formula(("Relu", "Neg", "Exp", "Sub", "Mul", "Add"), _elu),
     "Softsign": Formula(("Abs", "Add", "Div"), _softsign),
     "Reciprocal": Formula(("Div",), _reciprocal),
     "Mean": Formula(("Add", "Mul"), _mean),
 }
-"""In the order of trial: Selu writes an Elu. A later rule takes the Clip of HardSigmoid where that is missing."""
+"""In the order of trial: Selu writes an Elu. Where a target lacks the Clip or Elu, a later one takes it."""
 
 
 class Elementwise(OpRule):

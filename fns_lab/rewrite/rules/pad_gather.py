@@ -35,6 +35,8 @@ class PadGather(Rule):
         if mode not in ("reflect", "edge", "wrap"):
             raise Refusal(f"a Gather can copy pixels, padding in mode {mode} makes new ones")
         pads = full_pads(node)
+        if mode == "wrap" and min(pads) < 0:
+            raise Refusal("it wraps round what a negative pad cuts off")
         for axis, size in enumerate(fixed_shape(x)):
             begin, end = pads[axis], pads[axis + len(pads) // 2]
             if mode == "reflect" and max(begin, end) >= size:
