@@ -79,8 +79,10 @@ def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
         op_type = carry(node, opset, to_opset).op_type
     except CannotCarry as error:
         return str(error)
-    if broken := [quirk for quirk in target.quirks if quirk.kind == "broken-op" and op_type in quirk.ops]:
-        return f"{broken[0].summary} ({broken[0].source})"
+    for quirk in target.quirks:
+        broken = op_type in quirk.ops if quirk.kind == "broken-op" else QUIRK_KINDS[quirk.kind](node, quirk, opset)
+        if quirk.kind in OF_THE_NODE and broken:
+            return f"{quirk.summary} ({quirk.source})"
     if not target.takes(op_type, to_opset):
         return f"the {target.backend} backend has no {op_type} at opset {to_opset}"
     return ""
@@ -218,3 +220,6 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "runner": _runner,
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""
+
+OF_THE_NODE = frozenset(QUIRK_KINDS) - {"same-input-twice", "shared-input", "read-after", "reads-older-form", "runner"}
+"""Kinds that a node has by itself, whatever is around it and at whatever opset it is written."""
