@@ -80,7 +80,9 @@ def lower(
 
     `shapes` fixes the size of inputs by name. The result's opset and IR version are the target's or the model's own,
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
-    `doc_string`. Raises `InputError` if `shapes` does not fit the model.
+    `doc_string`. What follows from fixed sizes is computed here (`Shape` and the arithmetic on it). Where a node has no
+    form that the target runs, the model stays at its own opset, and `refused` and `check` name that node with the
+    reason. Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
@@ -110,7 +112,7 @@ def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]], scope: Scope)
     passes.InlinePass()(model)
     passes.RemoveInitializersFromInputsPass()(model)
     _fix_shapes(model, shapes)
-    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    passes.NameFixPass()(model)  # refusals go by a node's name
     _settle(model, scope)
 
 
@@ -122,13 +124,16 @@ def _settle(model: ir.Model, scope: Scope) -> None:
 
     passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
-    fold_constants_ir(
-        model,
-        onnx_shape_inference=True,
-        input_size_limit=SMALL,
-        output_size_limit=LARGEST_FOLDED,
-        should_fold=must_fold,
-    )
+    try:
+        fold_constants_ir(
+            model,
+            onnx_shape_inference=True,
+            input_size_limit=SMALL,
+            output_size_limit=LARGEST_FOLDED,
+            should_fold=must_fold,
+        )
+    except (RuntimeError, ValueError) as error:  # onnxscript's, on an If whose branch gives one constant twice
+        raise InputError(f"the model's constants cannot be folded: {str(error).splitlines()[0][:200]}") from None
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     passes.IdentityEliminationPass()(model)
 

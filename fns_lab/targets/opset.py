@@ -93,8 +93,18 @@ def _refuse_unless_valid(node: ir.Node, form: Form, opset: int, to_opset: int) -
     given = len(form.inputs)
     if not there.min_input <= given <= there.max_input:
         raise CannotCarry(f"{form.op_type} with {given} inputs does not exist at opset {to_opset}")
+    for i, value in enumerate(form.inputs):
+        if (kind := _type_name(value)) and kind not in there.inputs[min(i, len(there.inputs) - 1)].types:
+            raise CannotCarry(f"{form.op_type} takes no {kind} at opset {to_opset}")
     if sum(bool(value.uses() or value.is_graph_output()) for value in node.outputs) > there.max_output:
         raise CannotCarry(f"{form.op_type} has {there.max_output} outputs at opset {to_opset}")
+
+
+def _type_name(value: ir.Value | None) -> str | None:
+    """The type as ONNX's schemas write it, such as `tensor(float)`; None if it is unknown or no tensor."""
+    if value is None or not isinstance(value.type, ir.TensorType):
+        return None
+    return f"tensor({value.dtype.name.lower()})"
 
 
 def _older_attributes(node: ir.Node, form: Form, opset: int, to_opset: int) -> dict[str, ir.Attr]:

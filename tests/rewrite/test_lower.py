@@ -119,6 +119,50 @@ def test_every_node_that_nothing_can_lower_is_named_and_no_other():
     assert "has no ArgMin" in lowered.refused.reason[2]
 
 
+def shape_arithmetic(size):
+    """Flatten as older exporters write it: Shape, Gather, Unsqueeze, Concat, Reshape; the nodes have no names."""
+    from onnx import helper
+
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["n"], axis=0),
+        helper.make_node("Unsqueeze", ["n", "first"], ["n1"]),
+        helper.make_node("Concat", ["n1", "rest"], ["sizes"], axis=0),
+        helper.make_node("ConstantOfShape", ["sizes2"], ["border"]),
+        helper.make_node("Concat", ["x", "border"], ["wide"], axis=3),
+        helper.make_node("Reshape", ["wide", "sizes"], ["y"]),
+    ]
+    constants = {"zero": np.array(0), "first": np.array([0]), "rest": np.array([-1]), "sizes2": np.array([2, 3, 5, 1])}
+    return model(nodes, size, constants)
+
+
+def test_shape_arithmetic_is_computed_where_the_size_is_fixed():
+    target = targets.load("onnxjs-0.1.8/wasm")
+    before = shape_arithmetic((2, 3, 5, 7))
+    lowered = lower(before, target)
+    assert lowered
+    assert [n.op_type for n in lowered.model.graph.node] == ["Concat", "Reshape"]
+    assert_same(before, lowered.model, values(2, 3, 5, 7), EXACT)
+    free = lower(shape_arithmetic(("n", 3, 5, 7)), target)
+    assert not free
+    assert any("has no Shape" in reason for reason in free.refused.reason), free.refused.to_string()
+    assert all(free.refused.node), "every row names a node"
+    assert lower(shape_arithmetic(("n", 3, 5, 7)), target, shapes={"x": (2, 3, 5, 7)})
+    assert lower(shape_arithmetic(("n", 3, 5, 7)), targets.load("ort/cpu")), "dynamic sizes stay where they can"
+
+
+def test_what_cannot_be_folded_is_refused_in_one_line():
+    """Several outputs of this model's If are one constant, which onnxscript's folding fails on."""
+    import warnings
+
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings(action="ignore"):
+        cases = {case.name: case.model for case in collect_testcases("AffineGrid")}
+    with pytest.raises(InputError, match="constants cannot be folded"):
+        lower(cases["test_affine_grid_2d_expanded"], targets.load("ort/cpu"))
+
+
 def test_nodes_inside_a_branch_are_carried_too():
     """ONNX Runtime has `If`; a branch's nodes must be written for the same opset as the graph around them."""
     from onnx import TensorProto, helper, numpy_helper

@@ -3,8 +3,8 @@
     DepthToSpace, blocks of b:  (N, C b b, H, W)  ->  six axes  ->  (N, C, H b, W b)
     SpaceToDepth, blocks of b:  (N, C, H b, W b)  ->  six axes  ->  (N, b b C, H, W)
 
-DepthToSpace 1, 11 and 13 in both modes (DCR: the block's axes come before the channel's; CRD: after), SpaceToDepth 1
-and 13. Fixed sizes. Fidelity: exact. No version of ONNX.js has either.
+DepthToSpace 1 to 28 in both modes (DCR: the block's axes come before the channel's; CRD: after), SpaceToDepth 1
+to 28. Fixed sizes. Fidelity: exact. No version of ONNX.js has either.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ class DepthToSpaceTranspose(OpRule):
         n, c, h, w = fixed_shape(x)
         attributes = y.producer().attributes
         b = attributes["blocksize"].as_int()
+        crd = attributes.get_string("mode", "DCR") == "CRD"
         if self.root == "SpaceToDepth":
-            split, perm = (n, c, h // b, b, w // b, b), [0, 3, 5, 1, 2, 4]
+            split, perm = (n, c, h // b, b, w // b, b), [0, 1, 3, 5, 2, 4] if crd else [0, 3, 5, 1, 2, 4]
             joined = (n, c * b * b, h // b, w // b)
-        elif attributes.get_string("mode", "DCR") == "DCR":
+        elif not crd:
             split, perm = (n, b, b, c // (b * b), h, w), [0, 3, 4, 1, 5, 2]
             joined = (n, c // (b * b), h * b, w * b)
         else:

@@ -38,7 +38,11 @@ class FunctionBody(OpRule):
             raise Refusal("the type of an input is unknown")
         if any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
             raise Refusal("more than its first output is used")
-        if [n.op_type for n in self._body(node)] == [node.op_type]:
+        try:
+            body = self._body(node)
+        except RuntimeError as error:  # the inliner's
+            raise Refusal(f"ONNX's inliner cannot write it out: {error}") from None
+        if [n.op_type for n in body] == [node.op_type]:
             raise Refusal(f"ONNX gives {node.op_type} no function body at opset {self.scope.opset}")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
@@ -46,13 +50,14 @@ class FunctionBody(OpRule):
         body = self._body(node)
         known = {f"i{index}": value for index, value in enumerate(node.inputs)}
         for inner in body:
-            name = f"{y.name}.{inner.outputs[0].name.rsplit('__', 1)[0]}"
+            names = [f"{y.name}.{value.name.rsplit('__', 1)[0]}" for value in inner.outputs]
             if inner.op_type == "Constant":
-                value = constant(op, ir.convenience.get_const_tensor(inner.outputs[0]).numpy(), name)
+                found = constant(op, ir.convenience.get_const_tensor(inner.outputs[0]).numpy(), names[0])
             else:
-                inputs = [None if v is None else known[v.name] for v in inner.inputs]
-                value = op.op(inner.op_type, *inputs, **inner.attributes, _outputs=[name])
-            known[inner.outputs[0].name] = value
+                inputs = [None if value is None else known[value.name] for value in inner.inputs]
+                found = op.op(inner.op_type, *inputs, **inner.attributes, _outputs=names)
+            found = [found] if isinstance(found, ir.Value) else found
+            known |= {value.name: made for value, made in zip(inner.outputs, found, strict=True)}
         return known["o0"]
 
     def _body(self, node: ir.Node) -> ir.Graph:

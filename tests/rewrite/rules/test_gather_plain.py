@@ -24,7 +24,7 @@ def gather(index, *, axis=2, shape=SHAPE):
 def test_indices_count_from_the_front_and_have_an_axis(target, before, expected):
     lowered = lower(before, targets.load(target))
     assert ops(lowered.model) == expected
-    assert list(lowered.applied.rule)[0] == "gather-plain"
+    assert "gather-plain" in set(lowered.applied.rule)
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
