@@ -57,7 +57,7 @@ lint: setup ## style, import direction, notebooks without outputs
 	$(BIN)/lint-imports --no-logo
 	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
 
-bench: setup ## what lowering gains over basic ops in the browser engines; python -m benchmarks --help for its knobs
+bench: setup ## what lowering costs, keeps, reaches and gains; python -m benchmarks --help for its parts and knobs
 	$(BIN)/python -m benchmarks
 
 clean: ## everything that can be made again, .venv included

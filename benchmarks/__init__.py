@@ -1,1 +1,1 @@
-"""What `make bench` measures. One benchmark, one file, one function that returns a table; `__main__` runs them all."""
+"""What `make bench` measures. One benchmark, one file: `measure` gives rows, each right or not; `table` shows them."""

@@ -7,32 +7,38 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import lowering
+from benchmarks import architectures, lowering, lowering_cost, random_cases
 from fns_lab.errors import InputError, MissingError
 from fns_lab.files import whole_file
 from fns_lab.paths import REPORTS, SAVED_MODELS
 
-BENCHMARKS = (lowering,)
+BENCHMARKS = (lowering_cost, random_cases, architectures, lowering)
+"""Short ones first. `python -m benchmarks NAME` runs one."""
 
 
 def main() -> int:
-    """0 when every model ran and drew the right picture, 1 when not, 2 for bad input, 3 for a missing engine."""
+    """0 when every row of every benchmark is right, 1 when not, 2 for bad input, 3 for a missing engine."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = {benchmark.__name__.split(".")[-1]: benchmark for benchmark in BENCHMARKS}
+    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all unless said")
     parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
     parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
     parser.add_argument("--runs", type=int, default=10, help="warm runs that count")
     parser.add_argument("--target", action="append", help="may be given more than once")
+    parser.add_argument("--cases", type=int, default=random_cases.TOTAL, help="random models that are lowered")
     options = parser.parse_args()
+    options.size = _size(options.size)
+    if unknown := set(options.name) - set(names):
+        raise InputError(f"no benchmark {unknown.pop()!r}; there are {', '.join(names)}")
     REPORTS.mkdir(exist_ok=True)
     good = True
-    for benchmark in BENCHMARKS:
-        name = benchmark.__name__.split(".")[-1]
-        targets = options.target or benchmark.TARGETS
-        result = benchmark.run(options.checkpoint, _size(options.size), targets, runs=options.runs)
+    for name in options.name or names:
+        benchmark = names[name]
+        result = benchmark.measure(options)
         path = REPORTS / f"bench-{name}.json"
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
-        print(f"{name}: {result['network']}, {options.size} px, {result['device']}")
+        print(f"{name}: {result['title']}")
         print(benchmark.table(result).to_string(index=False, float_format=lambda x: f"{x:.4g}"))
         print(f"written to {path}")
         good = good and all(row["right"] for row in result["rows"])

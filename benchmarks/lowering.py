@@ -28,6 +28,11 @@ TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-w
 YARDSTICK = "ort/cpu"
 
 
+def measure(options) -> dict:
+    """The benchmark as `python -m benchmarks` runs it."""
+    return run(options.checkpoint, options.size, options.target or TARGETS, runs=options.runs)
+
+
 def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGETS, *, runs: int) -> dict:
     """Time both models of the network in every target at `size` `(H, W)`.
 
@@ -48,7 +53,9 @@ def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGET
         for row in found["rows"]:
             label = row["model"]
             rows.append(row | _judged(contenders[label], timings.outputs[label, name].get("output"), expected))
-    return {"network": f"{checkpoint.name}, width {net.width}"} | found | {"rows": rows}
+    network = f"{checkpoint.name}, width {net.width}"
+    title = f"{network}, {size[0]}x{size[1]} px, {found['device']}"
+    return {"title": title, "network": network} | found | {"rows": rows}
 
 
 def table(result: dict) -> pd.DataFrame:

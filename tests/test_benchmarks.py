@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import lowering
+from benchmarks import lowering, lowering_cost, random_cases
 from fns_lab.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -21,3 +21,21 @@ def test_lowering_times_both_models_and_judges_their_pictures(checkpoint):
         assert row["max_abs"] < 0.05
         assert row["right"] is True
     assert len(lowering.table(result)) == 2
+
+
+def test_the_cost_of_lowering_is_seconds_and_memory():
+    result = lowering_cost.run([(20, 30.0)])
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    (row,) = result["rows"]
+    assert row["right"] is True
+    assert 19 < row["mb"] < 21
+    assert 0 < row["seconds"] < 30
+    assert row["grown_mb"] > 0
+    assert len(lowering_cost.table(result)) == 1
+
+
+def test_random_models_are_judged_rule_by_rule():
+    result = random_cases.run(1)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert all(row["right"] for row in result["rows"])
+    assert len(random_cases.table(result)) == len(random_cases.CASES) <= sum(row["cases"] for row in result["rows"])

@@ -9,6 +9,7 @@ import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 import pandas as pd
+from onnxscript.optimizer import fold_constants_ir
 from onnxscript.rewriter import RULE_NAME_TAG, RewriteRuleSet
 
 from fns_lab.errors import InputError
@@ -16,15 +17,19 @@ from fns_lab.models import RULE_PREFIX
 from fns_lab.rewrite.rule import Refused, Rule, Scope
 from fns_lab.rewrite.rules import RULES
 from fns_lab.targets import Check, Target
-from fns_lab.targets.check import check_ir
-from fns_lab.targets.opset import CannotCarry, carry
+from fns_lab.targets.check import carried_refusal, check_ir, runs_carried
+from fns_lab.targets.opset import carry
 
 NODE_METADATA_SINCE = 10
 """IR version from which nodes and values may carry metadata."""
 INITIALIZERS_APART_SINCE = 4
 """IR version from which an initializer need not be a graph input."""
+SMALL = 1024
+"""Values in a constant of which others are computed though the target could do it."""
+LARGEST_FOLDED = 2**24
+"""Values in a constant that is computed while lowering."""
 OPSET_RULE = "opset"
-"""Stands in the table of applied rules for nodes written in an older form."""
+"""Stands in the tables for bringing nodes to their older form: of those applied, and of what has no such form."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +80,21 @@ def lower(
 
     `shapes` fixes the size of inputs by name. The result's opset and IR version are the target's or the model's own,
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
-    `doc_string`. Raises `InputError` if `shapes` does not fit the model.
+    `doc_string`. What follows from fixed sizes is computed here (`Shape` and the arithmetic on it). Where a node has no
+    form that the target runs, the model stays at its own opset, and `refused` and `check` name that node with the
+    reason. Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
-    _prepare(lowered, shapes or {})
-    scope = Scope(target, opset=lowered.graph.opset_imports.get("", 1))
+    scope = Scope(target, lowered.graph.opset_imports.get("", 1), lowered.graph)
+    _prepare(lowered, shapes or {}, scope)
     applied = []
     for rule in RULES:
         if rule.FIDELITY != "approximate" or allow_approximate:
             applied.append((rule.NAME, _apply(rule, lowered, scope), rule.FIDELITY))
-    applied.append((OPSET_RULE, _carry_all(lowered, scope), "exact"))
+    blocked = _name_blocked(lowered, scope)
+    if not blocked:
+        applied.append((OPSET_RULE, _carry_all(lowered, scope), "exact"))
     _finish(lowered, target)
     return Lowering(
         model=ir.to_proto(lowered),
@@ -94,18 +103,39 @@ def lower(
         refused=pd.DataFrame(_still_refused(lowered, scope.refused), columns=list(Refused._fields)),
         nodes_before=nodes_before,
         nodes_after=len(lowered.graph),
-        check=check_ir(lowered, target),
+        check=check_ir(lowered, target, carried_refusal if blocked else None),
     )
 
 
-def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
+def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]], scope: Scope) -> None:
     """Functions inlined, constants as initializers, identities gone, every shape known that can be."""
     passes.InlinePass()(model)
     passes.RemoveInitializersFromInputsPass()(model)
     _fix_shapes(model, shapes)
-    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    passes.NameFixPass()(model)  # refusals go by a node's name
+    _settle(model, scope)
+
+
+def _settle(model: ir.Model, scope: Scope) -> None:
+    """Infer shapes; compute what follows from them and from constants, if it is small or the target cannot."""
+
+    def must_fold(node: ir.Node) -> bool | None:
+        return None if runs_carried(node, scope.target, scope.opset) else True
+
     passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
+    try:
+        fold_constants_ir(
+            model,
+            onnx_shape_inference=True,
+            input_size_limit=SMALL,
+            output_size_limit=LARGEST_FOLDED,
+            should_fold=must_fold,
+        )
+    except (RuntimeError, ValueError) as error:  # onnxscript's, on an If whose branch gives one constant twice
+        raise InputError(f"the model's constants cannot be folded: {str(error).splitlines()[0][:200]}") from None
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    passes.IdentityEliminationPass()(model)
 
 
 def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -126,26 +156,32 @@ def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 def _apply(rule: type[Rule], model: ir.Model, scope: Scope) -> int:
+    present = {node.op_type for node in model.graph.all_nodes()}
+    if present.isdisjoint(rule.roots(scope.target)):
+        return 0
     bound = rule.bound(scope)
     if not bound or rule.lacking(scope.target):
         return 0
     count = RewriteRuleSet(bound).apply_to_model(model)
     if count:
-        passes.ShapeInferencePass()(model)
+        _settle(model, scope)
     return count
 
 
+def _name_blocked(model: ir.Model, scope: Scope) -> bool:
+    """Whether a node has no form that the target runs; each that no rule has named yet is noted with the reason."""
+    named = {row.node for row in scope.refused}
+    blocked = {node: carried_refusal(node, scope.target, scope.opset) for node in model.graph.all_nodes()}
+    for node, reason in blocked.items():
+        if reason and (name := node.name or node.op_type) not in named:
+            scope.refused.append(Refused(name, OPSET_RULE, reason))
+    return any(blocked.values())
+
+
 def _carry_all(model: ir.Model, scope: Scope) -> int:
-    """Write every node in its form at the target's opset; nothing changes if one node has no such form."""
+    """Write every node in its form at the target's opset."""
     to_opset = min(scope.opset, scope.target.opset)
-    nodes, forms = list(model.graph.all_nodes()), {}
-    for node in nodes:
-        try:
-            forms[node] = carry(node, scope.opset, to_opset)
-        except CannotCarry as error:
-            scope.refused.append(Refused(node.name or node.op_type, OPSET_RULE, str(error)))
-    if len(forms) < len(nodes):
-        return 0
+    forms = {node: carry(node, scope.opset, to_opset) for node in model.graph.all_nodes()}
     model.graph.opset_imports[""] = to_opset
     changed = 0
     for node, form in forms.items():
@@ -157,6 +193,8 @@ def _carry_all(model: ir.Model, scope: Scope) -> int:
         node.op_type = form.op_type
         node.resize_inputs(len(form.inputs))
         for index, value in enumerate(form.inputs):
+            if value is not None and value.const_value is not None and value.graph is None:
+                model.graph.register_initializer(value)
             node.replace_input_with(index, value)
         node.attributes.clear()
         node.attributes.update(form.attributes)

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
 from fns_lab.targets import Target
-from fns_lab.targets.check import runs_carried
+from fns_lab.targets.check import QUIRK_KINDS, runs_carried
 from fns_lab.targets.opset import CannotCarry
 
 Fidelity = Literal["exact", "rounding", "approximate"]
@@ -39,6 +39,7 @@ class Scope:
     target: Target
     opset: int
     """Of the model while it is rewritten; rules write nodes in the form of this opset."""
+    graph: ir.Graph | None = None
     refused: list[Refused] = field(default_factory=list)
 
 
@@ -79,6 +80,11 @@ class Rule(pattern.RewriteRuleClassBase):
         target, opset = self.scope.target, self.scope.opset
         return self.NAME in target.prefer or not all(runs_carried(node, target, opset) for node in nodes)
 
+    def quirk_touches(self, kind: str, nodes: Sequence[ir.Node]) -> bool:
+        """Whether a quirk of this kind touches one of the nodes."""
+        quirks = [quirk for quirk in self.scope.target.quirks if quirk.kind == kind]
+        return any(QUIRK_KINDS[kind](node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
+
     def guard(self, **bindings: ir.Value | None) -> None:
         """Raise `Refusal` (or `CannotCarry`) where the rewrite does not hold."""
 
@@ -109,10 +115,39 @@ class Rule(pattern.RewriteRuleClassBase):
             return op.Slice(x, **numbers)
         return op.Slice(x, *(constant(op, np.array(v, np.int64), f"{name}.{k}") for k, v in numbers.items()))
 
+    def reshape(self, op, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
+        """A Reshape to a constant shape."""
+        return op.Reshape(x, constant(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
+
+    def clip(self, op, x: ir.Value, low: float, high: float, name: str) -> ir.Value:
+        """A Clip in the form of the model's opset: its limits became inputs at opset 11."""
+        if self.scope.opset < 11:
+            return op.Clip(x, min=low, max=high, _outputs=[name])
+        limits = (constant(op, np.array(v, np.float32), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
+        return op.Clip(x, *limits, _outputs=[name])
+
+
+class OpRule(Rule):
+    """A rule that rewrites single nodes of the types `OPS`; it gets the first input as `x`, the first output as `y`."""
+
+    OPS: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def roots(cls, target: Target) -> tuple[str, ...]:
+        return cls.OPS
+
+    def pattern(self, op, x):
+        return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=["y"])
+
 
 def constant(op, array: np.ndarray, name: str) -> ir.Value:
     """An initializer; equal ones are merged when the lowering ends."""
     return op.initializer(ir.tensor(array), name=name)
+
+
+def scalar(op, x: ir.Value, number: float, name: str) -> ir.Value:
+    """An initializer of one float32 that an elementwise op with `x` spreads without adding an axis."""
+    return constant(op, np.full((1,) if x.shape is None or len(x.shape) else (), number, np.float32), name)
 
 
 def fixed_shape(x: ir.Value) -> tuple[int, ...]:

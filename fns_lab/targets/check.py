@@ -46,11 +46,11 @@ def check(model: onnx.ModelProto, target: Target) -> Check:
     return check_ir(ir.from_proto(model), target)
 
 
-def check_ir(model: ir.Model, target: Target) -> Check:
-    """`check` for a model that is already in onnx_ir's form."""
-    opset = model.graph.opset_imports.get("", 1)
+def check_ir(model: ir.Model, target: Target, judge: Callable[[ir.Node, Target, int], str] | None = None) -> Check:
+    """`check` for a model that is already in onnx_ir's form; `judge` (`refusal` unless given) says why a node fails."""
+    opset, judge = model.graph.opset_imports.get("", 1), judge or refusal
     rows = [(MODEL, opset, False, reason) for reason in _model_refusals(model, target)]
-    rows += [(n.op_type, opset, not (reason := refusal(n, target, opset)), reason) for n in model.graph.all_nodes()]
+    rows += [(n.op_type, opset, not (reason := judge(n, target, opset)), reason) for n in model.graph.all_nodes()]
     table = pd.DataFrame(rows, columns=["op", "opset", "supported", "reason"])
     table = table.groupby(["supported", "op", "opset", "reason"], sort=True).size().reset_index(name="count")
     return Check(target, table[["op", "opset", "count", "supported", "reason"]])
@@ -70,15 +70,27 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
     return quirk_refusal(node, target, opset)
 
 
-def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
-    """Whether `target` runs `node` once it is written in the form of the opset that `lower` brings models to."""
+def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
+    """Why `target` cannot run `node` in the form of the opset that `lower` brings models to; empty if it can."""
+    if node.domain not in ("", "ai.onnx"):
+        return f"the domain {node.domain} is not ONNX's own"
     to_opset = min(opset, target.opset)
     try:
-        form = carry(node, opset, to_opset)
-    except CannotCarry:
-        return False
-    broken = any(quirk.kind == "broken-op" and form.op_type in quirk.ops for quirk in target.quirks)
-    return target.takes(form.op_type, to_opset) and not broken
+        op_type = carry(node, opset, to_opset).op_type
+    except CannotCarry as error:
+        return str(error)
+    for quirk in target.quirks:
+        broken = op_type in quirk.ops if quirk.kind == "broken-op" else QUIRK_KINDS[quirk.kind](node, quirk, opset)
+        if quirk.kind in OF_THE_NODE and broken:
+            return f"{quirk.summary} ({quirk.source})"
+    if not target.takes(op_type, to_opset):
+        return f"the {target.backend} backend has no {op_type} at opset {to_opset}"
+    return ""
+
+
+def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
+    """Whether `target` runs `node` once it is written in the form of the opset that `lower` brings models to."""
+    return not carried_refusal(node, target, opset)
 
 
 def quirk_refusal(node: ir.Node, target: Target, opset: int) -> str:
@@ -169,6 +181,53 @@ def _reduced_axes(node: ir.Node) -> list[int]:
     return [] if tensor is None else tensor.numpy().tolist()
 
 
+def _auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME")
+
+
+def _batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and (node.inputs[0].shape is None or node.inputs[0].shape[0] != 1)
+
+
+def _grouped(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and node.attributes.get_int("group", 1) > 1
+
+
+def _grouped_wide(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    shape = node.inputs[1].shape if node.op_type in quirk.ops else None
+    return _grouped(node, quirk, opset) and (shape is None or shape[1] != 1)
+
+
+def _dilated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and any(d != 1 for d in node.attributes.get_ints("dilations", []))
+
+
+def _unshifted(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    if node.op_type not in quirk.ops:
+        return False
+    producer = node.inputs[0].producer()
+    less = producer.inputs[1].producer() if producer is not None and producer.op_type == "Sub" else None
+    return less is None or less.op_type != "ReduceMax" or less.inputs[0] is not producer.inputs[0]
+
+
+def _indices(node: ir.Node, quirk: Quirk) -> ir.TensorProtocol | None:
+    return ir.convenience.get_const_tensor(node.inputs[1]) if node.op_type in quirk.ops else None
+
+
+def _negative_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    indices = _indices(node, quirk)
+    return indices is not None and bool((indices.numpy() < 0).any())
+
+
+def _scalar_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and node.inputs[1].shape is not None and not len(node.inputs[1].shape)
+
+
+def _rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    shape = node.inputs[0].shape if node.op_type in quirk.ops else None
+    return shape is not None and len(shape) not in quirk.ranks
+
+
 def _runner(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
@@ -182,6 +241,18 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "attribute": _attribute,
     "computed-input": _computed_input,
     "batch-reduction": _batch_reduction,
+    "auto-pad": _auto_pad,
+    "batch": _batch,
+    "grouped": _grouped,
+    "grouped-wide": _grouped_wide,
+    "dilated": _dilated,
+    "unshifted": _unshifted,
+    "negative-indices": _negative_indices,
+    "scalar-indices": _scalar_indices,
+    "rank": _rank,
     "runner": _runner,
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""
+
+OF_THE_NODE = frozenset(QUIRK_KINDS) - {"same-input-twice", "shared-input", "read-after", "reads-older-form", "runner"}
+"""Kinds that a node has by itself, whatever is around it and at whatever opset it is written."""

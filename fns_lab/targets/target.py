@@ -18,8 +18,9 @@ FOLDER = Path(__file__).parent
 class Quirk:
     """A fault of a runtime, with the place where it is known and the nodes it touches.
 
-    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types), `opset`,
-    `attributes` (the values that are meant, by name) and `samples` (the most that do no harm) narrow it.
+    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types), `opset`, `ranks`
+    (numbers of axes that are right), `attributes` (the values that are meant, by name) and `samples` (the most that do
+    no harm) narrow it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Quirk:
     opset: int | None = None
     attributes: Mapping[str, Sequence] = field(default_factory=dict)
     samples: int | None = None
+    ranks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

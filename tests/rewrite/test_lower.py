@@ -101,11 +101,64 @@ def test_shapes_that_do_not_fit(shapes, message):
         lower(free_size(), targets.load("ort/cpu"), shapes=shapes)
 
 
-def test_an_op_that_nothing_can_lower_is_named():
-    lowered = lower(model([node("Erf", "x", "y")], (1, 3, 6, 8)), targets.load("onnxjs-0.1.8/wasm"))
+def test_every_node_that_nothing_can_lower_is_named_and_no_other():
+    """The MaxPool and the Relu could be carried: they are not to blame."""
+    nodes = [
+        node("MaxPool", "x", "pooled", kernel_shape=[2, 2]),
+        node("Relu", "pooled", "positive"),
+        node("Asinh", "positive", "a"),
+        node("Asinh", "a", "b"),
+        node("ArgMin", "b", "y"),
+    ]
+    lowered = lower(model(nodes, (1, 3, 6, 8)), targets.load("onnxjs-0.1.8/wasm"))
     assert not lowered
-    assert "1 Erf" in str(lowered)
-    assert lowered.refused.iloc[0].node == "node_y"
+    assert "2 Asinh" in str(lowered) and "1 ArgMin" in str(lowered)
+    assert "MaxPool" not in str(lowered)
+    assert list(lowered.refused.node) == ["node_a", "node_b", "node_y"]
+    assert "does not exist at opset 7" in lowered.refused.reason[0]
+    assert "has no ArgMin" in lowered.refused.reason[2]
+
+
+def shape_arithmetic(size):
+    """Flatten as older exporters write it: Shape, Gather, Unsqueeze, Concat, Reshape; the nodes have no names."""
+    from onnx import helper
+
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["n"], axis=0),
+        helper.make_node("Unsqueeze", ["n", "first"], ["n1"]),
+        helper.make_node("Concat", ["n1", "rest"], ["sizes"], axis=0),
+        helper.make_node("ConstantOfShape", ["sizes2"], ["border"]),
+        helper.make_node("Concat", ["x", "border"], ["wide"], axis=3),
+        helper.make_node("Reshape", ["wide", "sizes"], ["y"]),
+    ]
+    constants = {"zero": np.array(0), "first": np.array([0]), "rest": np.array([-1]), "sizes2": np.array([2, 3, 5, 1])}
+    return model(nodes, size, constants)
+
+
+def test_shape_arithmetic_is_computed_where_the_size_is_fixed():
+    target = targets.load("onnxjs-0.1.8/wasm")
+    before = shape_arithmetic((2, 3, 5, 7))
+    lowered = lower(before, target)
+    assert lowered
+    assert [n.op_type for n in lowered.model.graph.node] == ["Concat", "Reshape"]
+    assert_same(before, lowered.model, values(2, 3, 5, 7), EXACT)
+    free = lower(shape_arithmetic(("n", 3, 5, 7)), target)
+    assert not free
+    assert any("has no Shape" in reason for reason in free.refused.reason), free.refused.to_string()
+    assert all(free.refused.node), "every row names a node"
+    assert lower(shape_arithmetic(("n", 3, 5, 7)), target, shapes={"x": (2, 3, 5, 7)})
+    assert lower(shape_arithmetic(("n", 3, 5, 7)), targets.load("ort/cpu")), "dynamic sizes stay where they can"
+
+
+def test_what_cannot_be_folded_is_refused_in_one_line():
+    """AffineGrid written out: several outputs of its If are one constant, which onnxscript's folding fails on."""
+    from onnx import inliner
+
+    grid = model([node("AffineGrid", "x", "size", "y")], (1, 2, 3), {"size": np.array([1, 1, 4, 5])}, opset=20)
+    written_out = inliner.inline_selected_functions(grid, [("", "AffineGrid")], False, True)
+    with pytest.raises(InputError, match="constants cannot be folded"):
+        lower(written_out, targets.load("ort/cpu"))
 
 
 def test_nodes_inside_a_branch_are_carried_too():

@@ -181,3 +181,91 @@ def test_0_1_8_takes_newer_files(backend):
         [node("Add", "x one", "y")], {"x": X}, ONE, outputs={"y": X.shape}, ir_version=4, initializers_are_inputs=False
     )
     assert error_of(model, f"onnxjs-0.1.8/{backend}") < FLOAT32_ERROR
+
+
+RNG = np.random.default_rng(1)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return RNG.normal(0.5, 1.0, shape).astype(np.float32)
+
+
+ALL, OLD = ("0.1.3", "0.1.4", "0.1.8"), ("0.1.3", "0.1.4")
+SMALL = picture(1, 4, 7, 9, mean=0.5, sd=1.0)
+ONE_OP = {
+    "same-padding": (
+        node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=[2, 2]), {"w": weights(3, 4, 3, 2)}, SMALL[:, :, :6],
+        (1, 3, 3, 5), ALL, ("cpu", "wasm", "webgl"),
+    ),
+    "batched-lrn": (
+        node("LRN", "x", "y", size=3, alpha=0.5), {}, np.concatenate([SMALL, SMALL + 1]), (2, 4, 7, 9), ALL,
+        ("cpu", "wasm"),
+    ),
+    "softmax-of-low-values": (
+        node("Softmax", "x", "y", axis=1), {}, SMALL[0, 0] - 200, SMALL[0, 0].shape, ALL, ("cpu",)
+    ),
+    "batched-convolution": (
+        node("Conv", "x w", "y"), {"w": weights(2, 4, 3, 3)}, np.concatenate([SMALL, SMALL + 1]), (2, 2, 5, 7),
+        ("0.1.8",), ("cpu",),
+    ),
+    "grouped-convolution": (
+        node("Conv", "x w", "y", group=2), {"w": weights(4, 2, 3, 3)}, SMALL, (1, 4, 5, 7), ALL, ("webgl",)
+    ),
+    "depthwise-convolution": (
+        node("Conv", "x w", "y", group=4), {"w": weights(4, 1, 3, 3)}, SMALL, (1, 4, 5, 7), OLD, ("cpu", "webgl")
+    ),
+    "dilated-convolution": (
+        node("Conv", "x w", "y", dilations=[2, 2]), {"w": weights(2, 4, 2, 3)}, SMALL, (1, 2, 5, 5), OLD, ("wasm",)
+    ),
+    "negative-indices": (
+        node("Gather", "x i", "y", axis=2), {"i": np.array([-1, 0])}, SMALL, (1, 4, 2, 9), OLD, ("cpu", "wasm", "webgl")
+    ),
+    "index-without-axes": (
+        node("Gather", "x i", "y", axis=2), {"i": np.array(3)}, SMALL, (1, 4, 9), ALL, ("webgl",)
+    ),
+}  # fmt: skip
+"""By fault: the node, its constants, its input, the size of its output, and the versions and backends that have it."""
+FAULTY = [(name, f"onnxjs-{v}/{b}") for name, case in ONE_OP.items() for v in case[4] for b in case[5]]
+FAULTY += [("batched-lrn", "ort-web/webgl")]
+
+
+def is_right(model, target, x) -> bool:
+    try:
+        return error_of(model, target, {"x": x}) < FLOAT32_ERROR
+    except RuntimeFault:
+        return False
+
+
+@pytest.mark.parametrize(("name", "target"), FAULTY)
+def test_an_op_that_is_wrong_by_itself_and_right_when_lowered(name, target):
+    op, constants, x, sides, _, _ = ONE_OP[name]
+    model = graph([op], {"x": x}, constants, outputs={"y": sides})
+    assert not targets.check(model, targets.load(target))
+    assert not is_right(model, target, x)
+    lowered = lower(model, targets.load(target))
+    assert lowered, lowered.refused.to_string()
+    with open_runner(model, "ort/cpu") as runner:
+        expected = runner.infer({"x": x})["y"]
+    with open_runner(lowered.model, target) as runner:
+        assert worst_error(runner.infer({"x": x})["y"], expected) < FLOAT32_ERROR
+
+
+WRONG_RANK = {
+    "Conv": (node("Conv", "x w", "y"), {"w": weights(2, 7, 3)}, SMALL[0], (4, 2, 7)),
+    "BatchNormalization": (
+        node("BatchNormalization", "x g b m v", "y"), {k: np.abs(weights(9)) for k in "gbmv"}, SMALL[0, 0], (7, 9)
+    ),
+    "InstanceNormalization": (
+        node("InstanceNormalization", "x g b", "y"), {k: weights(7) for k in "gb"}, SMALL[0], SMALL[0].shape
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["onnxjs-0.1.4/cpu", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
+@pytest.mark.parametrize("op", WRONG_RANK)
+def test_a_number_of_axes_that_an_engine_does_not_take(op, target):
+    made, constants, x, sides = WRONG_RANK[op]
+    model = graph([made], {"x": x}, constants, outputs={"y": sides})
+    touched = not targets.check(model, targets.load(target))
+    assert touched is not is_right(model, target, x)
+    assert touched or lower(model, targets.load(target))

@@ -38,6 +38,18 @@ CARRIED = {
     "BatchNormalization": one("BatchNormalization", {k: np.abs(values(3)) + 0.1 for k in "gbmv"}, opset=15),
     "Reshape": one("Reshape", {"shape": np.array([1, -1, 8])}, opset=18),
     "Reshape with allowzero": one("Reshape", {"shape": np.array([3, 48])}, allowzero=1),
+    "MaxPool rounded up": one("MaxPool", {}, shape=(1, 3, 7, 8), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    "MaxPool padded, rounded up": one(
+        "MaxPool", {}, shape=(1, 3, 7, 8), kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 1, 0], ceil_mode=1
+    ),
+    "AveragePool rounded up": one(
+        "AveragePool", {}, shape=(1, 3, 7, 8), kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 1, 0], ceil_mode=1
+    ),
+    "Gemm without a bias": one("Gemm", {"b": values(8, 5)}, shape=(3, 8)),
+    "Softmax": one("Softmax", {}, opset=13),
+    "Concat along the last axis": model([node("Concat", "x", "x", "y", axis=-1)], SHAPE, opset=13),
+    "Dropout": one("Dropout", {"ratio": np.array(0.3, F32)}, opset=13),
+    "ReduceMean at 13": one("ReduceMean", {}, opset=13, axes=[-1, 1]),
     "Conv": one("Conv", {"w": values(4, 3, 3, 3)}, opset=22, strides=[2, 1], auto_pad="NOTSET"),
 }
 
@@ -57,12 +69,16 @@ def before_shape(proto: onnx.ModelProto) -> list[int]:
 
 
 REFUSED = {
-    "changed its meaning": one("Softmax", {}, opset=13, axis=-1),
-    "does not exist": one("Gelu", {}, opset=20),
-    "no steps": one("Slice", {k: np.array([v]) for k, v in (("s", 0), ("e", 8), ("a", 3), ("st", 2))}),
-    "no negative axis": model([node("Concat", "x", "x", "y", axis=-1)], SHAPE, opset=13),
+    "does not exist": one("Asinh", {}, opset=20),
+    "no attribute 'dilations'": one("MaxPool", {}, kernel_shape=[2, 2], dilations=[2, 2]),
     "a side of 0": one("Reshape", {"shape": np.array([0, 7])}, shape=(0, 4), allowzero=1),
-    "no attribute 'ceil_mode'": one("AveragePool", {}, kernel_shape=[2, 3], ceil_mode=1),
+    "counts its padding": one(
+        "AveragePool", {}, kernel_shape=[2, 3], ceil_mode=1, count_include_pad=1, pads=[1, 1, 1, 1], strides=[2, 2]
+    ),
+    "last window lies in its padding": one(
+        "MaxPool", {}, kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 1, 1], ceil_mode=1
+    ),
+    "size of x is not fixed": one("MaxPool", {}, shape=(1, 3, "h", 8), kernel_shape=[2, 2], ceil_mode=1),
 }
 
 

@@ -1,23 +1,82 @@
 """The rules, in the order in which they are tried."""
 
 from fns_lab.rewrite.rule import Rule
+from fns_lab.rewrite.rules.clip_relu import ClipRelu
+from fns_lab.rewrite.rules.conv_by_image import ConvByImage
+from fns_lab.rewrite.rules.conv_dense import ConvDense
+from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
 from fns_lab.rewrite.rules.copy_around_quirk import CopyBeforeSharedReshape, CopyBetween, CopySecondOperand
+from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
+from fns_lab.rewrite.rules.elementwise import Elementwise
+from fns_lab.rewrite.rules.erf_tanh import ErfTanh
+from fns_lab.rewrite.rules.expand_tile import ExpandTile
+from fns_lab.rewrite.rules.explicit_pads import ExplicitPads
+from fns_lab.rewrite.rules.flatten_reshape import FlattenReshape
+from fns_lab.rewrite.rules.function_body import FunctionBody
+from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
+from fns_lab.rewrite.rules.gather_plain import GatherPlain
+from fns_lab.rewrite.rules.group_norm_instance_norm import GroupNormInstanceNorm
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
+from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
+from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
+from fns_lab.rewrite.rules.lrn_conv import LrnConv
+from fns_lab.rewrite.rules.min_max_relu import MinMaxRelu
+from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_gather import PadGather
+from fns_lab.rewrite.rules.power import Power
+from fns_lab.rewrite.rules.reduce_elementwise import ReduceElementwise
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
+from fns_lab.rewrite.rules.resize_matmul import ResizeMatMul
+from fns_lab.rewrite.rules.slice_gather import SliceGather
+from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
+from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
+from fns_lab.rewrite.rules.split_slice import SplitSlice
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
+from fns_lab.rewrite.rules.sum_add import SumAdd
+from fns_lab.rewrite.rules.where_mask import WhereMask
 
 RULES: tuple[type[Rule], ...] = (
     # Whole patterns before their parts.
     SubpixelUpsampleConv,
+    # Before the rules that take what these write: InstanceNormalization.
+    GroupNormInstanceNorm,
     # Of one op's alternatives, the fewest and fastest nodes first; the next one takes what it refuses.
     InstanceNormBatchNorm,
     InstanceNormReduce,
     ResizeGather,
+    ResizeMatMul,
+    LayerNormReduce,
+    LrnConv,
+    ConvTransposeSubpixel,
+    LogSoftmaxReduce,
+    SoftmaxTranspose,
+    # Bodies of functions hold simpler functions, these hold simpler ones yet, and the last are limits and powers.
+    FunctionBody,
+    ReduceElementwise,
+    Elementwise,
+    ErfTanh,
+    MinMaxRelu,
+    ClipRelu,
+    Power,
+    SumAdd,
+    WhereMask,
+    # Copies and layouts.
+    SplitSlice,
+    SliceGather,
+    GatherNDGather,
+    ExpandTile,
+    DepthToSpaceTranspose,
+    FlattenReshape,
     # After the rules that write Pad nodes.
     PadGather,
-    # Repairs of an engine's faults look at what all the others have written.
+    PadConcat,
+    # Repairs of an engine's faults look at what all the others have written; of a Conv, the whole before the parts.
+    ExplicitPads,
+    ConvDense,
+    ConvByImage,
+    SoftmaxShift,
+    GatherPlain,
     CopyBeforeSharedReshape,
     CopyBetween,
     CopySecondOperand,

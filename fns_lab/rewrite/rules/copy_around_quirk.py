@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from fns_lab.rewrite.rule import Refusal, Rule, constant
 from fns_lab.targets import Target
-from fns_lab.targets.check import QUIRK_KINDS, repeated_input
+from fns_lab.targets.check import repeated_input
 
 
 class CopyAroundQuirk(Rule):
@@ -37,11 +37,7 @@ class CopyAroundQuirk(Rule):
         return getattr(op, self.root)(_allow_other_inputs=True, _outputs=["y"])
 
     def called_for(self, nodes: Sequence[ir.Node]) -> bool:
-        return any(
-            quirk.kind == self.QUIRK and QUIRK_KINDS[quirk.kind](node, quirk, self.scope.opset)
-            for quirk in self.scope.target.quirks
-            for node in nodes
-        )
+        return self.quirk_touches(self.QUIRK, nodes)
 
     def guard(self, y: ir.Value, **bindings: ir.Value | None) -> None:
         node = y.producer()

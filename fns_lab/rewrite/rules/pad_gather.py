@@ -1,6 +1,6 @@
-"""Reflection and edge padding without Pad: one Gather per padded axis.
+"""Reflection, edge and wrapped padding without Pad: one Gather per padded axis.
 
-    Pad(x, mode=reflect | edge)  =  Gather(Gather(x, rows, axis=2), columns, axis=3)
+    Pad(x, mode=reflect | edge | wrap)  =  Gather(Gather(x, rows, axis=2), columns, axis=3)
 
 with `rows` and `columns` the source index of each output index, so `(N, C, H, W)` goes to `(N, C, H', W')` by copying
 alone. Any opset with Pad. Fidelity: exact. ONNX.js has no Pad on cpu and wasm before 0.1.8; its author's model padded
@@ -32,9 +32,11 @@ class PadGather(Rule):
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = y.producer()
         mode = node.attributes.get_string("mode", "constant")
-        if mode not in ("reflect", "edge"):
+        if mode not in ("reflect", "edge", "wrap"):
             raise Refusal(f"a Gather can copy pixels, padding in mode {mode} makes new ones")
         pads = full_pads(node)
+        if mode == "wrap" and min(pads) < 0:
+            raise Refusal("it wraps round what a negative pad cuts off")
         for axis, size in enumerate(fixed_shape(x)):
             begin, end = pads[axis], pads[axis + len(pads) // 2]
             if mode == "reflect" and max(begin, end) >= size:

@@ -1,11 +1,11 @@
-"""Nearest upsampling by whole numbers without Resize or Upsample: one Gather per scaled axis.
+"""Nearest resizing without Resize or Upsample: one Gather per scaled axis.
 
-    y[n, c, i, j] = x[n, c, floor(i / s), floor(j / s)]   =  Gather(Gather(x, rows, axis=2), columns, axis=3)
+    y[n, c, i, j] = x[n, c, rows[i], columns[j]]   =  Gather(Gather(x, rows, axis=2), columns, axis=3)
 
-`(N, C, H, W)` to `(N, C, sH, sW)` by copying alone. Upsample 7 and 9, Resize 10 and later in the modes that repeat
-pixels. Fidelity: exact. ONNX.js has no Upsample before 0.1.8 and never a nearest Resize; ONNX Runtime Web's webgl
-fails on a nearest Resize. Reshape, Concat, Reshape, the seed's form, needs as many nodes and meets the engines' faults
-with reshaped values.
+`(N, C, H, W)` to `(N, C, H', W')` by copying alone, with rows[i] = floor(i / s) where pixels are repeated. Upsample 7
+and 9, Resize 10 and later, up or down, in every way of rounding. Fidelity: exact. ONNX.js has no Upsample before 0.1.8
+and never a nearest Resize; ONNX Runtime Web's webgl fails on a nearest Resize. Reshape, Concat, Reshape, the form of
+the first ONNX.js conversions, needs as many nodes and meets the engines' faults with reshaped values.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter.pattern import OrValue
 
-from fns_lab.rewrite.rule import Rule, constant, fixed_shape
+from fns_lab.rewrite.resampling import resized_axes, sources
+from fns_lab.rewrite.rule import Refusal, Rule, constant
 from fns_lab.targets import Target
-from fns_lab.targets.opset import resize_scales
 
 
 class ResizeGather(Rule):
@@ -32,15 +32,19 @@ class ResizeGather(Rule):
         return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=["y"])
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        fixed_shape(x)
-        resize_scales(y.producer())
+        node = y.producer()
+        if (mode := node.attributes.get_string("mode", "nearest")) != "nearest":
+            raise Refusal(f"{node.op_type} in mode {mode} mixes pixels, a Gather copies them")
+        for axis in resized_axes(node):
+            sources(node, axis)
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        last = x
-        for axis, (size, scale) in enumerate(zip(fixed_shape(x), resize_scales(y.producer()), strict=True)):
-            if scale != 1:
-                indices = constant(op, np.arange(size).repeat(int(scale)), f"{y.name}.axis{axis}_source")
-                last = op.Gather(last, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
+        last, node = x, y.producer()
+        for index, axis in enumerate(resized_axes(node)):
+            rows = sources(node, axis)
+            if not np.array_equal(rows, np.arange(axis.old)):
+                indices = constant(op, rows, f"{y.name}.axis{index}_source")
+                last = op.Gather(last, indices, axis=index, _outputs=[f"{y.name}.axis{index}"])
         return last if last is not x else op.Identity(x)
 
 

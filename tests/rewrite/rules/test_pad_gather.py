@@ -14,7 +14,7 @@ def pad(pads, mode, shape=SHAPE, **constants):
     return model([node("Pad", "x", "pads", *constants, "y", mode=mode)], shape, {"pads": np.array(pads), **constants})
 
 
-@pytest.mark.parametrize("mode", ["reflect", "edge"])
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
 @pytest.mark.parametrize(
     ("pads", "gathers"),
     [
@@ -26,6 +26,8 @@ def pad(pads, mode, shape=SHAPE, **constants):
     ],
 )
 def test_gathers_equal_the_pad(mode, pads, gathers):
+    if mode == "wrap":
+        pads = [max(p, 0) for p in pads]
     before = pad(pads, mode)
     lowered = lower(before, TARGET)
     assert lowered
@@ -60,7 +62,8 @@ def test_a_target_that_has_pad_keeps_it_with_its_pads_as_attribute():
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        (pad([0, 0, 1, 1, 0, 0, 1, 1], "constant"), "mode constant"),
+        (pad([0, 0, -1, 1, 0, 0, 1, 1], "wrap"), "cuts off"),
+        (pad([0, 0, 5, 1, 0, 0, 1, 1], "reflect"), "needs more than the 5 values"),
         (pad([0, 0, 1, 1, 0, 0, 1, 1], "reflect", shape=(1, 3, "h", 7)), "--shape"),
     ],
 )

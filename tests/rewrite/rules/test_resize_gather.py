@@ -48,6 +48,16 @@ def test_upsample(opset):
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
+@pytest.mark.parametrize("rounding", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
+@pytest.mark.parametrize("scales", [[1, 1, 1.5, 2], [1, 1, 0.5, 2.7], [1, 1, 2, 3]])
+@pytest.mark.parametrize("coordinates", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
+def test_every_way_of_rounding_up_and_down(coordinates, scales, rounding):
+    before = resize(scales, mode="nearest", coordinate_transformation_mode=coordinates, nearest_mode=rounding)
+    lowered = lower(before, TARGET)
+    assert set(ops(lowered.model)) == {"Gather"}
+    assert_same(before, lowered.model, values(*SHAPE), EXACT)
+
+
 def test_a_target_that_has_upsample_gets_upsample():
     before = resize([1, 1, 2, 2], **NEAREST)
     lowered = lower(before, targets.load("onnxjs-0.1.8/cpu"))
@@ -59,13 +69,12 @@ def test_a_target_that_has_upsample_gets_upsample():
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        (resize([1, 1, 1.5, 2], **NEAREST), "whole numbers"),
-        (resize([1, 1, 2, 2], mode="linear"), "linear"),
-        (resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="align_corners"), "align_corners"),
+        (resize([1, 1, 2, 2], shape=(1, 3, "h", "w"), mode="linear"), "linear"),
         (
-            resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="ceil"),
-            "ceil",
+            resize([1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="tf_crop_and_resize"),
+            "tf_crop_and_resize",
         ),
+        (resize([1, 1, 2, 2], mode="nearest", antialias=1), "antialias"),
         (resize([1, 1, 2, 2], shape=(1, 3, "h", "w"), **NEAREST), "--shape"),
     ],
 )

@@ -1,0 +1,35 @@
+"""Conv of several pictures as one Conv a picture.
+
+    Conv(x)  =  Concat(Conv(x[0:1]), Conv(x[1:2]), ...)  along axis 0
+
+x `(N, C, H, W)`, N fixed. Conv of any opset. Fidelity: exact. The cpu backend of ONNX.js 0.1.8 writes every picture's
+result where the first one's belongs and leaves the others at their bias.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.rewrite.rule import OpRule
+from fns_lab.targets.opset import fixed_size
+
+
+class ConvByImage(OpRule):
+    NAME = "conv-by-image"
+    FIDELITY = "exact"
+    EMITS = ("Slice", "Concat")
+    OPS = ("Conv",)
+
+    def called_for(self, nodes) -> bool:
+        return self.quirk_touches("batch", nodes)
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        fixed_size(x, 0)
+
+    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+        node, parts = y.producer(), []
+        for i in range(fixed_size(x, 0)):
+            image = self.slice(op, x, [i], [i + 1], [0], f"{y.name}.image{i}")
+            image.name = f"{y.name}.image{i}"
+            parts.append(op.Conv(image, *node.inputs[1:], **node.attributes, _outputs=[f"{y.name}.part{i}"]))
+        return op.Concat(*parts, axis=0)

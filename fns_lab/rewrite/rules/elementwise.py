@@ -1,0 +1,108 @@
+"""Activations and other functions of one value at a time, in simpler ones of the same kind.
+
+    HardSigmoid(x) = Clip(alpha x + beta, 0, 1)
+    Softplus(x)    = Relu(x) + Log(1 + Exp(-Abs(x)))             never the exponential of a large number
+    Elu(x)         = Relu(x) + alpha (Exp(-Relu(-x)) - 1)
+    Selu(x)        = gamma Elu(x; alpha)
+    Softsign(x)    = x / (1 + Abs(x))
+    Reciprocal(x)  = 1 / x
+    Mean(a, b, c)  = (a + b + c) / 3
+
+Any shape, any opset that has the op. Fidelity: rounding. ONNX's function bodies for HardSigmoid, Elu, Selu and Softplus
+use Max, Min, Where or the exponential of a large number, and start at opset 18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import onnx_ir as ir
+
+from fns_lab.rewrite.rule import OpRule, scalar
+from fns_lab.targets import Target
+
+
+class Formula(NamedTuple):
+    """How one op is written: with which ops, by which function of the rule, the op builder, x and the old node."""
+
+    emits: tuple[str, ...]
+    write: Callable[[OpRule, object, ir.Value, ir.Node], ir.Value]
+
+
+def _hard_sigmoid(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name, attributes = node.outputs[0].name, node.attributes
+    alpha = scalar(op, x, attributes.get_float("alpha", 0.2), f"{name}.alpha")
+    beta = scalar(op, x, attributes.get_float("beta", 0.5), f"{name}.beta")
+    line = op.Add(op.Mul(x, alpha, _outputs=[f"{name}.scaled"]), beta, _outputs=[f"{name}.line"])
+    return rule.clip(op, line, 0.0, 1.0, name)
+
+
+def _softplus(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name = node.outputs[0].name
+    away = op.Neg(op.Abs(x, _outputs=[f"{name}.abs"]), _outputs=[f"{name}.negative"])
+    one = scalar(op, x, 1.0, f"{name}.one")
+    tail = op.Log(op.Add(op.Exp(away, _outputs=[f"{name}.exp"]), one, _outputs=[f"{name}.sum"]))
+    tail.name = f"{name}.tail"
+    return op.Add(op.Relu(x, _outputs=[f"{name}.positive"]), tail)
+
+
+def _elu(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name = node.outputs[0].name
+    alpha = scalar(op, x, node.attributes.get_float("alpha", 1.0), f"{name}.alpha")
+    below = op.Neg(op.Relu(op.Neg(x, _outputs=[f"{name}.negated"]), _outputs=[f"{name}.below"]))
+    below.name = f"{name}.negative"
+    curve = op.Sub(op.Exp(below, _outputs=[f"{name}.exp"]), scalar(op, x, 1.0, f"{name}.one"))
+    curve.name = f"{name}.curve"
+    return op.Add(op.Relu(x, _outputs=[f"{name}.positive"]), op.Mul(curve, alpha, _outputs=[f"{name}.scaled"]))
+
+
+def _selu(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name, attributes = node.outputs[0].name, node.attributes
+    elu = op.Elu(x, alpha=attributes.get_float("alpha", 1.6732632), _outputs=[f"{name}.elu"])
+    return op.Mul(elu, scalar(op, x, attributes.get_float("gamma", 1.0507010), f"{name}.gamma"))
+
+
+def _softsign(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name = node.outputs[0].name
+    one = scalar(op, x, 1.0, f"{name}.one")
+    return op.Div(x, op.Add(op.Abs(x, _outputs=[f"{name}.abs"]), one, _outputs=[f"{name}.divisor"]))
+
+
+def _reciprocal(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    return op.Div(scalar(op, x, 1.0, f"{node.outputs[0].name}.one"), x)
+
+
+def _mean(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+    name, total = node.outputs[0].name, x
+    for i, other in enumerate(node.inputs[1:]):
+        total = op.Add(total, other, _outputs=[f"{name}.sum{i}"])
+    return op.Mul(total, scalar(op, x, 1 / len(node.inputs), f"{name}.share"))
+
+
+FORMULAS = {
+    "HardSigmoid": Formula(("Mul", "Add"), _hard_sigmoid),
+    "Softplus": Formula(("Relu", "Abs", "Neg", "Exp", "Add", "Log"), _softplus),
+    "Selu": Formula(("Mul",), _selu),
+    "Elu": Formula(("Relu", "Neg", "Exp", "Sub", "Mul", "Add"), _elu),
+    "Softsign": Formula(("Abs", "Add", "Div"), _softsign),
+    "Reciprocal": Formula(("Div",), _reciprocal),
+    "Mean": Formula(("Add", "Mul"), _mean),
+}
+"""In the order of trial: Selu writes an Elu. Where a target lacks the Clip or Elu, a later one takes it."""
+
+
+class Elementwise(OpRule):
+    NAME = "elementwise"
+    FIDELITY = "rounding"
+    EMITS = ()
+    OPS = tuple(FORMULAS)
+
+    @classmethod
+    def roots(cls, target: Target) -> tuple[str, ...]:
+        return tuple(
+            root for root, formula in FORMULAS.items() if all(target.takes(op, target.opset) for op in formula.emits)
+        )
+
+    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+        return FORMULAS[self.root].write(self, op, x, y.producer())

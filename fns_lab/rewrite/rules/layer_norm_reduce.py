@@ -1,0 +1,63 @@
+"""LayerNormalization in eight basic ops.
+
+    y = gamma * (x - mu) / sqrt(var + eps) + beta,   mu, var over the axes from `axis` on, n values
+
+Let S = sum((x - mu)^2) = n var. Then
+
+    mu = ReduceMean(x)   d = x - mu   S = ReduceSumSquare(d)   y = d / Sqrt(S + n eps) * (gamma sqrt(n)) + beta
+
+x, d, y: any shape `(..., D)`; mu, S: `(..., 1)`. LayerNormalization 17. Fidelity: rounding (two-pass). ONNX's own
+function body subtracts E[x]^2 from E[x^2], which loses the variance of values far from 0, and takes 20 nodes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+
+from fns_lab.rewrite.rule import OpRule, Refusal, const, constant, scalar
+from fns_lab.targets.opset import fixed_size, rank
+
+DEFAULT_EPSILON = 1e-5
+"""Of ONNX's LayerNormalization."""
+
+
+class LayerNormReduce(OpRule):
+    NAME = "layer-norm-reduce"
+    FIDELITY = "rounding"
+    EMITS = ("ReduceMean", "Sub", "ReduceSumSquare", "Add", "Sqrt", "Div", "Mul")
+    OPS = ("LayerNormalization",)
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        node = y.producer()
+        if any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
+            raise Refusal("the mean or the deviation is used too")
+        for axis in _axes(node):
+            fixed_size(x, axis)
+        for weight in node.inputs[1:]:
+            if weight is not None:
+                const(weight)
+
+    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+        node = y.producer()
+        axes = _axes(node)
+        n = math.prod(fixed_size(x, axis) for axis in axes)
+        eps = node.attributes.get_float("epsilon", DEFAULT_EPSILON)
+        mu = self.reduce(op, "ReduceMean", x, axes, keepdims=True, name=f"{y.name}.mean")
+        d = op.Sub(x, mu, _outputs=[f"{y.name}.centred"])
+        s = self.reduce(op, "ReduceSumSquare", d, axes, keepdims=True, name=f"{y.name}.sum_square")
+        shifted = op.Add(s, scalar(op, x, n * eps, f"{y.name}.epsilon"), _outputs=[f"{y.name}.shifted"])
+        root = op.Sqrt(shifted, _outputs=[f"{y.name}.root"])
+        gamma = constant(op, const(node.inputs[1]) * np.float32(math.sqrt(n)), f"{y.name}.gamma")
+        scaled = op.Mul(op.Div(d, root, _outputs=[f"{y.name}.divided"]), gamma)
+        if len(node.inputs) < 3 or node.inputs[2] is None:
+            return scaled
+        scaled.name = f"{y.name}.scaled"
+        return op.Add(scaled, node.inputs[2])
+
+
+def _axes(node: ir.Node) -> list[int]:
+    first = node.attributes.get_int("axis", -1) % rank(node)
+    return list(range(first, rank(node)))

@@ -1,0 +1,44 @@
+"""Reductions that are a plainer one between functions of one value at a time.
+
+    ReduceL1 = ReduceSum(Abs(x))      ReduceL2 = Sqrt(ReduceSumSquare(x))      ReduceLogSum = Log(ReduceSum(x))
+    ReduceLogSumExp = Log(ReduceSum(Exp(x - m))) + m,  m = ReduceMax(x)        never the exponential of a large number
+
+Any shape of known rank, constant axes, any opset. Fidelity: rounding. ONNX.js has none of them but ReduceLogSum, whose
+axes later opsets give as an input that it cannot read.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.rewrite.rule import OpRule, Refusal
+from fns_lab.targets.opset import rank, reduced_axes
+
+
+class ReduceElementwise(OpRule):
+    NAME = "reduce-elementwise"
+    FIDELITY = "rounding"
+    EMITS = ("Abs", "Add", "Exp", "Log", "ReduceMax", "ReduceSum", "ReduceSumSquare", "Sqrt", "Sub")
+    OPS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp")
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        rank(y.producer())
+        if not reduced_axes(y.producer()):
+            raise Refusal("it reduces no axis")
+
+    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+        axes, keepdims = reduced_axes(y.producer()), bool(y.producer().attributes.get_int("keepdims", 1))
+        name = f"{y.name}.sum"
+        if self.root == "ReduceL1":
+            inner = op.Abs(x, _outputs=[f"{y.name}.abs"])
+            return self.reduce(op, "ReduceSum", inner, axes, keepdims=keepdims, name=name)
+        if self.root == "ReduceL2":
+            return op.Sqrt(self.reduce(op, "ReduceSumSquare", x, axes, keepdims=keepdims, name=name))
+        if self.root == "ReduceLogSum":
+            return op.Log(self.reduce(op, "ReduceSum", x, axes, keepdims=keepdims, name=name))
+        m = self.reduce(op, "ReduceMax", x, axes, keepdims=True, name=f"{y.name}.largest")
+        e = op.Exp(op.Sub(x, m, _outputs=[f"{y.name}.shifted"]), _outputs=[f"{y.name}.exp"])
+        log = op.Log(self.reduce(op, "ReduceSum", e, axes, keepdims=keepdims, name=name), _outputs=[f"{y.name}.log"])
+        if not keepdims:
+            m = self.reduce(op, "ReduceMax", x, axes, keepdims=False, name=f"{y.name}.largest_flat")
+        return op.Add(log, m)
