@@ -171,7 +171,7 @@ def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progres
 
 
 def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: int) -> list[dict]:
-    engine = _engine(target)
+    engine = engine_name(target)
     first_ms = contenders[0].quantile_ms(50, runs)
     return [
         {
@@ -243,7 +243,8 @@ def _processor() -> str:
         return platform.processor() or "unknown processor"
 
 
-def _engine(target: Target) -> str:
+def engine_name(target: Target) -> str:
+    """The engine and its version, such as `onnxjs 0.1.8`."""
     from importlib.metadata import version
 
     return f"{target.runtime} {target.version or version('onnxruntime')}"

@@ -15,6 +15,7 @@ from fns_lab.errors import InputError
 from fns_lab.models import RULE_PREFIX
 from fns_lab.rewrite.rule import Refused, Rule, Scope
 from fns_lab.rewrite.rules import RULES
+from fns_lab.rewrite.slots import Slot
 from fns_lab.targets import Check, Target
 from fns_lab.targets.check import check_ir
 from fns_lab.targets.opset import CannotCarry, carry
@@ -32,6 +33,7 @@ class Lowering:
     """A model brought to a target. True when the target runs all of `model`.
 
     `applied` has the columns rule, count, fidelity; `refused` has node, rule, reason; `check` is `model` checked.
+    `slots` are the places where other rules would have done too, if they were asked for.
     """
 
     model: onnx.ModelProto
@@ -41,6 +43,7 @@ class Lowering:
     nodes_before: int
     nodes_after: int
     check: Check
+    slots: tuple[Slot, ...] = ()
 
     @property
     def supported(self) -> bool:
@@ -70,17 +73,21 @@ def lower(
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
     allow_approximate: bool = False,
+    choices: Mapping[str, str] | None = None,
+    survey: bool = False,
 ) -> Lowering:
     """Rewrite `model` until `target` runs it, or as far as the rules go.
 
     `shapes` fixes the size of inputs by name. The result's opset and IR version are the target's or the model's own,
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
-    `doc_string`. Raises `InputError` if `shapes` does not fit the model.
+    `doc_string`. `choices` says which rule takes a slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what
+    the target needs or prefers holds. With `survey` the result names the slots that were met. Raises `InputError` if
+    `shapes` does not fit the model.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
     _prepare(lowered, shapes or {})
-    scope = Scope(target, opset=lowered.graph.opset_imports.get("", 1))
+    scope = Scope(target, lowered.graph.opset_imports.get("", 1), choices=choices or {}, slots={} if survey else None)
     applied = []
     for rule in RULES:
         if rule.FIDELITY != "approximate" or allow_approximate:
@@ -95,6 +102,7 @@ def lower(
         nodes_before=nodes_before,
         nodes_after=len(lowered.graph),
         check=check_ir(lowered, target),
+        slots=tuple((scope.slots or {}).values()),
     )
 
 

@@ -4,7 +4,6 @@ from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
-from fns_lab.rewrite.rules.conv_widen import ConvWiden
 from fns_lab.rewrite.rules.copy_around_quirk import CopyBeforeSharedReshape, CopyBetween, CopySecondOperand
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
@@ -29,9 +28,8 @@ RULES: tuple[type[Rule], ...] = (
     # After the rules that write Pad nodes.
     PadGather,
     PadConcat,
-    # After the rules that write Conv nodes, the one that writes two first.
+    # After the rules that write Conv nodes.
     ConvSplitKernel,
-    ConvWiden,
     ConvBands,
     AddSum,
     # Repairs of an engine's faults look at what all the others have written.
