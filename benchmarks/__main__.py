@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import lowering
+from benchmarks import lowering, tuning
 from fns_lab.errors import InputError, MissingError
 from fns_lab.files import whole_file
 from fns_lab.paths import REPORTS, SAVED_MODELS
 
-BENCHMARKS = (lowering,)
+BENCHMARKS = (lowering, tuning)
 
 
 def main() -> int:

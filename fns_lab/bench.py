@@ -160,7 +160,7 @@ class _Contender:
 
 
 def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progress) -> None:
-    progress.set_description(target.name)
+    progress.set_description(target.name, refresh=False)
     with ExitStack() as stack:
         for contender in contenders:
             contender.open(target, stack)

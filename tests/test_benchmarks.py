@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import lowering
+from benchmarks import lowering, tuning
 from fns_lab.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -21,3 +21,11 @@ def test_lowering_times_both_models_and_judges_their_pictures(checkpoint):
         assert row["max_abs"] < 0.05
         assert row["right"] is True
     assert len(lowering.table(result)) == 2
+
+
+def test_tuning_times_all_three_models_and_judges_their_pictures(checkpoint):
+    result = tuning.run(checkpoint, (32, 48), [TARGET], runs=2)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [row["model"] for row in result["rows"]] == ["base ops", "lowered", "tuned"]
+    assert all(row["right"] is True for row in result["rows"])
+    assert len(tuning.table(result)) == 3

@@ -81,8 +81,8 @@ def lower(
     `shapes` fixes the size of inputs by name. The result's opset and IR version are the target's or the model's own,
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
     `doc_string`. `choices` says which rule takes a slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what
-    the target needs or prefers holds. With `survey` the result names the slots that were met. Raises `InputError` if
-    `shapes` does not fit the model.
+    the target needs or prefers holds. With `survey` the result names the slots that were met, and those
+    without a choice stay as they are. Raises `InputError` if `shapes` does not fit the model.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)

@@ -46,13 +46,15 @@ class Scope:
     slots: dict[str, Slot] | None = None
     """Every slot met, by its key; None when nobody asked."""
 
-    def note(self, rule: str, nodes: Sequence[ir.Node]) -> None:
-        """The rule holds for these nodes."""
+    def note(self, rule: str, nodes: Sequence[ir.Node]) -> bool:
+        """The rule holds for these nodes; whether they are a slot that nothing was chosen for yet."""
         key = key_of(nodes)
         slot = self.slots[key] if key in self.slots else slot_of(nodes, self.opset)
-        if slot:
-            self.slots[key] = slot
-            slot.note(rule, in_order(nodes)[-1].outputs[0].name)
+        if slot is None:
+            return False
+        self.slots[key] = slot
+        slot.note(rule, in_order(nodes)[-1].outputs[0].name)
+        return key not in self.choices
 
 
 class Rule(pattern.RewriteRuleClassBase):
@@ -90,7 +92,7 @@ class Rule(pattern.RewriteRuleClassBase):
         return tuple(op for op in cls.EMITS if not target.takes(op, target.opset))
 
     def called_for(self, nodes: Sequence[ir.Node]) -> bool:
-        """Whether this rule is chosen for these matched nodes; where nothing is, whether the target needs or prefers it."""
+        """Whether this rule is chosen for these nodes; where nothing is, whether the target needs or prefers it."""
         target, opset = self.scope.target, self.scope.opset
         if self.scope.choices and (choice := self.scope.choices.get(key_of(nodes))):
             return choice == self.NAME
@@ -110,8 +112,8 @@ class Rule(pattern.RewriteRuleClassBase):
             if called_for:
                 self.scope.refused.append(Refused(context.root.name or context.root.op_type, self.NAME, str(refusal)))
             return result.fail(str(refusal))
-        if surveyed:
-            self.scope.note(self.NAME, context.nodes)
+        if surveyed and self.scope.note(self.NAME, context.nodes):
+            return result.fail("to be chosen: the next rules shall see it too")
         return result if called_for else result.fail("not called for")
 
     def reduce(self, op, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str) -> ir.Value:

@@ -8,8 +8,8 @@
 x `(N, C, H, W)`, t `(N, C' B, H - A + 1, W')`, y `(N, C', H - K + 1, W')`; zero padding goes with its axis. Fidelity:
 rounding (each band is summed first). An engine that unrolls a convolution into a matrix product writes C K L numbers a
 pixel and multiplies them by only C' rows; here it writes C A L for C' B rows. For the last layer of a style network, 16
-channels to 3 with a 9 x 9 kernel, these are 432 numbers for 9 rows in place of 1296 for 3. The sum is a Conv, not Slices
-and Adds: engines have one fast Conv and many slow Slices. It is not grouped, which old webgl backends get wrong.
+channels to 3 with a 9 x 9 kernel, these are 432 numbers for 9 rows in place of 1296 for 3. The sum is a Conv, not
+Slices and Adds: engines have one fast Conv and slow Slices. It is not grouped, which old webgl backends get wrong.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     Pad(x)  =  Concat(x[border before], x, x[border after])    along H, then along W of the result
 
 Each border is a Gather of `begin` or `end` lines, so that the picture itself, `(N, C, H, W)` to `(N, C, H', W')`, is
-copied as a whole. Any opset with Pad. Fidelity: exact. Three nodes an axis where `pad-gather` has one, for engines whose
-Gather looks every single value up: ONNX.js on cpu and wasm copies a value in 2 ns with Concat and in 80 with Gather.
+copied as a whole. Any opset with Pad. Fidelity: exact. Three nodes an axis where `pad-gather` has one, for engines
+whose Gather looks every value up: ONNX.js on cpu and wasm copies one in 2 ns with Concat and in 80 with Gather.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ twice. Fidelity: exact. For runtimes without Pad or Upsample.
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from fns_lab.rewrite.rule import Refusal, Rule, constant, fixed_shape
@@ -32,11 +31,12 @@ class ResizePadGather(Rule):
         return op.Pad(upsampling(op, x, "up"), _allow_other_inputs=True, _outputs=["y"])
 
     def guard(self, x: ir.Value, up: ir.Value, y: ir.Value) -> None:
-        fixed_shape(x)
-        resize_scales(up.producer())
-        full_pads(y.producer())
+        shape, scales, pads = fixed_shape(x), resize_scales(up.producer()), full_pads(y.producer())
         if y.producer().attributes.get_string("mode", "constant") not in ("reflect", "edge"):
             raise Refusal("a Gather can copy pixels, padding with a constant makes new ones")
+        for axis, (size, scale) in enumerate(zip(shape, scales, strict=True)):
+            if max(pads[axis], pads[axis + len(shape)]) >= size * scale:
+                raise Refusal(f"reflection needs more than the {size * scale:g} values of axis {axis}")
 
     def rewrite(self, op, x: ir.Value, up: ir.Value, y: ir.Value) -> ir.Value:
         pads, scales, last = full_pads(y.producer()), resize_scales(up.producer()), x
