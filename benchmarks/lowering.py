@@ -52,7 +52,7 @@ def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGET
         found = timings.to_json()
         for row in found["rows"]:
             label = row["model"]
-            rows.append(row | _judged(contenders[label], timings.outputs[label, name].get("output"), expected))
+            rows.append(row | judged(contenders[label], timings.outputs[label, name].get("output"), expected))
     network = f"{checkpoint.name}, width {net.width}"
     title = f"{network}, {size[0]}x{size[1]} px, {found['device']}"
     return {"title": title, "network": network} | found | {"rows": rows}
@@ -64,7 +64,8 @@ def table(result: dict) -> pd.DataFrame:
     return pd.DataFrame(result["rows"])[[*columns, "max_abs", "right"]]
 
 
-def _judged(model: ModelProto, picture: np.ndarray | None, expected: np.ndarray) -> dict:
+def judged(model: ModelProto, picture: np.ndarray | None, expected: np.ndarray) -> dict:
+    """Nodes, the largest error of a picture of 0..255, and whether that is right."""
     error = math.nan if picture is None else measure_picture(expected, picture).max_abs
     return {
         "nodes": sum(models.count_ops(model).values()),

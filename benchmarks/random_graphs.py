@@ -527,7 +527,7 @@ CASES = {
     "depth-to-space-transpose": _depth_to_space,
     "flatten-reshape": _flatten,
     "pad-gather": _pad,
-    "pad-concat": _pad_constant,
+    "pad-constant": _pad_constant,
     "explicit-pads": _auto_pad,
     "conv-dense": _conv_dense,
     "conv-by-image": _conv_of_many,

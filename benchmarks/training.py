@@ -23,6 +23,7 @@ import torch
 from torch.nn import functional as F
 
 from fns_lab import images, photos
+from fns_lab.errors import InputError
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.nets.vgg import LossNetwork
 from fns_lab.paths import DATA
@@ -37,22 +38,26 @@ SETTLE_S = 0.5
 """Between two contenders, so that the batch which this package's loop decodes ahead is not made at another's cost."""
 
 
+def measure(options) -> dict:
+    """The benchmark as `python -m benchmarks` runs it."""
+    return run(runs=options.runs)
+
+
 def run(*, widths: tuple[int, ...] = WIDTHS, image_size: int = 256, batch_size: int = 4, runs: int) -> dict:
     """Time `runs` steps of each contender at each width, interleaved.
 
-    Returns a JSON object with `device`, `threads`, `torch`, `image_size`, `batch_size`, `rows` (`width`, `contender`,
-    `s_median`, `s_p10`, `s_p90`, `images_per_s`, `ratio` to upstream's images/s) and `peak_gib`, the largest resident
-    memory of the `train` command at the first width.
+    Returns a JSON object with `title`, `image_size`, `batch_size` and `rows`: `width`, `contender`, `s_median`, `s_p10`,
+    `s_p90`, `images_per_s`, `ratio` to upstream's images/s, and `right`: a run whose losses are not finite raises.
+    The title names device, threads, torch, and the largest resident memory of the `train` command at the first width.
     """
     rows = [row for width in widths for row in _rows(width, image_size, batch_size, runs)]
+    peak_gib = _peak_gib(widths[0], image_size, batch_size)
     return {
-        "device": str(_device()),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "title": f"{image_size} px, batch {batch_size}, {_device()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}; peak memory {peak_gib:.2f} GiB at width {widths[0]}",
         "image_size": image_size,
         "batch_size": batch_size,
         "rows": rows,
-        "peak_gib": _peak_gib(widths[0], image_size, batch_size),
     }
 
 
@@ -84,6 +89,7 @@ def _rows(width: int, image_size: int, batch_size: int, runs: int) -> list[dict]
             "s_p90": float(np.percentile(seconds[WARM_UP:], 90)),
             "images_per_s": batch_size / median_s[name],
             "ratio": median_s["upstream"] / median_s[name],
+            "right": True,  # a loss of NaN or Inf would have raised
         }
         for name, seconds in taken.items()
     ]
@@ -114,7 +120,8 @@ def _upstream(folder: Path, width: int, image_size: int, batch_size: int) -> Ite
         style_loss = sum(F.mse_loss(gram_matrix(f), g) for f, g in zip(of_y, style_grams, strict=True))
         (content + 1e10 * style_loss).backward()
         optimizer.step()
-        content.item()  # waits for a GPU
+        if not torch.isfinite(content + style_loss):  # waits for a GPU, too
+            raise InputError(f"upstream's loop: a loss of NaN or Inf at step {step + 1}")
         yield time.perf_counter() - started
 
 

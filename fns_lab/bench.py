@@ -162,7 +162,7 @@ class _Contender:
 
 
 def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progress) -> None:
-    progress.set_description(target.name)
+    progress.set_description(target.name, refresh=False)
     with ExitStack() as stack:
         for contender in contenders:
             contender.open(target, stack)
@@ -173,7 +173,7 @@ def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progres
 
 
 def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: int) -> list[dict]:
-    engine = _engine(target)
+    engine = engine_name(target)
     first_ms = contenders[0].quantile_ms(50, runs)
     return [
         {
@@ -245,5 +245,6 @@ def _processor() -> str:
         return platform.processor() or "unknown processor"
 
 
-def _engine(target: Target) -> str:
+def engine_name(target: Target) -> str:
+    """The engine and its version, such as `onnxjs 0.1.8`."""
     return f"{target.runtime} {target.version or installed_version(target.package)}"

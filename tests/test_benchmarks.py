@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import lowering, lowering_cost, random_cases
+from benchmarks import lowering, lowering_cost, random_cases, training, tuning
 from fns_lab.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -39,3 +39,20 @@ def test_random_models_are_judged_rule_by_rule():
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert all(row["right"] for row in result["rows"])
     assert len(random_cases.table(result)) == len(random_cases.CASES) <= sum(row["cases"] for row in result["rows"])
+
+
+def test_tuning_times_all_three_models_and_judges_their_pictures(checkpoint):
+    result = tuning.run(checkpoint, (32, 48), [TARGET], runs=2)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [row["model"] for row in result["rows"]] == ["base ops", "lowered", "tuned"]
+    assert all(row["right"] is True for row in result["rows"])
+    assert len(tuning.table(result)) == 3
+
+
+def test_training_takes_the_steps_of_every_contender():
+    result = training.run(widths=(2,), image_size=32, batch_size=1, runs=1)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [row["contender"] for row in result["rows"]] == ["upstream", "float32", "as shipped"]
+    assert all(row["images_per_s"] > 0 for row in result["rows"])
+    assert result["rows"][0]["ratio"] == 1
+    assert len(training.table(result)) == 3

@@ -243,6 +243,18 @@ def test_bench_gives_the_ratio_to_the_first_model(cli, fns_file, lowered_file):
     assert rows[1]["ratio"] == pytest.approx(rows[1]["ms_median"] / rows[0]["ms_median"], rel=0.01)
 
 
+def test_tune_writes_the_fastest_right_forms(cli, tmp_path):
+    from tests.small_network import regular
+
+    source, out = models.save(regular(), tmp_path / "small.onnx"), tmp_path / "tuned.onnx"
+    code, text, _ = cli("tune", source, "--target", "ort/cpu", "-o", out, "--runs", "1", "--json")
+    assert code == GOOD
+    found = json.loads(text)
+    assert found["supported"] and found["right"]
+    assert {row["form"] for row in found["tried"]} >= {"as it is", "instance-norm-reduce"}
+    assert len(models.load(out).graph.node) == found["nodes_after"]
+
+
 def test_eval_of_a_checkpoint_is_eval_of_its_export(cli, checkpoint, dynamic_file, photo_file, tmp_path):
     from_net, from_onnx = tmp_path / "net.png", tmp_path / "onnx.png"
     arguments = ("--content-image", photo_file, "--content-scale", 5, "--output-image")

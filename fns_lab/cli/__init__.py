@@ -27,6 +27,7 @@ COMMANDS = (
     convert.run,
     measure.compare,
     measure.bench,
+    measure.tune,
     show.view,
     show.report,
     fetch.fetch,

@@ -1,4 +1,4 @@
-"""Commands that measure: compare and bench."""
+"""Commands that measure: compare, bench and tune."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fns_lab.cli.arrays import load_feeds
-from fns_lab.cli.common import JsonFlag, print_json, print_table
+from fns_lab.cli.common import (
+    JsonFlag,
+    ModelPath,
+    OutputModel,
+    TargetName,
+    parent_exists,
+    parse_shapes,
+    print_json,
+    print_table,
+)
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,6 +107,52 @@ def bench(
         print_table(timings.table)
         print(timings)
     return 0 if timings else 1
+
+
+def tune(
+    model: ModelPath,
+    target: TargetName,
+    output: OutputModel,
+    shape: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=1x3x128x128", help="Fix the shape of a dynamic input.")
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="X", help="For the whole model: a picture, .npy or .npz; or noise."),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each form that is near the fastest.")] = 5,
+    allow_approximate: Annotated[
+        bool, typer.Option("--allow-approximate", help="Let rules that change the result a little compete too.")
+    ] = False,
+    json: JsonFlag = False,
+) -> int:
+    """Lower a model with the fastest of its equivalent forms, each measured in the real runtime.
+
+    Every form is held against ONNX Runtime; one that is wrong is out. What was measured before, in the same version of
+    the runtime on the same machine, is remembered. If the whole is not right in the end, no file is written, exit 1.
+
+    \b
+    Examples:
+      fns-lab tune mosaic.onnx --target onnxjs-0.1.8/wasm -o mosaic.fast.onnx
+      fns-lab tune dynamic.onnx --target ort/cpu --shape input=1x3x256x256 -o fast.onnx --json
+    """
+    from fns_lab import models, targets
+    from fns_lab.tune import tune as tune_model
+
+    aim = targets.load(target)
+    parent_exists(output)
+    proto, shapes = models.load(model), parse_shapes(shape or [])
+    feeds = load_feeds(input, proto) if input else None
+    result = tune_model(proto, aim, shapes=shapes or None, allow_approximate=allow_approximate, feeds=feeds, runs=runs)
+    if result:
+        models.save(result.model, output)
+    if json:
+        print_json(result.to_json())
+    else:
+        print_table(result.tried, empty="nothing to choose")
+        print_table(result.lowering.applied, empty="no rule applied")
+        print(result if result else f"{result}; nothing written")
+    return 0 if result else 1
 
 
 def _values(model: ModelProto, feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:

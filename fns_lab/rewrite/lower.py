@@ -16,6 +16,7 @@ from fns_lab.errors import InputError
 from fns_lab.models import RULE_PREFIX
 from fns_lab.rewrite.rule import Refused, Rule, Scope
 from fns_lab.rewrite.rules import RULES
+from fns_lab.rewrite.slots import Slot
 from fns_lab.targets import Check, Target
 from fns_lab.targets.check import carried_refusal, check_ir, runs_carried
 from fns_lab.targets.opset import carry
@@ -37,6 +38,7 @@ class Lowering:
     """A model brought to a target. True when the target runs all of `model`.
 
     `applied` has the columns rule, count, fidelity; `refused` has node, rule, reason; `check` is `model` checked.
+    `slots` are the places where other rules would have done too, if they were asked for.
     """
 
     model: onnx.ModelProto
@@ -46,6 +48,7 @@ class Lowering:
     nodes_before: int
     nodes_after: int
     check: Check
+    slots: tuple[Slot, ...] = ()
 
     @property
     def supported(self) -> bool:
@@ -75,6 +78,8 @@ def lower(
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
     allow_approximate: bool = False,
+    choices: Mapping[str, str] | None = None,
+    survey: bool = False,
 ) -> Lowering:
     """Rewrite `model` until `target` runs it, or as far as the rules go.
 
@@ -82,11 +87,14 @@ def lower(
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
     `doc_string`. What follows from fixed sizes is computed here (`Shape` and the arithmetic on it). Where a node has no
     form that the target runs, the model stays at its own opset, and `refused` and `check` name that node with the
-    reason. Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
+    reason. `choices` says which rule takes a slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what the
+    target needs or prefers holds. With `survey` the result names the slots that were met, and those without a choice
+    stay as they are. Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
-    scope = Scope(target, lowered.graph.opset_imports.get("", 1), lowered.graph)
+    opset, slots = lowered.graph.opset_imports.get("", 1), {} if survey else None
+    scope = Scope(target, opset, lowered.graph, choices=choices or {}, slots=slots)
     _prepare(lowered, shapes or {}, scope)
     applied = []
     for rule in RULES:
@@ -104,6 +112,7 @@ def lower(
         nodes_before=nodes_before,
         nodes_after=len(lowered.graph),
         check=check_ir(lowered, target, carried_refusal if blocked else None),
+        slots=tuple((scope.slots or {}).values()),
     )
 
 

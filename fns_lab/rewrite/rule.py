@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
+from fns_lab.rewrite.slots import Slot, in_order, key_of, slot_of
 from fns_lab.targets import Target
 from fns_lab.targets.check import QUIRK_KINDS, runs_carried
 from fns_lab.targets.opset import CannotCarry
@@ -41,19 +42,35 @@ class Scope:
     """Of the model while it is rewritten; rules write nodes in the form of this opset."""
     graph: ir.Graph | None = None
     refused: list[Refused] = field(default_factory=list)
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """A rule's name, or `AS_IS`, by the key of a slot."""
+    slots: dict[str, Slot] | None = None
+    """Every slot met, by its key; None when nobody asked."""
+
+    def note(self, rule: str, nodes: Sequence[ir.Node]) -> bool:
+        """The rule holds for these nodes; whether they are a slot that nothing was chosen for yet."""
+        key = key_of(nodes)
+        slot = self.slots[key] if key in self.slots else slot_of(nodes, self.opset)
+        if slot is None:
+            return False
+        self.slots[key] = slot
+        slot.note(rule, in_order(nodes)[-1].outputs[0].name)
+        return key not in self.choices
 
 
 class Rule(pattern.RewriteRuleClassBase):
     """A rewrite: `pattern` matches, `guard` raises `Refusal` where it does not apply, `rewrite` writes the new nodes.
 
     It is called for where the target cannot run one of the matched nodes in any form that `lower` could give it,
-    or where the target prefers the rule by name.
+    or where the target prefers the rule by name; a choice for the slot overrules both.
     """
 
     NAME: ClassVar[str]
     FIDELITY: ClassVar[Fidelity]
     EMITS: ClassVar[tuple[str, ...]]
     """Op types of the new nodes that the target must take."""
+    IS_FORM: ClassVar[bool] = True
+    """Whether it is one of several ways to write a slot; a repair of a fault is not."""
 
     def __init__(self, scope: Scope, root: str) -> None:
         super().__init__(self.NAME)
@@ -76,8 +93,10 @@ class Rule(pattern.RewriteRuleClassBase):
         return tuple(op for op in cls.EMITS if not target.takes(op, target.opset))
 
     def called_for(self, nodes: Sequence[ir.Node]) -> bool:
-        """Whether the target needs these matched nodes rewritten, or prefers it."""
+        """Whether this rule is chosen for these nodes; where nothing is, whether the target needs or prefers it."""
         target, opset = self.scope.target, self.scope.opset
+        if self.scope.choices and (choice := self.scope.choices.get(key_of(nodes))):
+            return choice == self.NAME
         return self.NAME in target.prefer or not all(runs_carried(node, target, opset) for node in nodes)
 
     def quirk_touches(self, kind: str, nodes: Sequence[ir.Node]) -> bool:
@@ -90,14 +109,18 @@ class Rule(pattern.RewriteRuleClassBase):
 
     def check(self, context, **bindings: ir.Value | None) -> pattern.MatchResult:
         result = pattern.MatchResult()
-        if not self.called_for(context.nodes):
+        called_for, surveyed = self.called_for(context.nodes), self.IS_FORM and self.scope.slots is not None
+        if not called_for and not surveyed:
             return result.fail("not called for")
         try:
             self.guard(**bindings)
         except (Refusal, CannotCarry) as refusal:
-            self.scope.refused.append(Refused(context.root.name or context.root.op_type, self.NAME, str(refusal)))
+            if called_for:
+                self.scope.refused.append(Refused(context.root.name or context.root.op_type, self.NAME, str(refusal)))
             return result.fail(str(refusal))
-        return result
+        if surveyed and self.scope.note(self.NAME, context.nodes):
+            return result.fail("to be chosen: the next rules shall see it too")
+        return result if called_for else result.fail("not called for")
 
     def reduce(self, op, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str) -> ir.Value:
         """A reduction in the form of the model's opset: `axes` became an input at opset 18 (ReduceSum: 13)."""

@@ -61,3 +61,22 @@ def assert_same(before: onnx.ModelProto, after: onnx.ModelProto, x: np.ndarray, 
 def ops(proto: onnx.ModelProto) -> list[str]:
     """Op types in the order of the graph."""
     return [n.op_type for n in proto.graph.node]
+
+
+def preferring(name: str, *rules: str):
+    """The target of this name, its preferences replaced by these rules."""
+    import dataclasses
+
+    from fns_lab import targets
+
+    return dataclasses.replace(targets.load(name), prefer=rules)
+
+
+def assert_refused(before: onnx.ModelProto, target, rule: str, reason: str) -> None:
+    """`rule` says why it leaves `before` alone, and does."""
+    from fns_lab.rewrite.lower import lower
+
+    lowered = lower(before, target)
+    rows = lowered.refused[lowered.refused.rule == rule]
+    assert reason in " ".join(rows.reason)
+    assert rule not in set(lowered.applied.rule)

@@ -1,9 +1,12 @@
 """The rules, in the order in which they are tried."""
 
 from fns_lab.rewrite.rule import Rule
+from fns_lab.rewrite.rules.add_sum import AddSum
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
+from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
+from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
 from fns_lab.rewrite.rules.copy_around_quirk import CopyBeforeSharedReshape, CopyBetween, CopySecondOperand
 from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
@@ -23,27 +26,34 @@ from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
 from fns_lab.rewrite.rules.min_max_relu import MinMaxRelu
 from fns_lab.rewrite.rules.pad_concat import PadConcat
+from fns_lab.rewrite.rules.pad_constant import PadConstant
 from fns_lab.rewrite.rules.pad_gather import PadGather
 from fns_lab.rewrite.rules.power import Power
 from fns_lab.rewrite.rules.reduce_elementwise import ReduceElementwise
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
 from fns_lab.rewrite.rules.resize_matmul import ResizeMatMul
+from fns_lab.rewrite.rules.resize_pad_gather import ResizePadGather
 from fns_lab.rewrite.rules.slice_gather import SliceGather
 from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
 from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
 from fns_lab.rewrite.rules.split_slice import SplitSlice
+from fns_lab.rewrite.rules.subpixel_concat import SubpixelConcat
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
+from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
 from fns_lab.rewrite.rules.where_mask import WhereMask
 
 RULES: tuple[type[Rule], ...] = (
     # Whole patterns before their parts.
     SubpixelUpsampleConv,
+    SubpixelConcat,
+    UpsampleConvTranspose,
     # Before the rules that take what these write: InstanceNormalization.
     GroupNormInstanceNorm,
     # Of one op's alternatives, the fewest and fastest nodes first; the next one takes what it refuses.
     InstanceNormBatchNorm,
     InstanceNormReduce,
+    ResizePadGather,
     ResizeGather,
     ResizeMatMul,
     LayerNormReduce,
@@ -71,6 +81,11 @@ RULES: tuple[type[Rule], ...] = (
     # After the rules that write Pad nodes.
     PadGather,
     PadConcat,
+    PadConstant,
+    # After the rules that write Conv nodes.
+    ConvSplitKernel,
+    ConvBands,
+    AddSum,
     # Repairs of an engine's faults look at what all the others have written; of a Conv, the whole before the parts.
     ExplicitPads,
     ConvDense,

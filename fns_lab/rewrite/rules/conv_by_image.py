@@ -17,6 +17,7 @@ from fns_lab.targets.opset import fixed_size
 class ConvByImage(OpRule):
     NAME = "conv-by-image"
     FIDELITY = "exact"
+    IS_FORM = False
     EMITS = ("Slice", "Concat")
     OPS = ("Conv",)
 

@@ -21,6 +21,7 @@ MOST_VALUES = 2**24
 class ConvDense(OpRule):
     NAME = "conv-dense"
     FIDELITY = "rounding"
+    IS_FORM = False
     EMITS = ("Conv",)
     OPS = ("Conv",)
 

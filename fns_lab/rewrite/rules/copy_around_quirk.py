@@ -23,6 +23,7 @@ class CopyAroundQuirk(Rule):
 
     FIDELITY = "exact"
     EMITS = ("Add",)
+    IS_FORM = False
     QUIRK: ClassVar[str]
 
     def copied_input(self, node: ir.Node) -> int:

@@ -19,6 +19,7 @@ from fns_lab.targets.opset import fixed_size
 class ExplicitPads(OpRule):
     NAME = "explicit-pads"
     FIDELITY = "exact"
+    IS_FORM = False
     EMITS = ()
     OPS = ("Conv", "MaxPool", "AveragePool")
 

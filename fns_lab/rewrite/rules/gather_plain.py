@@ -18,6 +18,7 @@ from fns_lab.targets.opset import fixed_size, rank
 class GatherPlain(OpRule):
     NAME = "gather-plain"
     FIDELITY = "exact"
+    IS_FORM = False
     EMITS = ("Gather", "Reshape")
     OPS = ("Gather",)
 

@@ -1,8 +1,10 @@
-"""Constant padding without Pad: one Concat with constants for each padded axis; a negative pad is a Slice.
+"""Reflection and edge padding by putting the borders around the picture: one Concat per padded axis.
 
-    Pad(x, value)  =  Concat(value ..., x, value ...)  along each axis
+    Pad(x)  =  Concat(x[border before], x, x[border after])    along H, then along W of the result
 
-Fixed sizes. Any opset with Pad. Fidelity: exact. ONNX.js has no Pad on cpu and wasm before 0.1.8.
+Each border is a Gather of `begin` or `end` lines, so that the picture itself, `(N, C, H, W)` to `(N, C, H', W')`, is
+copied as a whole. Any opset with Pad. Fidelity: exact. Three nodes an axis where `pad-gather` has one, for engines
+whose Gather looks every value up: ONNX.js on cpu and wasm copies one in 2 ns with Concat and in 80 with Gather.
 """
 
 from __future__ import annotations
@@ -10,44 +12,39 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, constant, fixed_shape
-from fns_lab.targets.opset import constant as constant_input
+from fns_lab.rewrite.rule import Refusal, constant, fixed_shape
+from fns_lab.rewrite.rules.pad_gather import PadGather, source_lines
 from fns_lab.targets.opset import full_pads
 
 
-class PadConcat(OpRule):
+class PadConcat(PadGather):
     NAME = "pad-concat"
-    FIDELITY = "exact"
-    EMITS = ("Concat", "Slice")
-    OPS = ("Pad",)
+    EMITS = ("Gather", "Concat")
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = y.producer()
-        if (mode := node.attributes.get_string("mode", "constant")) != "constant":
-            raise Refusal(f"padding in mode {mode} copies pixels")
-        fixed_shape(x), full_pads(node), _value(node)
+        super().guard(x, y)
+        if min(full_pads(y.producer())) < 0:
+            raise Refusal("a negative pad cuts lines off, which a Concat cannot")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        pads, shape, value = full_pads(y.producer()), list(fixed_shape(x)), _value(y.producer())
+        pads, shape = full_pads(y.producer()), fixed_shape(x)
+        mode = y.producer().attributes.get_string("mode", "constant")
         last = x
-        for axis in range(len(shape)):
+        for axis, size in enumerate(shape):
             begin, end = pads[axis], pads[axis + len(shape)]
-            if begin < 0 or end < 0:
-                start, stop = max(-begin, 0), shape[axis] + min(end, 0)
-                last = self.slice(op, last, [start], [stop], [axis], f"{y.name}.axis{axis}_cut")
-                shape[axis] = stop - start
-            if begin > 0 or end > 0:
-                parts = [last]
-                for where, width in (("before", begin), ("after", end)):
-                    if width > 0:
-                        block = np.full((*shape[:axis], width, *shape[axis + 1 :]), value, np.float32)
-                        border = constant(op, block, f"{y.name}.axis{axis}_{where}")
-                        parts = [border, *parts] if where == "before" else [*parts, border]
-                last = op.Concat(*parts, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
-                shape[axis] += max(begin, 0) + max(end, 0)
+            if begin or end:
+                source = source_lines(size, begin, end, mode)
+                last = surrounded(op, last, axis, source[:begin], source[begin + size :], f"{y.name}.axis{axis}")
         return last if last is not x else op.Identity(x)
 
 
-def _value(node: ir.Node) -> float:
-    value = constant_input(node, 2)
-    return node.attributes.get_float("value", 0.0) if value is None else float(value.item())
+def surrounded(op, x: ir.Value, axis: int, before: np.ndarray, after: np.ndarray, name: str) -> ir.Value:
+    """`x` with copies of its own lines `before` and `after` it along `axis`; either may be empty, but not both."""
+
+    def border(lines: np.ndarray, side: str) -> list[ir.Value]:
+        if not len(lines):
+            return []
+        indices = constant(op, np.asarray(lines, np.int64), f"{name}.{side}_lines")
+        return [op.Gather(x, indices, axis=axis, _outputs=[f"{name}.{side}"])]
+
+    return op.Concat(*border(before, "before"), x, *border(after, "after"), axis=axis, _outputs=[name])

@@ -49,8 +49,12 @@ class PadGather(Rule):
         for axis, size in enumerate(shape):
             begin, end = pads[axis], pads[axis + len(shape)]
             if begin or end:
-                source = np.pad(np.arange(size, dtype=np.int64), (max(begin, 0), max(end, 0)), mode=mode)
-                source = source[max(-begin, 0) : len(source) - max(-end, 0)]
-                indices = constant(op, source, f"{y.name}.axis{axis}_source")
+                indices = constant(op, source_lines(size, begin, end, mode), f"{y.name}.axis{axis}_source")
                 last = op.Gather(last, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
         return last if last is not x else op.Identity(x)
+
+
+def source_lines(size: int, begin: int, end: int, mode: str) -> np.ndarray:
+    """Which of `size` lines each line of the padded axis copies, `(begin + size + end,)`; negative pads cut off."""
+    source = np.pad(np.arange(size, dtype=np.int64), (max(begin, 0), max(end, 0)), mode=mode)
+    return source[max(-begin, 0) : len(source) - max(-end, 0)]

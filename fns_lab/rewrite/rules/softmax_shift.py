@@ -18,6 +18,7 @@ from fns_lab.targets.opset import rank
 class SoftmaxShift(OpRule):
     NAME = "softmax-shift"
     FIDELITY = "rounding"
+    IS_FORM = False
     EMITS = ("ReduceMax", "Sub", "Softmax")
     OPS = ("Softmax",)
 

@@ -72,7 +72,7 @@ class SubpixelUpsampleConv(Rule):
         weights = [constant(op, phases.reshape(4 * c_out, c, 2, 2).astype(np.float32), f"{y.name}.phases")]
         for bias in y.producer().inputs[2:]:
             weights.append(constant(op, const(bias).repeat(4), f"{y.name}.phase_bias"))
-        edge = self._edge_pad(op, x, f"{y.name}.padded")
+        edge = self.edge_pad(op, x, f"{y.name}.padded")
         edge.shape, edge.type = ir.Shape((n, c, height + 2, width + 2)), x.type
         small = op.Conv(edge, *weights, kernel_shape=[2, 2], _outputs=[f"{y.name}.small"])
         split = op.Reshape(small, _shape(op, (n, c_out, 2, 2, height + 1, width + 1), f"{y.name}.split_shape"))
@@ -80,7 +80,8 @@ class SubpixelUpsampleConv(Rule):
         joined = op.Reshape(mixed, _shape(op, (n, c_out, 2 * height + 2, 2 * width + 2), f"{y.name}.joined_shape"))
         return self.slice(op, joined, [1, 1], [2 * height + 1, 2 * width + 1], [2, 3], f"{y.name}.crop")
 
-    def _edge_pad(self, op, x: ir.Value, name: str) -> ir.Value:
+    def edge_pad(self, op, x: ir.Value, name: str) -> ir.Value:
+        """`x` with its edge repeated once on every side of H and W, in the form of the model's opset."""
         if self.scope.opset < 11:
             return op.Pad(x, mode="edge", pads=PADS_BY_1, _outputs=[name])
         return op.Pad(x, constant(op, np.array(PADS_BY_1, np.int64), f"{name}.pads"), mode="edge", _outputs=[name])
