@@ -8,6 +8,7 @@ few hundred cases, `make bench` a few thousand.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,10 @@ class Verdict(NamedTuple):
 
 def judge(case: Case) -> Verdict:
     """Lower the case and run both models. Raises AssertionError where the rule was not used or no model came of it."""
-    lowered = lower(case.model, targets.load(case.target))
+    target = targets.load(case.target)
+    if case.rule in PREFERRED:
+        target = replace(target, prefer=(case.rule,))
+    lowered = lower(case.model, target)
     assert lowered, f"{case.rule}: {lowered}\n{lowered.refused.to_string()}"
     assert case.rule in {*lowered.applied.rule, NETWORK}, f"{case.rule} was not used:\n{lowered.applied.to_string()}"
     assert "approximate" not in set(lowered.applied.fidelity)
@@ -99,6 +103,8 @@ def _one(op, shape, constants=None, *, opset=18, inputs=None, **attributes) -> o
 # What is drawn. H and W differ in most draws, sides are odd as often as even.
 
 OLDEST, OLD = "onnxjs-0.1.3/cpu", "onnxjs-0.1.8/cpu"
+YARDSTICK = "ort/cpu"
+"""Runs every model as it is: a rule is used there because it is preferred."""
 
 
 def _shape(draw, *, n=3, c=4, low=3, high=9) -> tuple[int, int, int, int]:
@@ -128,6 +134,32 @@ def _subpixel(draw):
         "b": _weights(draw, out),
     }
     return OLD, _model(nodes, (n, c, h, w), constants)
+
+
+def _faster_upsampling(draw):
+    return YARDSTICK, _subpixel(draw)[1]
+
+
+def _plain_pad(draw):
+    shape = _shape(draw)
+    pads = [0, 0, *(draw(st.integers(1, 2)) for _ in range(2)), 0, 0, *(draw(st.integers(0, 2)) for _ in range(2))]
+    return YARDSTICK, _one("Pad", shape, {"pads": np.array(pads)}, mode=draw(st.sampled_from(["reflect", "edge"])))
+
+
+def _conv_of_few(draw):
+    c, k = draw(st.integers(8, 12)), draw(st.sampled_from([3, 5, 9]))
+    shape = (draw(st.integers(1, 2)), c, draw(st.integers(k, k + 4)), draw(st.integers(k, k + 4)))
+    return YARDSTICK, _one("Conv", shape, {"w": _weights(draw, 1, c, k, k), "b": _weights(draw, 1)})
+
+
+def _large_conv(draw):
+    c, rows = draw(st.integers(3, 4)), 4 * draw(st.integers(9, 12))
+    return YARDSTICK, _one("Conv", (1, c, rows + 8, draw(st.integers(40, 48))), {"w": _weights(draw, 2, c, 9, 9)})
+
+
+def _add_of_equals(draw):
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
+    return YARDSTICK, _model(nodes, _any_rank(draw))
 
 
 def _instance_norm(draw, n=1):
@@ -501,9 +533,12 @@ NETWORK = "(network)"
 """Stands among the rules for several layers one after the other, whatever rules they call for."""
 CASES = {
     "subpixel-upsample-conv": _subpixel,
+    "subpixel-concat": _faster_upsampling,
+    "upsample-conv-transpose": _faster_upsampling,
     "group-norm-instance-norm": _group_norm,
     "instance-norm-batch-norm": _instance_norm,
     "instance-norm-reduce": _instance_norm_of_many,
+    "resize-pad-gather": _faster_upsampling,
     "resize-gather": _resize_nearest,
     "resize-matmul": _resize_linear,
     "layer-norm-reduce": _layer_norm,
@@ -527,7 +562,11 @@ CASES = {
     "depth-to-space-transpose": _depth_to_space,
     "flatten-reshape": _flatten,
     "pad-gather": _pad,
+    "pad-concat": _plain_pad,
     "pad-constant": _pad_constant,
+    "conv-split-kernel": _conv_of_few,
+    "conv-bands": _large_conv,
+    "add-sum": _add_of_equals,
     "explicit-pads": _auto_pad,
     "conv-dense": _conv_dense,
     "conv-by-image": _conv_of_many,
@@ -539,6 +578,11 @@ CASES = {
     NETWORK: _network,
 }
 """By rule, in the order of `RULES`: draws a target's name and a model."""
+PREFERRED = (
+    "subpixel-concat", "upsample-conv-transpose", "resize-pad-gather", "pad-concat", "conv-split-kernel", "conv-bands",
+    "add-sum",
+)  # fmt: skip
+"""Rules that a target uses because it prefers them, not because it must."""
 
 
 @st.composite

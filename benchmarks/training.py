@@ -46,9 +46,9 @@ def measure(options) -> dict:
 def run(*, widths: tuple[int, ...] = WIDTHS, image_size: int = 256, batch_size: int = 4, runs: int) -> dict:
     """Time `runs` steps of each contender at each width, interleaved.
 
-    Returns a JSON object with `title`, `image_size`, `batch_size` and `rows`: `width`, `contender`, `s_median`, `s_p10`,
-    `s_p90`, `images_per_s`, `ratio` to upstream's images/s, and `right`: a run whose losses are not finite raises.
-    The title names device, threads, torch, and the largest resident memory of the `train` command at the first width.
+    Returns a JSON object with `title`, `image_size`, `batch_size` and `rows`: `width`, `contender`, `s_median`,
+    `s_p10`, `s_p90`, `images_per_s`, `ratio` to upstream's images/s, `right` (losses that are not finite raise). The
+    title names device, threads, torch, and the largest resident memory of the `train` command at the first width.
     """
     rows = [row for width in widths for row in _rows(width, image_size, batch_size, runs)]
     peak_gib = _peak_gib(widths[0], image_size, batch_size)

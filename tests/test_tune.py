@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.rewrite.graphs import model, node, ops, values
 BROWSER = "onnxjs-0.1.8/wasm"
 
 
+@functools.cache
 def stage(*, faces=2):
     """Upsampling, reflection, a 3x3 and a 9x9 convolution, at 13 x 17 pixels, opset 18."""
     constants = {
@@ -103,9 +105,9 @@ def test_a_form_that_is_wrong_there_is_out(cache, monkeypatch):
 
 
 def test_what_cannot_be_lowered_is_no(cache):
-    found = tune.tune(model([node("Erf", "x", "y")], (1, 3, 6, 8)), targets.load(BROWSER), runs=1, cache=cache)
+    found = tune.tune(model([node("Hardmax", "x", "y")], (1, 3, 6, 8)), targets.load(BROWSER), runs=1, cache=cache)
     assert not found
-    assert "1 Erf" in str(found)
+    assert "1 Hardmax" in str(found)
     assert not len(found.whole)
 
 

@@ -71,6 +71,8 @@ class Rule(pattern.RewriteRuleClassBase):
     """Op types of the new nodes that the target must take."""
     IS_FORM: ClassVar[bool] = True
     """Whether it is one of several ways to write a slot; a repair of a fault is not."""
+    MENDS: ClassVar[bool] = True
+    """Whether it can write what a target lacks; a rule whose only gain is speed waits until it is preferred."""
 
     def __init__(self, scope: Scope, root: str) -> None:
         super().__init__(self.NAME)
@@ -97,7 +99,9 @@ class Rule(pattern.RewriteRuleClassBase):
         target, opset = self.scope.target, self.scope.opset
         if self.scope.choices and (choice := self.scope.choices.get(key_of(nodes))):
             return choice == self.NAME
-        return self.NAME in target.prefer or not all(runs_carried(node, target, opset) for node in nodes)
+        if self.NAME in target.prefer:
+            return True
+        return self.MENDS and not all(runs_carried(node, target, opset) for node in nodes)
 
     def quirk_touches(self, kind: str, nodes: Sequence[ir.Node]) -> bool:
         """Whether a quirk of this kind touches one of the nodes."""

@@ -17,6 +17,7 @@ from fns_lab.targets import Target
 class AddSum(Rule):
     NAME = "add-sum"
     FIDELITY = "exact"
+    MENDS = False
     EMITS = ("Sum",)
 
     @classmethod

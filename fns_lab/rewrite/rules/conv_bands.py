@@ -26,6 +26,7 @@ MOST_BANDS = 32
 class ConvBands(Rule):
     NAME = "conv-bands"
     FIDELITY = "exact"
+    MENDS = False
     EMITS = ("Gather", "Reshape", "Transpose", "Conv")
 
     @classmethod

@@ -27,6 +27,7 @@ FEW = 4
 class ConvSplitKernel(Rule):
     NAME = "conv-split-kernel"
     FIDELITY = "rounding"
+    MENDS = False
     EMITS = ("Conv",)
 
     @classmethod

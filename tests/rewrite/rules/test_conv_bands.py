@@ -4,7 +4,7 @@ from fns_lab.rewrite.lower import lower
 from fns_lab.rewrite.rules import conv_bands
 from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, model, node, ops, preferring, values
 
-TARGET = preferring("onnxjs-0.1.8/cpu", "conv-bands")
+TARGET = preferring("ort/cpu", "conv-bands")
 SHAPE = (1, 3, 14, 9)
 BANDS = ["Gather", "Reshape", "Transpose", "Reshape", "Conv", "Reshape", "Transpose", "Reshape"]
 
