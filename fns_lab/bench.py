@@ -16,7 +16,7 @@ from onnx import ModelProto
 from fns_lab import models as onnx_models
 from fns_lab import targets as known_targets
 from fns_lab.errors import InputError
-from fns_lab.runtimes import Runner, RuntimeFault, open_runner
+from fns_lab.runtimes import Runner, RuntimeFault, engine_name, open_runner
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
 
@@ -171,7 +171,7 @@ def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progres
 
 
 def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: int) -> list[dict]:
-    engine = _engine(target)
+    engine = engine_name(target)
     first_ms = contenders[0].quantile_ms(50, runs)
     return [
         {
@@ -241,9 +241,3 @@ def _processor() -> str:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or "unknown processor"
-
-
-def _engine(target: Target) -> str:
-    from importlib.metadata import version
-
-    return f"{target.runtime} {target.version or version('onnxruntime')}"

@@ -70,19 +70,21 @@ def lower(
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
     allow_approximate: bool = False,
+    rules: Sequence[type[Rule]] = RULES,
 ) -> Lowering:
     """Rewrite `model` until `target` runs it, or as far as the rules go.
 
     `shapes` fixes the size of inputs by name. The result's opset and IR version are the target's or the model's own,
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
-    `doc_string`. Raises `InputError` if `shapes` does not fit the model.
+    `doc_string`. Without `rules`, nodes are only written in the form of the target's opset. Raises `InputError` if
+    `shapes` does not fit the model.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
     _prepare(lowered, shapes or {})
     scope = Scope(target, opset=lowered.graph.opset_imports.get("", 1))
     applied = []
-    for rule in RULES:
+    for rule in rules:
         if rule.FIDELITY != "approximate" or allow_approximate:
             applied.append((rule.NAME, _apply(rule, lowered, scope), rule.FIDELITY))
     applied.append((OPSET_RULE, _carry_all(lowered, scope), "exact"))

@@ -69,3 +69,10 @@ def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = D
     from fns_lab.runtimes.browser import BrowserRunner
 
     return BrowserRunner(model, target, timeout_s=timeout_s)
+
+
+def engine_name(target: Target) -> str:
+    """The engine and the version that runs, such as `onnxjs 0.1.8`."""
+    from importlib.metadata import version
+
+    return f"{target.runtime} {target.version or version('onnxruntime')}"

@@ -11,7 +11,8 @@ from fns_lab.runtimes import RuntimeFault
 from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label
 from fns_lab.targets import Target
 
-ERROR_ONLY = 3
+FATAL_ONLY = 4
+"""An error is raised, and told once."""
 
 
 class OrtRunner(ClosingRunner):
@@ -23,7 +24,7 @@ class OrtRunner(ClosingRunner):
         self.target = target
         self._model = model
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = ERROR_ONLY
+        options.log_severity_level = FATAL_ONLY
         start = time.perf_counter()
         try:
             self._session = onnxruntime.InferenceSession(

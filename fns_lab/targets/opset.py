@@ -179,8 +179,8 @@ def _axes_attribute(node: ir.Node) -> Form:
     axes = constant(node, 1)
     attributes = dict(node.attributes)
     if axes is not None:
-        extra = len(axes) if node.op_type == "Unsqueeze" else 0
-        attributes["axes"] = ir.AttrInt64s("axes", [int(a) % (rank(node) + extra) for a in axes])
+        extra = axes.size if node.op_type == "Unsqueeze" else 0
+        attributes["axes"] = ir.AttrInt64s("axes", [int(a) % (rank(node) + extra) for a in axes.reshape(-1)])
     return Form(node.op_type, (node.inputs[0],), attributes)
 
 
