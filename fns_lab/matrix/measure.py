@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from fns_lab import targets as known_targets
 from fns_lab.errors import InputError
 from fns_lab.matrix.cache import VerdictCache
 from fns_lab.matrix.cases import Case
-from fns_lab.matrix.forms import FORMS, Form
+from fns_lab.matrix.forms import FORMS
 from fns_lab.matrix.table import COLUMNS, Matrix
 from fns_lab.matrix.verdict import Verdict, judge
 from fns_lab.runtimes import RuntimeFault, open_runner
@@ -35,7 +36,7 @@ def measure(
     if not cases or not chosen:
         raise InputError(f"nothing to measure: {len(cases)} cases, {len(chosen)} targets")
     rows = []
-    with _bar(len(cases) * len(chosen), progress) as bar:
+    with _quiet_inference(), _bar(len(cases) * len(chosen), progress) as bar:
         for target in chosen:
             bar.set_description(target.name)
             rows += _measure_target(cases, target, VerdictCache(target) if cached else None, bar)
@@ -45,19 +46,23 @@ def measure(
 def _measure_target(cases: Sequence[Case], target: Target, cache: VerdictCache | None, bar) -> Iterator[tuple]:
     for case in cases:
         for name, form_of in FORMS.items():
-            form = form_of(case.model, target)
-            verdict = Verdict("unsupported", float("nan"), form.reason)
-            if form.model is not None:
-                verdict = _run(case, form.model, target, cache)
-            yield target.name, case.op, case.name, name, *_told(form, verdict)
+            yield target.name, case.op, case.name, name, *_seen(case, form_of, target, cache)
         bar.update()
 
 
-def _told(form: Form, verdict: Verdict) -> tuple[str, float, bool, str]:
-    """The last columns of a row: an engine that fails where its table says no is `unsupported`, and no error."""
-    refused = verdict.result == "error" and not form.supported
-    result = "unsupported" if refused else verdict.result
-    return result, verdict.max_abs, form.supported, verdict.message if form.supported else form.reason
+def _seen(case: Case, form_of: Callable, target: Target, cache: VerdictCache | None) -> tuple[str, float, bool, str]:
+    """The last columns of a row: result, max_abs, supported, message."""
+    try:
+        form = form_of(case.model, target)
+    except Exception as error:  # a case that lowering stumbles over must not lose the others, nor be passed over
+        return "error", float("nan"), True, f"lowering broke: {error!r}"
+    if form.model is None:
+        return "unsupported", float("nan"), False, form.reason
+    verdict = _run(case, form.model, target, cache)
+    if form.supported:
+        return verdict.result, verdict.max_abs, True, verdict.message
+    refused = verdict.result == "error"
+    return "unsupported" if refused else verdict.result, verdict.max_abs, False, form.reason
 
 
 def _run(case: Case, model, target: Target, cache: VerdictCache | None) -> Verdict:
@@ -78,6 +83,18 @@ def run_case(case: Case, model, target: Target) -> Verdict:
             return judge(case.expected, runner.infer(case.feeds))
     except (RuntimeFault, InputError) as error:
         return Verdict("error", float("nan"), str(getattr(error, "message", error)))
+
+
+@contextlib.contextmanager
+def _quiet_inference() -> Iterator[None]:
+    """Some node tests contradict onnx's shape inference; onnx_ir warns of each with a stack trace and goes on."""
+    logger = logging.getLogger("onnx_ir")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _bar(total: int, shown: bool):

@@ -15,7 +15,10 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, shape_inference
 
 from fns_lab.matrix.cases import Case
+from fns_lab.matrix.measure import measure
+from fns_lab.matrix.table import Matrix, joined
 from fns_lab.runtimes import open_runner
+from fns_lab.targets import Target
 
 Shape = tuple[int, ...]
 
@@ -25,6 +28,8 @@ SHAPES: tuple[Shape, ...] = ((1, 4, 6, 10), (6, 10))
 """Of x: the first that the producer takes. Four sides, all different, none a square."""
 SEED = 0
 ARROW = " > "
+PAIR_TARGETS = ("onnxjs-0.1.8/webgl", "ort-web/webgl")
+"""Where pairs matter most: what an op leaves in a texture, in which layout and shared with whom, is the next one's."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +170,20 @@ if len({part.op for part in PARTS}) != len(PARTS):
     raise ValueError("two parts share an op")
 
 
-def single_cases() -> tuple[Case, ...]:
+def measure_pairs(targets: Sequence[Target | str], parts: Sequence[Part] = PARTS, **options) -> Matrix:
+    """For each target the pairs of those parts that it runs right alone. `options` as `measure` takes them."""
+    return joined(*(_measure_target(target, parts, options) for target in targets))
+
+
+def _measure_target(target: Target | str, parts: Sequence[Part], options: dict) -> Matrix:
+    alone = measure(single_cases(parts), [target], **options).table
+    right = set(alone.op[(alone.form == "native") & (alone.result == "pass") & alone.supported])
+    return measure(pair_cases([part for part in parts if part.op in right]), [target], **options)
+
+
+def single_cases(parts: Sequence[Part] = PARTS) -> tuple[Case, ...]:
     """Every part alone."""
-    return tuple(_cases([(part,) for part in PARTS]))
+    return tuple(_cases((part,) for part in parts))
 
 
 def pair_cases(parts: Sequence[Part] = PARTS) -> tuple[Case, ...]:

@@ -56,3 +56,8 @@ class Matrix:
     def to_json(self) -> dict:
         """The object that `fns-lab matrix --json` prints; `max_abs` is null where nothing could be subtracted."""
         return {"rows": json_rows(self.table, JSON_KEYS)}
+
+
+def joined(*matrices: Matrix) -> Matrix:
+    """The rows of all."""
+    return Matrix(pd.concat([matrix.table for matrix in matrices], ignore_index=True))

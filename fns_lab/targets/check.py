@@ -9,6 +9,7 @@ import onnx
 import onnx_ir as ir
 import pandas as pd
 
+from fns_lab.targets.limits import LIMIT_KINDS
 from fns_lab.targets.opset import CannotCarry, carry
 from fns_lab.targets.target import Quirk, Target, matches
 
@@ -149,6 +150,7 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "shared-input": _shared_input,
     "read-after": _read_after,
     "reads-older-form": _reads_older_form,
+    **LIMIT_KINDS,
     "runner": _runner,
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""

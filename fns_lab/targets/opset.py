@@ -89,8 +89,19 @@ def _refuse_unless_valid(form: Form, opset: int, to_opset: int) -> None:
     given = len(form.inputs)
     if not there.min_input <= given <= there.max_input:
         raise CannotCarry(f"{form.op_type} with {given} inputs does not exist at opset {to_opset}")
-    if any(a.name == "axis" and a.as_int() < 0 for a in form.attributes.values()) and to_opset < 11:
+    if to_opset < 11 and any(a.name in ("axis", "axes") and _is_negative(a) for a in form.attributes.values()):
         raise CannotCarry(f"{form.op_type} takes no negative axis before opset 11")
+    if to_opset < 11 and form.op_type == "Gather" and _has_negative_constant(form.inputs[1]):
+        raise CannotCarry("Gather takes no negative indices before opset 11")
+
+
+def _is_negative(attribute: ir.Attr) -> bool:
+    return min(attribute.as_ints() if attribute.type == ir.AttributeType.INTS else [attribute.as_int()], default=0) < 0
+
+
+def _has_negative_constant(value: ir.Value) -> bool:
+    tensor = ir.convenience.get_const_tensor(value)
+    return tensor is not None and bool((tensor.numpy() < 0).any())
 
 
 def _without_defaults(form: Form, opset: int, to_opset: int) -> dict[str, ir.Attr]:
@@ -212,6 +223,8 @@ def _clip_attributes(node: ir.Node) -> Form:
     for index, name in ((1, "min"), (2, "max")):
         if (value := constant(node, index)) is not None:
             attributes[name] = ir.AttrFloat32(name, float(value.item()))
+    if {"min", "max"} <= set(attributes) and attributes["min"].as_float() > attributes["max"].as_float():
+        raise CannotCarry("Clip with min above max means nothing before opset 12")
     return Form("Clip", (node.inputs[0],), attributes)
 
 
@@ -219,7 +232,15 @@ def _split_attribute(node: ir.Node) -> Form:
     attributes = {k: v for k, v in node.attributes.items() if k != "num_outputs"}
     if (sizes := constant(node, 1)) is not None:
         attributes["split"] = ir.AttrInt64s("split", sizes.tolist())
+    elif "num_outputs" in node.attributes and not _splits_evenly(node):
+        raise CannotCarry("Split into unequal parts of its own choice does not exist before opset 18")
     return Form("Split", (node.inputs[0],), attributes)
+
+
+def _splits_evenly(node: ir.Node) -> bool:
+    axis = node.attributes.get_int("axis", 0)
+    side = None if node.inputs[0].shape is None else node.inputs[0].shape[axis]
+    return isinstance(side, int) and side % len(node.outputs) == 0
 
 
 def resize_scales(node: ir.Node) -> list[float]:

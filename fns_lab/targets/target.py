@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 class Quirk:
     """A fault of a runtime, with the place where it is known and the nodes it touches.
 
-    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types) and `opset` narrow it.
+    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types) and the rest narrow it.
     """
 
     name: str
@@ -29,6 +29,9 @@ class Quirk:
     ops: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     opset: int | None = None
+    ranks: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
