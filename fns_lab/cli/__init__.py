@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fns_lab.cli import convert, measure, networks, show
+from fns_lab.cli import convert, matrix, measure, networks, show
 from fns_lab.cli import train as training
 from fns_lab.errors import InputError, MissingError
 
@@ -27,6 +27,7 @@ COMMANDS = (
     convert.run,
     measure.compare,
     measure.bench,
+    matrix.matrix,
     show.view,
     show.report,
     show.doctor,

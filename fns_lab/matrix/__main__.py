@@ -21,7 +21,7 @@ def main() -> None:
     pairs = measure_pairs(PAIR_TARGETS)
     engines = sorted({engine_name(targets.load(name)) for name in targets.names()})
     head = [
-        "Measured by `python -m fns_lab.matrix`, which writes this file; fns_lab/matrix/measured.py says what it means.",
+        "Measured and written by `python -m fns_lab.matrix`; fns_lab/matrix/measured.py says what it means.",
         f"onnx {onnx.__version__}; {', '.join(engines)}; {_browser()}; {platform.system()} {platform.machine()}",
     ]
     write(nodes, NODES, head)

@@ -58,9 +58,7 @@ def node_cases() -> tuple[Case, ...]:
     seconds, nearly all of them onnx computing what it expects.
     """
     tests = {test.name: test for test in _collected()}
-    return tuple(
-        _case(test, _op_under_test(test, tests)) for test in tests.values() if _is_taken(test.model)
-    )
+    return tuple(_case(test, _op_under_test(test, tests)) for test in tests.values() if _is_taken(test.model))
 
 
 def _collected() -> list:

@@ -29,7 +29,7 @@ class Form:
 
 def native(model: ModelProto, target: Target) -> Form:
     """As it stands if the target's table takes that, else brought down to the target's opset, with no rule applied."""
-    as_is = _loadable(model, target)
+    as_is = loadable(model, target)
     checked = check(as_is, target)
     if checked:
         return Form(as_is, True, "")
@@ -48,7 +48,7 @@ def lowered(model: ModelProto, target: Target) -> Form:
 FORMS: Mapping[str, Callable[[ModelProto, Target], Form]] = {"native": native, "lowered": lowered}
 
 
-def _loadable(model: ModelProto, target: Target) -> ModelProto:
+def loadable(model: ModelProto, target: Target) -> ModelProto:
     """The same nodes in a file that the target loads: its IR version, and initializers among the inputs."""
     made = ir.from_proto(model)
     if not matches(target.ir_versions, made.ir_version):

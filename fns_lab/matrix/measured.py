@@ -1,14 +1,13 @@
 """The measurement that the project ships, as two small tables; `python -m fns_lab.matrix` makes them again.
 
-`nodes.csv` has a row a node test and a column a target. A cell is two letters, native and lowered: `p` right, `w` wrong,
-`e` the engine fails though the target's table takes it, `u` unsupported. `P` and `W` are right and wrong where the
-table says no. `pairs.csv` is the same for pairs of ops, less the rows that hold nothing but `pp`. `faults.csv` has the
-evidence: every wrong or failing run with its largest error and the engine's words.
+`nodes.csv` has a row a node test and a column a target. A cell is two letters, native and lowered: `p` right, `w`
+wrong, `e` the engine fails though the target's table takes it, `u` unsupported. `P` and `W` are right and wrong where
+the table says no. `pairs.csv` is the same for pairs of ops, less the rows that hold nothing but `pp`. `faults.csv` has
+the evidence: every wrong or failing run with its largest error and the engine's words.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,9 @@ MESSAGE_CHARACTERS = 120
 
 def write(matrix: Matrix, path: Path, notes: Sequence[str], *, leave_out_right: bool = False) -> None:
     """The letters of `matrix` under a head of `notes`, one a line."""
-    cells = matrix.table.assign(letter=[_letter(*row) for row in zip(matrix.table.result, matrix.table.supported)])
+    cells = matrix.table.assign(
+        letter=[_letter(*row) for row in zip(matrix.table.result, matrix.table.supported, strict=True)]
+    )
     wide = cells.groupby(["op", "case", "target"], sort=False).letter.sum().unstack("target")
     wide = wide[list(dict.fromkeys(matrix.table.target))].fillna("")
     if leave_out_right:
@@ -47,7 +48,7 @@ def write_faults(matrix: Matrix, path: Path, notes: Sequence[str]) -> None:
 
 def read(path: Path = NODES) -> Matrix:
     """A table of letters as a matrix again; it has no errors and no messages, which are in `faults.csv`."""
-    wide = pd.read_csv(path, comment="#", keep_default_na=False)
+    wide = _read(path, keep_default_na=False)
     rows = [
         (target, op, case, form, RESULT_OF[letter.lower()], float("nan"), letter in "pwe", "")
         for op, case, *cells in wide.itertuples(index=False)
@@ -59,13 +60,17 @@ def read(path: Path = NODES) -> Matrix:
 
 def read_faults(path: Path = FAULTS) -> pd.DataFrame:
     """The evidence: target, op, case, form, result, max_abs, message."""
-    return pd.read_csv(path, comment="#", quoting=csv.QUOTE_MINIMAL)
+    return _read(path, keep_default_na=False, converters={"max_abs": float})
 
 
 def notes(path: Path = NODES) -> list[str]:
     """The head of a shipped file: how and with what it was measured."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
+
+
+def _read(path: Path, **options) -> pd.DataFrame:
+    return pd.read_csv(path, skiprows=len(notes(path)), **options)
 
 
 def _letter(result: str, supported: bool) -> str:
