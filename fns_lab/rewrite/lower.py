@@ -106,8 +106,15 @@ def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
     passes.RemoveInitializersFromInputsPass()(model)
     _fix_shapes(model, shapes)
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    passes.IdentityEliminationPass()(model)
+    if not _has_bodies(model):
+        passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
+
+
+def _has_bodies(model: ir.Model) -> bool:
+    """Whether a Scan, Loop or If has a graph inside. Without its Identity such a graph may end in one value twice, and
+    ONNX Runtime's Scan then gives wrong numbers."""
+    return sum(1 for _ in model.graph.all_nodes()) > len(model.graph)
 
 
 def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:

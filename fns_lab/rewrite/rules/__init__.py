@@ -1,7 +1,12 @@
 """The rules, in the order in which they are tried."""
 
 from fns_lab.rewrite.rule import Rule
-from fns_lab.rewrite.rules.copy_around_quirk import CopyBeforeSharedReshape, CopyBetween, CopySecondOperand
+from fns_lab.rewrite.rules.copy_around_quirk import (
+    CopyBeforeSharedReshape,
+    CopyBetween,
+    CopyBetweenAlike,
+    CopySecondOperand,
+)
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.pad_gather import PadGather
@@ -20,6 +25,7 @@ RULES: tuple[type[Rule], ...] = (
     # Repairs of an engine's faults look at what all the others have written.
     CopyBeforeSharedReshape,
     CopyBetween,
+    CopyBetweenAlike,
     CopySecondOperand,
 )
 
