@@ -16,8 +16,7 @@ from onnx import ModelProto
 from fns_lab import models as onnx_models
 from fns_lab import targets as known_targets
 from fns_lab.errors import InputError
-from fns_lab.runtimes import Runner, RuntimeFault, open_runner
-from fns_lab.runtimes.packages import installed_version
+from fns_lab.runtimes import Runner, RuntimeFault, engine_name, open_runner
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
 
@@ -243,8 +242,3 @@ def _processor() -> str:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or "unknown processor"
-
-
-def engine_name(target: Target) -> str:
-    """The engine and its version, such as `onnxjs 0.1.8`."""
-    return f"{target.runtime} {target.version or installed_version(target.package)}"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fns_lab.cli import convert, fetch, measure, networks, show
+from fns_lab.cli import convert, fetch, matrix, measure, networks, show
 from fns_lab.cli import train as training
 from fns_lab.errors import InputError, MissingError
 
@@ -28,6 +28,7 @@ COMMANDS = (
     measure.compare,
     measure.bench,
     measure.tune,
+    matrix.matrix,
     show.view,
     show.report,
     fetch.fetch,

@@ -78,6 +78,7 @@ def lower(
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
     allow_approximate: bool = False,
+    rules: Sequence[type[Rule]] = RULES,
     choices: Mapping[str, str] | None = None,
     survey: bool = False,
 ) -> Lowering:
@@ -87,9 +88,10 @@ def lower(
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
     `doc_string`. What follows from fixed sizes is computed here (`Shape` and the arithmetic on it). Where a node has no
     form that the target runs, the model stays at its own opset, and `refused` and `check` name that node with the
-    reason. `choices` says which rule takes a slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what the
-    target needs or prefers holds. With `survey` the result names the slots that were met, and those without a choice
-    stay as they are. Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
+    reason. Without `rules`, nodes are only written in the form of the target's opset. `choices` says which rule takes a
+    slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what the target needs or prefers holds. With `survey`
+    the result names the slots that were met, and those without a choice stay as they are.
+    Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
@@ -97,7 +99,7 @@ def lower(
     scope = Scope(target, opset, lowered.graph, choices=choices or {}, slots=slots)
     _prepare(lowered, shapes or {}, scope)
     applied = []
-    for rule in RULES:
+    for rule in rules:
         if rule.FIDELITY != "approximate" or allow_approximate:
             applied.append((rule.NAME, _apply(rule, lowered, scope), rule.FIDELITY))
     blocked = _name_blocked(lowered, scope)
@@ -131,7 +133,7 @@ def _settle(model: ir.Model, scope: Scope) -> None:
     def must_fold(node: ir.Node) -> bool | None:
         return None if runs_carried(node, scope.target, scope.opset) else True
 
-    passes.IdentityEliminationPass()(model)
+    _drop_identities(model)
     passes.ShapeInferencePass()(model)
     try:
         fold_constants_ir(
@@ -144,7 +146,14 @@ def _settle(model: ir.Model, scope: Scope) -> None:
     except (RuntimeError, ValueError) as error:  # onnxscript's, on an If whose branch gives one constant twice
         raise InputError(f"the model's constants cannot be folded: {str(error).splitlines()[0][:200]}") from None
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    passes.IdentityEliminationPass()(model)
+    _drop_identities(model)
+
+
+def _drop_identities(model: ir.Model) -> None:
+    """Not beside a Scan, Loop or If: without its Identity a graph inside one may end in one value twice, and ONNX
+    Runtime's Scan then gives wrong numbers."""
+    if sum(1 for _ in model.graph.all_nodes()) == len(model.graph):
+        passes.IdentityEliminationPass()(model)
 
 
 def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -76,3 +76,10 @@ def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = D
         target = targets.load(target)
     packages.require(target)
     return pkgutil.resolve_name(RUNNERS[target.runtime])(model, target, timeout_s=timeout_s)
+
+
+def engine_name(target: Target) -> str:
+    """The engine and the version that runs, such as `onnxjs 0.1.8`."""
+    from fns_lab.runtimes.packages import installed_version
+
+    return f"{target.runtime} {target.version or installed_version(target.package)}"

@@ -10,7 +10,8 @@ from onnx import ModelProto
 
 from fns_lab.runtimes.base import InProcessRunner
 
-ERROR_ONLY = 3
+FATAL_ONLY = 4
+"""An error is raised, and told once."""
 
 
 class OrtRunner(InProcessRunner):
@@ -18,7 +19,7 @@ class OrtRunner(InProcessRunner):
 
     def load(self, model: ModelProto) -> None:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = ERROR_ONLY
+        options.log_severity_level = FATAL_ONLY
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )

@@ -9,6 +9,7 @@ import onnx
 import onnx_ir as ir
 import pandas as pd
 
+from fns_lab.targets.limits import LIMIT_KINDS
 from fns_lab.targets.opset import CannotCarry, carry
 from fns_lab.targets.target import Quirk, Target, matches
 
@@ -147,6 +148,23 @@ def _read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return node.op_type in quirk.ops and producer is not None and producer.op_type in quirk.after
 
 
+def _read_after_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    return node.op_type in quirk.ops and bool(made_after(node, quirk)) and not _broadcasts(node)
+
+
+def made_after(node: ir.Node, quirk: Quirk) -> tuple[int, ...]:
+    """The inputs of `node`, by index, that one of the ops `quirk.after` made."""
+    producers = (value.producer() if value is not None else None for value in node.inputs)
+    return tuple(i for i, producer in enumerate(producers) if producer is not None and producer.op_type in quirk.after)
+
+
+def _broadcasts(node: ir.Node) -> bool:
+    """Whether shapes are known to differ, or an operand is a single number, whose place cannot be mistaken."""
+    shapes = [value.shape for value in node.inputs if value is not None and value.shape is not None]
+    single = any(all(side == 1 for side in shape) for shape in shapes)
+    return single or len({tuple(map(str, shape)) for shape in shapes}) > 1
+
+
 def _reads_older_form(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return node.op_type in quirk.ops and bool(_misread(node, opset, min(opset, quirk.opset)))
 
@@ -237,6 +255,7 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "same-input-twice": _same_input_twice,
     "shared-input": _shared_input,
     "read-after": _read_after,
+    "read-after-alike": _read_after_alike,
     "reads-older-form": _reads_older_form,
     "attribute": _attribute,
     "computed-input": _computed_input,
@@ -250,6 +269,7 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "negative-indices": _negative_indices,
     "scalar-indices": _scalar_indices,
     "rank": _rank,
+    **LIMIT_KINDS,
     "runner": _runner,
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""

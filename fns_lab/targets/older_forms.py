@@ -109,7 +109,7 @@ def _axes_attribute(node: ir.Node) -> Form:
     axes = constant(node, 1)
     attributes = dict(node.attributes)
     if axes is not None:
-        extra = len(axes) if node.op_type == "Unsqueeze" else 0
+        extra = axes.size if node.op_type == "Unsqueeze" else 0
         attributes["axes"] = ir.AttrInt64s("axes", [int(a) % (rank(node) + extra) for a in axes.reshape(-1)])
     return Form(node.op_type, (node.inputs[0],), attributes)
 
@@ -142,6 +142,8 @@ def _clip_attributes(node: ir.Node) -> Form:
     for index, name in ((1, "min"), (2, "max")):
         if (value := constant(node, index)) is not None:
             attributes[name] = ir.AttrFloat32(name, float(value.item()))
+    if {"min", "max"} <= set(attributes) and attributes["min"].as_float() > attributes["max"].as_float():
+        raise CannotCarry("Clip with min above max means nothing before opset 12")
     return Form("Clip", (node.inputs[0],), attributes)
 
 

@@ -18,9 +18,7 @@ FOLDER = Path(__file__).parent
 class Quirk:
     """A fault of a runtime, with the place where it is known and the nodes it touches.
 
-    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types), `opset`, `ranks`
-    (numbers of axes that are right), `attributes` (the values that are meant, by name) and `samples` (the most that do
-    no harm) narrow it.
+    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types) and the rest narrow it.
     """
 
     name: str
@@ -31,9 +29,11 @@ class Quirk:
     ops: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     opset: int | None = None
-    attributes: Mapping[str, Sequence] = field(default_factory=dict)
-    samples: int | None = None
     ranks: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
+    types: tuple[str, ...] = ()
+    samples: int | None = None
+    attributes: Mapping[str, Sequence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -180,3 +180,13 @@ def test_nodes_inside_a_branch_are_carried_too():
     assert lowered
     assert lowered.model.opset_import[0].version == 13
     assert_same(before, lowered.model, values(1, 3, 6, 8), EXACT)
+
+
+def test_a_loop_s_body_still_ends_in_two_values():
+    """Without the Identity of its body both outputs of this Scan are one value, which ONNX Runtime gets wrong."""
+    from fns_lab.matrix.cases import node_cases
+    from fns_lab.matrix.measure import run_case
+
+    (case,) = (case for case in node_cases() if case.name == "test_scan9_sum")
+    target = targets.load("ort/cpu")
+    assert run_case(case, lower(case.model, target).model, target).result == "pass"

@@ -8,7 +8,12 @@ from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
-from fns_lab.rewrite.rules.copy_around_quirk import CopyBeforeSharedReshape, CopyBetween, CopySecondOperand
+from fns_lab.rewrite.rules.copy_around_quirk import (
+    CopyBeforeSharedReshape,
+    CopyBetween,
+    CopyBetweenAlike,
+    CopySecondOperand,
+)
 from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
 from fns_lab.rewrite.rules.elementwise import Elementwise
 from fns_lab.rewrite.rules.erf_tanh import ErfTanh
@@ -94,6 +99,7 @@ RULES: tuple[type[Rule], ...] = (
     GatherPlain,
     CopyBeforeSharedReshape,
     CopyBetween,
+    CopyBetweenAlike,
     CopySecondOperand,
 )
 

@@ -15,20 +15,20 @@ import onnx_ir as ir
 
 from fns_lab.rewrite.rule import Refusal, Rule, constant
 from fns_lab.targets import Target
-from fns_lab.targets.check import repeated_input
+from fns_lab.targets.check import made_after, repeated_input
 
 
 class CopyAroundQuirk(Rule):
-    """Rewrite the node that a quirk of kind `QUIRK` touches so that it reads a copy of one input."""
+    """Rewrite the node that a quirk of kind `QUIRK` touches so that it reads copies."""
 
     FIDELITY = "exact"
     EMITS = ("Add",)
     IS_FORM = False
     QUIRK: ClassVar[str]
 
-    def copied_input(self, node: ir.Node) -> int:
-        """The index of the input to copy."""
-        return 0
+    def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
+        """The indices of the inputs to copy."""
+        return (0,)
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
@@ -42,15 +42,18 @@ class CopyAroundQuirk(Rule):
 
     def guard(self, y: ir.Value, **bindings: ir.Value | None) -> None:
         node = y.producer()
-        value = node.inputs[self.copied_input(node)]
-        if value.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{value.name} is {value.dtype}, a copy is made of float32 only")
+        for index in self.copied_inputs(node):
+            value = node.inputs[index]
+            if value.dtype != ir.DataType.FLOAT:
+                raise Refusal(f"{value.name} is {value.dtype}, a copy is made of float32 only")
 
     def rewrite(self, op, y: ir.Value, **bindings: ir.Value | None) -> ir.Value:
         node = y.producer()
-        inputs, index = list(node.inputs), self.copied_input(node)
+        inputs, copied = list(node.inputs), self.copied_inputs(node)
         zero = constant(op, np.zeros(1, np.float32), f"{y.name}.zero")
-        inputs[index] = op.Add(inputs[index], zero, _outputs=[f"{y.name}.copy"])
+        for index in copied:
+            name = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}"
+            inputs[index] = op.Add(inputs[index], zero, _outputs=[name])
         return op.op(node.op_type, *inputs, **node.attributes)
 
 
@@ -68,11 +71,25 @@ class CopyBetween(CopyAroundQuirk):
     QUIRK = "read-after"
 
 
+class CopyBetweenAlike(CopyAroundQuirk):
+    """Add(Reshape(x), y) of one shape  =  Add(Reshape(x) + 0, y): the same fault where nothing is broadcast.
+
+    Adding the one zero is itself right: a broadcast finds its values by coordinates, not by their place in the texture.
+    """
+
+    NAME = "copy-between-alike"
+    QUIRK = "read-after-alike"
+
+    def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
+        quirk = next(q for q in self.scope.target.quirks if q.kind == self.QUIRK and node.op_type in q.ops)
+        return made_after(node, quirk)
+
+
 class CopySecondOperand(CopyAroundQuirk):
     """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one result twice."""
 
     NAME = "copy-second-operand"
     QUIRK = "same-input-twice"
 
-    def copied_input(self, node: ir.Node) -> int:
-        return repeated_input(node)
+    def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
+        return (repeated_input(node),)

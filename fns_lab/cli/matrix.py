@@ -1,0 +1,79 @@
+"""The command that measures what targets really support."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fns_lab.cli.common import JsonFlag, print_json, print_table
+from fns_lab.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fns_lab.matrix.cases import Case
+    from fns_lab.matrix.table import Matrix
+
+
+def matrix(
+    target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
+    op: Annotated[
+        list[str] | None, typer.Option("--op", metavar="OP", help="Only the tests of this op; several times for more.")
+    ] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of ops instead of node tests.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")] = False,
+    json: JsonFlag = False,
+) -> int:
+    """Run ONNX's own node tests in a target's real engine.
+
+    Each test runs twice: as close to native as the engine's opset allows, and after lower. The result is pass, wrong,
+    error (the table takes it, the engine fails) or unsupported. What was measured is kept, and Ctrl-C loses none of it.
+    Exit 1 if an engine is wrong or fails where its table says supported.
+
+    \b
+    Examples:
+      fns-lab matrix --target onnxjs-0.1.8/wasm
+      fns-lab matrix --target onnxjs-0.1.3/cpu --target ort-web/webgl --op Conv --op Pad --json
+      fns-lab matrix --target onnxjs-0.1.8/webgl --pairs --op Reshape
+    """
+    from fns_lab import targets
+
+    aims = [targets.load(name) for name in target]
+    measured = _pairs(aims, op, cached=not fresh) if pairs else _nodes(aims, op, cached=not fresh)
+    if json:
+        print_json(measured.to_json())
+    else:
+        faults = measured.broken.drop(columns="supported")
+        print_table(faults.assign(message=faults.message.str.slice(0, 100)), empty="every table keeps its word")
+        print(measured)
+    return 0 if measured else 1
+
+
+def _nodes(aims: Sequence, ops: Sequence[str] | None, *, cached: bool) -> Matrix:
+    from fns_lab.matrix.cases import node_cases
+    from fns_lab.matrix.measure import measure
+
+    return measure(_of_ops(node_cases(), ops), aims, cached=cached)
+
+
+def _pairs(aims: Sequence, ops: Sequence[str] | None, *, cached: bool) -> Matrix:
+    from fns_lab.matrix.pairs import measure_pairs
+    from fns_lab.matrix.parts import PARTS
+
+    _known(ops, [part.op for part in PARTS])
+    return measure_pairs(aims, involving=ops or None, cached=cached)
+
+
+def _of_ops(cases: Sequence[Case], ops: Sequence[str] | None) -> Sequence[Case]:
+    _known(ops, [case.op for case in cases])
+    return [case for case in cases if case.op in ops] if ops else cases
+
+
+def _known(ops: Sequence[str] | None, known: Sequence[str]) -> None:
+    import difflib
+
+    for op in ops or ():
+        if op not in known:
+            near = difflib.get_close_matches(op, sorted(set(known)), n=1, cutoff=0)[0]
+            raise InputError(f"--op {op}: no test is of that op; did you mean {near}?")

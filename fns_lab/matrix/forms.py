@@ -1,0 +1,68 @@
+"""The two forms in which a case meets an engine: native, and lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+import onnx_ir.passes.common as passes
+from onnx import ModelProto
+
+from fns_lab import models
+from fns_lab.rewrite.lower import Lowering, lower
+from fns_lab.targets import Check, Target, check
+from fns_lab.targets.target import matches
+
+
+@dataclass(frozen=True)
+class Form:
+    """A case as an engine gets it. `supported` is what the target's table says of it; `reason`, why not.
+
+    Without a `model` there is nothing to run: the case has no form at that opset, or lowering would not write it.
+    """
+
+    model: ModelProto | None = field(repr=False)
+    supported: bool
+    reason: str
+
+
+def native(model: ModelProto, target: Target) -> Form:
+    """As it stands if the target's table takes that, else brought down to the target's opset, with no rule applied."""
+    as_is = loadable(model, target)
+    checked = check(as_is, target)
+    if checked:
+        return Form(as_is, True, "")
+    carried = lower(model, target, rules=())
+    if models.opset(carried.model) > target.opset:
+        return Form(None, False, _reasons(carried))
+    return Form(carried.model, carried.supported, _first_reason(carried.check))
+
+
+def lowered(model: ModelProto, target: Target) -> Form:
+    """After `lower`; without a model where the target does not run all of the result."""
+    result = lower(model, target)
+    return Form(result.model, True, "") if result else Form(None, False, _reasons(result))
+
+
+FORMS: Mapping[str, Callable[[ModelProto, Target], Form]] = {"native": native, "lowered": lowered}
+
+
+def loadable(model: ModelProto, target: Target) -> ModelProto:
+    """The same nodes in a file that the target loads: its IR version, and initializers among the inputs."""
+    made = ir.from_proto(model)
+    if not matches(target.ir_versions, made.ir_version):
+        made.ir_version = target.ir_version
+    if target.initializers_are_inputs:
+        passes.AddInitializersToInputsPass()(made)
+    return ir.to_proto(made)
+
+
+def _reasons(result: Lowering) -> str:
+    """Why the opset could not be reached, else what the target still lacks."""
+    return "; ".join(dict.fromkeys(result.refused.reason)) or _first_reason(result.check)
+
+
+def _first_reason(checked: Check) -> str:
+    lacking = checked.table[~checked.table.supported]
+    return "" if lacking.empty else f"{lacking.op.iloc[0]}: {lacking.reason.iloc[0]}"

@@ -1,0 +1,112 @@
+"""Pictures of what engines really support: ops by targets, and pairs of ops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from fns_lab.errors import InputError
+from fns_lab.matrix.forms import FORMS
+from fns_lab.matrix.pairs import ARROW
+from fns_lab.matrix.table import Matrix
+from fns_lab.views.plots import NotebookFigure
+
+STATES = {
+    "not measured": "#FFFFFF",
+    "unsupported": "#D8D8D8",
+    "some cases right": "#9BD3E8",
+    "every case right": "#0072B2",
+    "fails though its table takes it": "#E69F00",
+    "wrong in silence": "#B2182B",
+}
+"""What a square says, from the least to what no square may hide; the colours differ in lightness as well."""
+
+NOT_MEASURED, UNSUPPORTED, SOME, EVERY, FAILS, SILENT = range(len(STATES))
+
+
+def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
+    """One row an op, two columns a target (native, then lowered), coloured by what became of the op's cases.
+
+    A single wrong case colours the whole square. Ops stand in alphabetical order, in `panels` panels side by side.
+    Raises `InputError` for an empty matrix.
+    """
+    states = op_states(matrix)
+    groups = np.array_split(np.arange(len(states)), panels)
+    height = 1.9 + 0.135 * len(groups[0])
+    width = 1.3 + 0.13 * states.shape[1]
+    figure = NotebookFigure(figsize=(panels * width, height), layout="constrained")
+    for axes, rows in zip(figure.subplots(1, panels, squeeze=False)[0], groups, strict=True):
+        _draw_ops(axes, states.iloc[rows])
+    _finish(figure, title)
+    return figure
+
+
+def pair_matrix(matrix: Matrix, target: str, *, form: str = "native", title: str = "") -> Figure:
+    """Producers down, consumers across, one panel for chains and one for forks. Raises `InputError` without a pair."""
+    table = matrix.table[(matrix.table.target == target) & (matrix.table.form == form)]
+    if table.empty:
+        raise InputError(f"no pair of {target} was measured")
+    sides = table.op.str.split(ARROW, expand=True)
+    table = table.assign(producer=sides[0], consumer=sides[1], kind=table["case"].str.split().str[0])
+    ops = sorted({*sides[0], *sides[1]})
+    side = 1.2 + 0.13 * len(ops)
+    figure = NotebookFigure(figsize=(2 * side, side + 0.7), layout="constrained")
+    for axes, kind in zip(figure.subplots(1, 2), ("chain", "fork"), strict=True):
+        found = table[table.kind == kind].set_index(["producer", "consumer"])
+        states = pd.Series(_states(found), found.index).unstack().reindex(index=ops, columns=ops)
+        _draw(axes, states.fillna(NOT_MEASURED).to_numpy())
+        axes.set_xticks(range(len(ops)), ops, rotation=90, fontsize=6)
+        axes.set_yticks(range(len(ops)), ops, fontsize=6)
+        axes.set(xlabel="consumer", ylabel="producer", title=kind)
+    _finish(figure, title)
+    return figure
+
+
+def op_states(matrix: Matrix) -> pd.DataFrame:
+    """A number of `STATES` for each op (rows) and target and form (columns)."""
+    if matrix.table.empty:
+        raise InputError("no case was measured; there is nothing to plot")
+    table = matrix.table.assign(state=_states(matrix.table))
+    groups = table.groupby(["op", "target", "form"], sort=False).state
+    worst, right = groups.max(), groups.agg(lambda state: (state == EVERY).mean())
+    state = worst.where((worst != EVERY) | (right == 1), SOME).unstack(["target", "form"]).sort_index()
+    columns = [(target, form) for target in dict.fromkeys(matrix.table.target) for form in FORMS]
+    return state.reindex(columns=pd.MultiIndex.from_tuples(columns)).fillna(NOT_MEASURED).astype(int)
+
+
+def _states(table: pd.DataFrame) -> np.ndarray:
+    """The state of single runs. Right where the table says no is unsupported all the same: nobody is promised it."""
+    kept, result = table.supported.to_numpy(), table.result.to_numpy()
+    return np.select([kept & (result == "wrong"), kept & (result == "error"), kept & (result == "pass")],
+                     [SILENT, FAILS, EVERY], UNSUPPORTED)  # fmt: skip
+
+
+def _draw_ops(axes: Axes, states: pd.DataFrame) -> None:
+    targets = list(dict.fromkeys(states.columns.get_level_values(0)))
+    _draw(axes, states.to_numpy())
+    axes.set_yticks(range(len(states)), states.index, fontsize=7)
+    axes.set_xticks([i * len(FORMS) + 0.5 for i in range(len(targets))], targets, rotation=90, fontsize=7)
+    for i in range(1, len(targets)):
+        axes.axvline(i * len(FORMS) - 0.5, color="white", lw=2.5)
+
+
+def _draw(axes: Axes, states: np.ndarray) -> None:
+    colours = ListedColormap(list(STATES.values()))
+    axes.imshow(states, cmap=colours, vmin=0, vmax=len(STATES) - 1, aspect="auto", interpolation="none")
+    axes.set_xticks(np.arange(states.shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(states.shape[0] + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", lw=0.5)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _finish(figure: Figure, title: str, labels: Sequence[str] = tuple(STATES)) -> None:
+    patches = [Patch(facecolor=STATES[label], edgecolor="#999999", label=label) for label in labels]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(labels), frameon=False, fontsize="small")
+    figure.suptitle(title or None)

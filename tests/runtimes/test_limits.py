@@ -1,0 +1,62 @@
+"""The bounds that quirks set to ops, shown in the real engines with ONNX's own node tests: each beside a neighbour."""
+
+from __future__ import annotations
+
+import pytest
+
+from fns_lab import targets
+from fns_lab.matrix.cases import node_cases
+from fns_lab.matrix.forms import loadable, native
+from fns_lab.matrix.measure import run_case
+from fns_lab.targets import check
+from fns_lab.targets.limits import LIMIT_KINDS
+
+OLD = ("onnxjs-0.1.3/cpu", "onnxjs-0.1.4/wasm")
+LAST = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl")
+WEB = ("ort-web/webgl",)
+EVERY = (*OLD, *LAST, *WEB)
+
+SHOWN = {
+    "no-empty-tensors": (EVERY, "reduce_max_empty_set", "reduce_max_keepdims_example"),
+    "matrix-operands": (EVERY, "matmul_4d_1d", "matmul_2d"),
+    "scalar-bias": (EVERY, "gemm_default_scalar_bias", "gemm_default_matrix_bias"),
+    "float-powers": (("onnxjs-0.1.3/webgl", "onnxjs-0.1.8/webgl"), "pow_types_float32_int64", "pow"),
+    "first-output-only": (EVERY, "maxpool_with_argmax_2d_precomputed_pads", "maxpool_2d_precomputed_pads"),
+    "one-input-dropout": ((*LAST, *WEB), "dropout_default_ratio", "identity"),
+    "no-bias": ((*LAST[1:], *WEB), "gemm_default_no_bias", "gemm_default_matrix_bias"),
+    "no-steps": ((*LAST, *WEB), "slice_neg_steps", "slice"),
+    "no-omitted-inputs": (WEB, "clip_default_max", "clip"),
+    "both-limits": (WEB, "clip_default_min", "clip"),
+    "no-pad-axes": (WEB, "constant_pad_axes", "constant_pad"),
+    "pictures-only": (WEB, "convtranspose_1d", "convtranspose"),
+    "plain-max-pool": (WEB, "maxpool_2d_dilations", "maxpool_2d_default"),
+    "plain-average-pool": (WEB, "averagepool_2d_ceil", "averagepool_2d_default"),
+    "whole-shape": (WEB, "shape_start_1", "shape"),
+    "upsample-scales-input": (WEB, "upsample_nearest", "identity"),
+}
+"""Quirk: the targets to show it in, a node test that it touches, and one near it that is right."""
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return {case.name: case for case in node_cases()}
+
+
+def test_every_bound_is_shown():
+    bounds = {q.name for name in targets.names() for q in targets.load(name).quirks if q.kind in LIMIT_KINDS}
+    assert bounds == set(SHOWN)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("name", "target"), [(name, target) for name, (shown_in, *_) in SHOWN.items() for target in shown_in]
+)
+def test_bound(name, target, cases):
+    _, touched, near = SHOWN[name]
+    target = targets.load(target)
+    quirk = next(quirk for quirk in target.quirks if quirk.name == name)
+    case, neighbour = cases[f"test_{touched}"], cases[f"test_{near}"]
+    forms = [loadable(case.model, target), native(case.model, target).model]
+    model = next(m for m in forms if m and quirk.summary in "; ".join(check(m, target).table.reason))
+    assert run_case(case, model, target).result in ("wrong", "error")
+    assert run_case(neighbour, native(neighbour.model, target).model, target).result == "pass"
