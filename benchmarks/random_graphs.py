@@ -422,6 +422,16 @@ def _read_after(draw):
     return "ort-web/webgl", _model(nodes, shape, {"flat": np.array([n, c * h * w])})
 
 
+def _alike_after(draw):
+    n, c, h, w = shape = _shape(draw)
+    nodes = [
+        helper.make_node("Reshape", ["x", "flat"], ["f"]),
+        helper.make_node(draw(st.sampled_from(["Add", "Mul", "Sub"])), ["f", "other"], ["y"]),
+    ]
+    constants = {"flat": np.array([n, c * h * w]), "other": _weights(draw, n, c * h * w)}
+    return "ort-web/webgl", _model(nodes, shape, constants)
+
+
 def _same_twice(draw):
     op = draw(st.sampled_from(["Add", "Mul", "Sub"]))
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node(op, ["r", "r"], ["d"])]
@@ -574,6 +584,7 @@ CASES = {
     "gather-plain": _gather,
     "copy-before-shared-reshape": _shared_reshape,
     "copy-between": _read_after,
+    "copy-between-alike": _alike_after,
     "copy-second-operand": _same_twice,
     NETWORK: _network,
 }

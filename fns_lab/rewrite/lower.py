@@ -91,7 +91,7 @@ def lower(
     reason. Without `rules`, nodes are only written in the form of the target's opset. `choices` says which rule takes a
     slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what the target needs or prefers holds. With `survey`
     the result names the slots that were met, and those without a choice stay as they are.
-    Raises `InputError` if `shapes` does not fit the model, or onnxscript cannot fold its constants.
+    Raises `InputError` if `shapes` does not fit the model.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
@@ -128,14 +128,20 @@ def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]], scope: Scope)
 
 
 def _settle(model: ir.Model, scope: Scope) -> None:
-    """Infer shapes; compute what follows from them and from constants, if it is small or the target cannot."""
+    """Infer shapes; compute what follows from them and from constants, if it is small or the target cannot.
+
+    Not beside a Scan, Loop or If: a graph inside one that ends in one value twice, as it does without its Identity, runs
+    wrong in ONNX Runtime's Scan, and onnxscript's folding breaks it.
+    """
 
     def must_fold(node: ir.Node) -> bool | None:
         return None if runs_carried(node, scope.target, scope.opset) else True
 
-    _drop_identities(model)
+    has_graphs_inside = sum(1 for _ in model.graph.all_nodes()) > len(model.graph)
+    if not has_graphs_inside:
+        passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
-    try:
+    if not has_graphs_inside:
         fold_constants_ir(
             model,
             onnx_shape_inference=True,
@@ -143,16 +149,8 @@ def _settle(model: ir.Model, scope: Scope) -> None:
             output_size_limit=LARGEST_FOLDED,
             should_fold=must_fold,
         )
-    except (RuntimeError, ValueError) as error:  # onnxscript's, on an If whose branch gives one constant twice
-        raise InputError(f"the model's constants cannot be folded: {str(error).splitlines()[0][:200]}") from None
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    _drop_identities(model)
-
-
-def _drop_identities(model: ir.Model) -> None:
-    """Not beside a Scan, Loop or If: without its Identity a graph inside one may end in one value twice, and ONNX
-    Runtime's Scan then gives wrong numbers."""
-    if sum(1 for _ in model.graph.all_nodes()) == len(model.graph):
+    if not has_graphs_inside:
         passes.IdentityEliminationPass()(model)
 
 

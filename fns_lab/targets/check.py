@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -77,16 +77,26 @@ def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
         return f"the domain {node.domain} is not ONNX's own"
     to_opset = min(opset, target.opset)
     try:
-        op_type = carry(node, opset, to_opset).op_type
+        form = carry(node, opset, to_opset)
     except CannotCarry as error:
         return str(error)
+    if not target.takes(form.op_type, to_opset):
+        return f"the {target.backend} backend has no {form.op_type} at opset {to_opset}"
+    written = _Written(form.op_type, form.inputs, node.outputs, type(node.attributes)(form.attributes.values(), node))
     for quirk in target.quirks:
-        broken = op_type in quirk.ops if quirk.kind == "broken-op" else QUIRK_KINDS[quirk.kind](node, quirk, opset)
-        if quirk.kind in OF_THE_NODE and broken:
+        if quirk.kind in OF_THE_NODE and QUIRK_KINDS[quirk.kind](written, quirk, to_opset):
             return f"{quirk.summary} ({quirk.source})"
-    if not target.takes(op_type, to_opset):
-        return f"the {target.backend} backend has no {op_type} at opset {to_opset}"
     return ""
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A node in another form, as quirks look at it. It is in no graph, so that its inputs gain no use."""
+
+    op_type: str
+    inputs: Sequence[ir.Value | None]
+    outputs: Sequence[ir.Value]
+    attributes: Mapping[str, ir.Attr]
 
 
 def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
@@ -274,5 +284,7 @@ QUIRK_KINDS: dict[str, Callable[[ir.Node, Quirk, int], bool]] = {
 }
 """Which nodes a quirk touches. `runner`: none, since the runner starts or feeds the engine in a way that avoids it."""
 
-OF_THE_NODE = frozenset(QUIRK_KINDS) - {"same-input-twice", "shared-input", "read-after", "reads-older-form", "runner"}
-"""Kinds that a node has by itself, whatever is around it and at whatever opset it is written."""
+OF_THE_NODE = frozenset(QUIRK_KINDS) - {
+    "same-input-twice", "shared-input", "read-after", "read-after-alike", "reads-older-form", "runner",
+}  # fmt: skip
+"""Kinds that a node has by itself, whatever is around it."""
