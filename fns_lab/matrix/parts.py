@@ -118,7 +118,6 @@ PARTS: tuple[Part, ...] = (
             "Sigmoid",
             "Sin",
             "Sqrt",
-            "Tan",
             "Tanh",
         )
     ),
@@ -159,7 +158,8 @@ PARTS: tuple[Part, ...] = (
     Part("InstanceNormalization", _picture(lambda c: ([values(c), values(c)], {}))),
     Part("LRN", _picture(lambda c: ([], {"size": 3}))),
 )
-"""Ops with one float input that matters and one float output, as written at opset 7."""
+"""Ops with one float input that matters and one float output, as written at opset 7. Not Tan: near its pole a rounding
+in one op is a wrong result in the next."""
 
 if len({part.op for part in PARTS}) != len(PARTS):
     raise ValueError("two parts share an op")

@@ -20,6 +20,7 @@ from fns_lab.views.plots import NotebookFigure
 STATES = {
     "not measured": "#FFFFFF",
     "unsupported": "#D8D8D8",
+    "wrong, and its table says so": "#8C6BB1",
     "some cases right": "#9BD3E8",
     "every case right": "#0072B2",
     "fails though its table takes it": "#E69F00",
@@ -27,7 +28,7 @@ STATES = {
 }
 """What a square says, from the least to what no square may hide; the colours differ in lightness as well."""
 
-NOT_MEASURED, UNSUPPORTED, SOME, EVERY, FAILS, SILENT = range(len(STATES))
+NOT_MEASURED, UNSUPPORTED, KNOWN, SOME, EVERY, FAILS, SILENT = range(len(STATES))
 
 
 def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
@@ -83,8 +84,9 @@ def op_states(matrix: Matrix) -> pd.DataFrame:
 def _states(table: pd.DataFrame) -> np.ndarray:
     """The state of single runs. Right where the table says no is unsupported all the same: nobody is promised it."""
     kept, result = table.supported.to_numpy(), table.result.to_numpy()
-    return np.select([kept & (result == "wrong"), kept & (result == "error"), kept & (result == "pass")],
-                     [SILENT, FAILS, EVERY], UNSUPPORTED)  # fmt: skip
+    wrong = result == "wrong"
+    conditions = [kept & wrong, kept & (result == "error"), kept & (result == "pass"), wrong]
+    return np.select(conditions, [SILENT, FAILS, EVERY, KNOWN], UNSUPPORTED)
 
 
 def _draw_ops(axes: Axes, states: pd.DataFrame) -> None:

@@ -59,7 +59,7 @@ def test_native_changes_the_opset_and_nothing_else():
 def test_a_case_without_a_form_at_that_opset_is_not_run():
     form = native(CASES["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
     assert form.model is None
-    assert "Gelu does not exist at opset 7" in form.reason
+    assert "Gelu" in form.reason
 
 
 @pytest.mark.browser
