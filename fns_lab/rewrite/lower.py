@@ -130,8 +130,8 @@ def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]], scope: Scope)
 def _settle(model: ir.Model, scope: Scope) -> None:
     """Infer shapes; compute what follows from them and from constants, if it is small or the target cannot.
 
-    Not beside a Scan, Loop or If: a graph inside one that ends in one value twice, as it does without its Identity, runs
-    wrong in ONNX Runtime's Scan, and onnxscript's folding breaks it.
+    Not beside a Scan, Loop or If: a graph inside one that ends in one value twice, as it does without its Identity,
+    runs wrong in ONNX Runtime's Scan, and onnxscript's folding breaks it.
     """
 
     def must_fold(node: ir.Node) -> bool | None:

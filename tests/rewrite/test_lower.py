@@ -151,17 +151,6 @@ def test_shape_arithmetic_is_computed_where_the_size_is_fixed():
     assert lower(shape_arithmetic(("n", 3, 5, 7)), targets.load("ort/cpu")), "dynamic sizes stay where they can"
 
 
-def test_the_identities_of_a_branch_stay():
-    """AffineGrid written out: several outputs of its If are one constant, each by an Identity of its own."""
-    from onnx import inliner
-
-    grid = model([node("AffineGrid", "x", "size", "y")], (1, 2, 3), {"size": np.array([1, 1, 4, 5])}, opset=20)
-    written_out = inliner.inline_selected_functions(grid, [("", "AffineGrid")], False, True)
-    lowered = lower(written_out, targets.load("ort/cpu"))
-    assert lowered
-    assert_same(written_out, lowered.model, values(1, 2, 3), EXACT)
-
-
 def test_nodes_inside_a_branch_are_carried_too():
     """ONNX Runtime has `If`; a branch's nodes must be written for the same opset as the graph around them."""
     from onnx import TensorProto, helper, numpy_helper
