@@ -9,7 +9,7 @@ import onnx
 from fns_lab import targets
 from fns_lab.matrix.cases import node_cases
 from fns_lab.matrix.measure import measure
-from fns_lab.matrix.measured import FAULTS, FOLDER, NODES, PAIRS, write, write_faults
+from fns_lab.matrix.measured import FAULTS, FOLDER, NODES, PAIRS, TARGETS, write, write_faults
 from fns_lab.matrix.pairs import PAIR_TARGETS, measure_pairs
 from fns_lab.matrix.table import Matrix, joined
 from fns_lab.runtimes import engine_name
@@ -17,7 +17,7 @@ from fns_lab.runtimes import engine_name
 
 def main() -> None:
     """Some minutes a target the first time; what was measured before is looked up."""
-    nodes = measure(node_cases(), targets.names())
+    nodes = measure(node_cases(), TARGETS)
     pairs = measure_pairs(PAIR_TARGETS)
     ship(nodes, pairs)
     print(nodes, pairs, sep="\n")
@@ -25,7 +25,7 @@ def main() -> None:
 
 def ship(nodes: Matrix, pairs: Matrix) -> None:
     """Write the three tables."""
-    engines = sorted({engine_name(targets.load(name)) for name in targets.names()})
+    engines = sorted({engine_name(targets.load(name)) for name in TARGETS})
     head = [
         "Measured and written by `python -m fns_lab.matrix`; fns_lab/matrix/measured.py says what it means.",
         f"onnx {onnx.__version__}; {', '.join(engines)}; {_browser()}; {platform.system()} {platform.machine()}",

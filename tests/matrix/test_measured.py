@@ -5,10 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from fns_lab import targets
 from fns_lab.matrix.cases import node_cases
 from fns_lab.matrix.forms import FORMS
-from fns_lab.matrix.measured import NODES, PAIRS, notes, read, read_faults, write, write_faults
+from fns_lab.matrix.measured import NODES, PAIRS, TARGETS, notes, read, read_faults, write, write_faults
 from fns_lab.matrix.pairs import PAIR_TARGETS
 from fns_lab.matrix.table import COLUMNS, Matrix
 
@@ -53,10 +52,10 @@ def unexplained(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_every_case_was_measured_in_every_target_and_form(nodes):
-    assert set(nodes.table.target) == set(targets.names())
+    assert set(nodes.table.target) == set(TARGETS)
     assert set(nodes.table.form) == set(FORMS)
     assert {case.name for case in node_cases()} == set(nodes.table["case"])
-    assert len(nodes.table) == nodes.table["case"].nunique() * len(targets.names()) * len(FORMS)
+    assert len(nodes.table) == nodes.table["case"].nunique() * len(TARGETS) * len(FORMS)
 
 
 def test_no_table_promises_what_its_engine_does_not_keep(nodes, pairs):
