@@ -70,9 +70,7 @@ def _macs(node: NodeProto, shapes: Shapes) -> int:
         return 0
     for name in (*node.input[:2], node.output[0]):
         if not all(isinstance(side, int) for side in shapes.get(name, models.UNKNOWN_RANK)):
-            raise InputError(
-                f"{node.op_type} {node.name!r}: the shape of {name!r} is not fixed; export at a fixed size"
-            )
+            raise InputError(f"{node.op_type} {node.name!r}: the shape of {name!r} is open; export at a fixed size")
     return _MACS[node.op_type](node, shapes)
 
 

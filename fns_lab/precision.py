@@ -20,6 +20,7 @@ from fns_lab.quiet import quiet
 from fns_lab.runtimes.base import checked_feeds
 
 LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
+SMALLER_TYPES = {TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.INT8, TensorProto.UINT8}
 PERCENTILE = 99.99
 """Of a value's numbers, how many its 8 bits must cover; the rest is clipped. A handful of outliers would otherwise
 stretch the step: on the shipped network of width 16 the picture gains 2 dB over the full range."""
@@ -32,7 +33,7 @@ def fp16_from_float32(model: ModelProto) -> ModelProto:
     round the weights only, and a GPU needs `shader-f16`. InstanceNormalization goes along because the engines sum its
     squares in float32. Convert before lowering: a normalisation in basic ops squares in float16, and behind the first
     convolution that passes 65504, float16's largest number. Raises `InputError` for a weight beyond it, and for a model
-    without float32 weights.
+    whose weights are not float32.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -115,13 +116,14 @@ def _has_float32_weight(node: NodeProto, weights: Mapping[str, int]) -> bool:
 
 
 def _check_weights(model: ModelProto) -> None:
-    weights = [tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT]
-    if not weights:
-        raise InputError("no float32 weights: nothing to convert to float16")
-    for tensor in weights:
-        largest = np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0)
-        if not largest <= LARGEST_FLOAT16:
-            raise InputError(f"weight {tensor.name!r} holds {largest:g}; float16 ends at {LARGEST_FLOAT16:g}")
+    types = {tensor.data_type for tensor in model.graph.initializer}
+    if TensorProto.FLOAT not in types or types & SMALLER_TYPES:
+        raise InputError("the weights are not all float32; give the model as it was exported")
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            largest = np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0)
+            if not largest <= LARGEST_FLOAT16:
+                raise InputError(f"weight {tensor.name!r} holds {largest:g}; float16 ends at {LARGEST_FLOAT16:g}")
 
 
 def _tidy(model: ModelProto) -> ModelProto:
