@@ -7,19 +7,15 @@ its basic-op rewrite pair up by name, and two exports of one network are the sam
 from __future__ import annotations
 
 import ast
-import contextlib
 import copy
-import io
-import logging
 import re
-import warnings
-from collections.abc import Iterator
 from numbers import Integral
 from typing import TYPE_CHECKING
 
 from onnx import ModelProto
 
 from fns_lab.errors import InputError
+from fns_lab.quiet import quiet
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -49,7 +45,7 @@ def onnx_from_torch(
     x = torch.zeros(1, 3, *size)
     sides = {i: torch.export.Dim(name, min=lowest) for i, name in ((2, "height"), (3, "width"))} if dynamic else None
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 copy.deepcopy(net).cpu().eval(),
                 (x,),
@@ -140,18 +136,6 @@ def _free(name: str, taken: set[str]) -> str:
         candidate = f"{name}_{count}"
     taken.add(candidate)
     return candidate
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress, warnings and log lines away from stdout and stderr."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(disabled)
 
 
 def _cause(error: BaseException) -> str:

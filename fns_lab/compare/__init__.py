@@ -2,6 +2,7 @@
 
 from fns_lab.compare.comparison import Comparison, Skipped, compare
 from fns_lab.compare.metrics import Metrics, measure, measure_picture, value_range
+from fns_lab.compare.ssim import ssim
 from fns_lab.compare.tolerance import (
     EXACT,
     PICTURE_ACROSS_ENGINES,
@@ -26,5 +27,6 @@ __all__ = [
     "compare",
     "measure",
     "measure_picture",
+    "ssim",
     "value_range",
 ]
