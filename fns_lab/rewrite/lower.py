@@ -102,6 +102,7 @@ def lower(
     for rule in rules:
         if rule.FIDELITY != "approximate" or allow_approximate:
             applied.append((rule.NAME, _apply(rule, lowered, scope), rule.FIDELITY))
+    passes.RemoveUnusedNodesPass()(lowered)  # what no output needs must not stand in the way
     blocked = _name_blocked(lowered, scope)
     if not blocked:
         applied.append((OPSET_RULE, _carry_all(lowered, scope), "exact"))

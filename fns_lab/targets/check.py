@@ -128,7 +128,9 @@ def _misread(node: ir.Node, opset: int, reads_as: int) -> str:
         form = carry(node, opset, reads_as)
     except CannotCarry as error:
         return f"is run as opset {reads_as}: {error}"
-    if form.op_type != node.op_type or form.inputs != tuple(node.inputs):
+    said = {name: attribute.value for name, attribute in node.attributes.items()}
+    changed = any(said.get(name) != attribute.value for name, attribute in form.attributes.items())
+    if changed or form.op_type != node.op_type or form.inputs != tuple(node.inputs):
         return f"is run as opset {reads_as}, where {node.op_type} is written in another form"
     return ""
 
