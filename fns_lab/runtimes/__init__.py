@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy as np
     from onnx import ModelProto
 
@@ -69,3 +71,16 @@ def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = D
     from fns_lab.runtimes.browser import BrowserRunner
 
     return BrowserRunner(model, target, timeout_s=timeout_s)
+
+
+def run_in(target: Target | str) -> Callable[[ModelProto, Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A function that loads a model into the engine of `target`, runs it once and frees it: `run(model, feeds)`.
+
+    Errors are those of `open_runner` and `infer`.
+    """
+
+    def run(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with open_runner(model, target) as runner:
+            return runner.infer(dict(feeds))
+
+    return run
