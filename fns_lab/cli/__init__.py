@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fns_lab.cli import convert, fetch, matrix, measure, networks, show
+from fns_lab.cli import convert, error_lab, fetch, matrix, measure, networks, show
 from fns_lab.cli import train as training
 from fns_lab.errors import InputError, MissingError
 
@@ -25,7 +25,7 @@ COMMANDS = (
     convert.check,
     convert.lower,
     convert.run,
-    measure.compare,
+    error_lab.compare,
     measure.bench,
     measure.tune,
     matrix.matrix,

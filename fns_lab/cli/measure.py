@@ -1,9 +1,9 @@
-"""Commands that measure: compare, bench and tune."""
+"""Commands that measure: bench and tune."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,52 +20,9 @@ from fns_lab.cli.common import (
 )
 from fns_lab.errors import InputError
 
-if TYPE_CHECKING:
-    import numpy as np
-    from onnx import ModelProto
-
-    from fns_lab.targets import Target
-
-
 NOISE_SEED = 0
 FREE_SIDE_PX = 256
 """Height and width of the noise where a model leaves them free."""
-
-
-def compare(
-    a: Annotated[Path, typer.Argument(metavar="A.onnx", help="The reference.", show_default=False)],
-    b: Annotated[Path, typer.Argument(metavar="B.onnx", help="What is held against it.", show_default=False)],
-    input: Annotated[
-        Path, typer.Option("--input", metavar="X", help="A picture, .npy, or .npz (one array an input name).")
-    ],
-    target_a: Annotated[str, typer.Option(metavar="T", help="Where A runs.")] = "ort/cpu",
-    target_b: Annotated[str, typer.Option(metavar="T", help="Where B runs.")] = "ort/cpu",
-    json: JsonFlag = False,
-) -> int:
-    """Compare two models value by value.
-
-    Values pair up by name; the first that diverges is named. Exit 1 on divergence.
-
-    \b
-    Examples:
-      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg
-      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl
-    """
-    from fns_lab import models, targets
-    from fns_lab.compare import compare as compare_values
-    from fns_lab.compare.tolerance import VALUES_ACROSS_ENGINES, VALUES_FLOAT32
-
-    aims = targets.load(target_a), targets.load(target_b)
-    protos = models.load(a), models.load(b)
-    values = [_values(proto, load_feeds(input, proto), aim) for proto, aim in zip(protos, aims, strict=True)]
-    tolerance = VALUES_FLOAT32 if aims[0] == aims[1] else VALUES_ACROSS_ENGINES
-    result = compare_values(*protos, *values, tolerance)
-    if json:
-        print_json(result.to_json())
-    else:
-        print_table(result.table.drop(columns=["range", "limit"]))
-        print(result)
-    return 0 if result else 1
 
 
 def bench(
@@ -153,18 +110,6 @@ def tune(
         print_table(result.lowering.applied, empty="no rule applied")
         print(result if result else f"{result}; nothing written")
     return 0 if result else 1
-
-
-def _values(model: ModelProto, feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
-    """Every value of `model` when it runs on `target`."""
-    from fns_lab.compare import collect
-    from fns_lab.runtimes import open_runner
-
-    def run(opened: ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        with open_runner(opened, target) as runner:
-            return runner.infer(feeds)
-
-    return collect(model, feeds, run)
 
 
 def _labels(paths: list[Path]) -> list[str]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import onnx
 import pandas as pd
 
-from fns_lab.compare.metrics import UNMEASURED, Metrics, measure, mismatch, not_finite, value_range
-from fns_lab.compare.pairing import ops_of, partners, rules_of
-from fns_lab.compare.tolerance import Tolerance
+from fns_lab.compare.graph import Graph
+from fns_lab.compare.metrics import UNMEASURED, Metrics, error_map, measure, mismatch, not_finite, value_range
+from fns_lab.compare.pairing import ops_of, owners, partners, rules_of
+from fns_lab.compare.tolerance import Tolerance, for_type
 from fns_lab.tables import json_rows
 
-OPS_KEYS = ("value", "op", "max_abs", "mean_abs", "p99_abs", "psnr_db", "rule")
-COLUMNS = (*OPS_KEYS, "range", "limit", "fault")
+METRICS = ("max_abs", "mean_abs", "p99_abs", "psnr_db", "max_rel", "max_ulps", "decades")
+OPS_KEYS = ("value", "op", "max_abs", "mean_abs", "p99_abs", "psnr_db", "rule", "max_rel", "max_ulps", "decades",
+            "fault", "origin")  # fmt: skip
+JUDGED_KEYS = ("judged_a", "judged_b")
+COLUMNS = ("value", "op", *METRICS, "rule", "range", "limit", "fault", "origin", *JUDGED_KEYS)
 
 
 class Skipped(NamedTuple):
@@ -26,20 +30,47 @@ class Skipped(NamedTuple):
     reason: str
 
 
+class Finding(NamedTuple):
+    """Nodes that make an error out of true inputs."""
+
+    value: str
+    """The value of a that comes out wrong."""
+    ops: tuple[str, ...]
+    """Op types of the nodes, in order, Constants left out; more than one: a rewrite, or wrong only together."""
+    nodes: tuple[str, ...]
+    """The first output of each of them in b."""
+    whose: str
+    """"engine": b's engine alone computes them wrong; "rewrite": the engine of a computes the same wrong value."""
+    max_abs: float
+    limit: float
+
+    def __str__(self) -> str:
+        who = {"engine": "in b's engine alone", "rewrite": "in the engine of a too"}[self.whose]
+        together = "together " if len(self.ops) > 1 else ""
+        return f"{self.value!r} introduced by {' + '.join(self.ops)}: {together}wrong on true inputs, {who}"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What `compare` found. True when everything that should agree was compared and does.
 
     `table` has one row a pair of values, in the order of model a's graph: `value` (its name in a), `op` (the op type in
-    a that computes it), `max_abs`, `mean_abs`, `p99_abs` (in the unit of the value), `psnr_db` (peak: `range`), `rule`
-    (the rewrite that wrote the node in b, or ""), `range` (of a's value and zero), `limit` (what the tolerance allows
-    of `max_abs`), `fault` ("" or why the row fails). Errors are NaN where there was nothing to subtract.
+    a that computes it), `max_abs`, `mean_abs`, `p99_abs` (in the unit of the value), `psnr_db` (peak: `range`),
+    `max_rel` (of the range), `max_ulps`, `decades` (see `Metrics`), `rule` (the rewrite that wrote the node in b, or
+    ""), `range` (of a's value and zero), `limit` (what the tolerance allows of `max_abs`), `fault` ("" or why the row
+    fails), `origin` ("introduced", "inherited", "unexplained", or "" before `blame`), `judged_a` and `judged_b` (the
+    largest error of each side against the judge, NaN without one). Errors are NaN where there was nothing to subtract.
     """
 
     table: pd.DataFrame
     compared: int
     skipped: tuple[Skipped, ...]
     tolerance: Tolerance
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Where in the picture the error sits, `(H, W)`, for the graph outputs and the first value that differs."""
+    disturbed: Mapping[str, float] = field(default_factory=dict)
+    """By how much each side's final answer changed while its inner values were watched, as a fraction of its range."""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def first_divergence(self) -> str | None:
@@ -52,6 +83,9 @@ class Comparison:
 
     def __str__(self) -> str:
         counts = f"{self.compared} values compared, {len(self.skipped)} skipped"
+        return "; ".join([self._verdict(counts), *map(str, self.findings[:1]), *self._warnings(), *self._judgement()])
+
+    def _verdict(self, counts: str) -> str:
         if self.first_divergence is not None:
             row = self.table.set_index("value").loc[self.first_divergence]
             origin = ", ".join(filter(None, (row["op"], row["rule"] and f"rule {row['rule']}")))
@@ -62,15 +96,32 @@ class Comparison:
         nearest = f"max_abs {worst['max_abs']:.3g} of {worst['limit']:.3g} allowed ({self.tolerance})"
         return f"equal: {counts}; nearest its limit is {worst['value']!r} ({worst['op']}): {nearest}"
 
+    def _warnings(self) -> list[str]:
+        return [
+            f"watching inner values changed the answer of {side} by {change:.2g} of its range"
+            for side, change in self.disturbed.items()
+            if change > self.tolerance.fraction
+        ]
+
+    def _judgement(self) -> list[str]:
+        judged = self.table.dropna(subset=list(JUDGED_KEYS))
+        if judged.empty:
+            return []
+        nearer = int((judged["judged_b"] < judged["judged_a"]).sum())
+        return [f"b is nearer the truth than a in {nearer} of {len(judged)} values"]
+
     def to_json(self) -> dict:
         """One strict JSON object. `psnr_db` is null for arrays that are equal; with `max_abs` null too, the row has no
         error because a value was missing, had another shape, or held NaN or Inf."""
+        judged = JUDGED_KEYS if self.table[list(JUDGED_KEYS)].notna().any(axis=None) else ()
         return {
             "equal": bool(self),
             "compared": self.compared,
             "skipped": len(self.skipped),
             "first_divergence": self.first_divergence,
-            "ops": json_rows(self.table, OPS_KEYS),
+            "ops": json_rows(self.table, (*OPS_KEYS, *judged)),
+            "introduced": [finding._asdict() for finding in self.findings],
+            "disturbed": {side: change if np.isfinite(change) else None for side, change in self.disturbed.items()},
         }
 
 
@@ -80,32 +131,60 @@ def compare(
     values_a: Mapping[str, np.ndarray],
     values_b: Mapping[str, np.ndarray],
     tolerance: Tolerance,
+    *,
+    judge: Mapping[str, np.ndarray] | None = None,
 ) -> Comparison:
     """Compare the values of two models that ran on the same input; a is the reference.
 
     Values pair up as `fns_lab.compare.pairing.partners` says: by name, graph outputs also by position, layers of two
     exports by their path in the network. A graph output of a that has no partner,
     another shape, a NaN or Inf anywhere, or no pair at all makes the comparison fail; any other value without a
-    partner is listed in `skipped`.
+    partner is listed in `skipped`. `judge` holds the true values of a by name, such as those of a run in float64.
+
+    Each value is looked up once, in the order of a's graph, so that the mappings may compute them on the way
+    (`fns_lab.compare.values.Values`) and no more than a chunk of each side is in memory.
     """
     ops, rules, pairs = ops_of(a), rules_of(b), partners(a, b)
     outputs = {value.name for value in a.graph.output}
-    rows, skipped, compared = [], [], 0
+    rows, skipped, maps, compared = [], [], {}, 0
+    inside_a = owners(Graph(a), pairs.keys())
     for name, op in ops.items():
         partner = pairs.get(name)
         missing = _missing(name, partner, values_a, values_b)
         if missing and name not in outputs:
-            skipped.append(Skipped(name, missing))
+            skipped.append(Skipped(name, missing + _inside(inside_a, name)))
             continue
         compared += not missing
-        rule = rules.get(partner, "")
+        row = {"value": name, "op": op, "rule": rules.get(partner, "")}
         if missing:
-            rows.append(_row(name, op, rule, UNMEASURED, float("nan"), missing))
-        else:
-            rows.append(_compared_row(name, op, rule, values_a[name], values_b[partner], tolerance))
-    paired = set(pairs.values())
-    skipped += [Skipped(name, "only in b") for name in rules if name not in paired]
-    return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), compared, tuple(skipped), tolerance)
+            rows.append(row | _numbers(UNMEASURED, float("nan"), missing))
+            continue
+        x, y = values_a[name], values_b[partner]
+        rows.append(row | _numbers(*verdict(x, y, tolerance)) | _judged(x, y, (judge or {}).get(name)))
+        if name in outputs or (rows[-1]["fault"] and not any(row["fault"] for row in rows[:-1])):
+            maps[name] = error_map(x, y)
+    maps = {name: found for name, found in maps.items() if found is not None}
+    names_in_a = {partner: name for name, partner in pairs.items()}
+    inside_b = {name: names_in_a[owner] for name, owner in owners(Graph(b), names_in_a.keys()).items()}
+    skipped += [Skipped(name, "only in b" + _inside(inside_b, name)) for name in rules if name not in names_in_a]
+    return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), compared, tuple(skipped), tolerance, maps)
+
+
+def verdict(x: np.ndarray, y: np.ndarray, tolerance: Tolerance) -> tuple[Metrics, float, str]:
+    """Error of `y` against `x`, the largest error allowed, and why the pair fails ("" when it does not)."""
+    fault = mismatch(x, y)
+    if fault:
+        return UNMEASURED, float("nan"), fault
+    tolerance = for_type(tolerance, x.dtype, y.dtype)
+    peak = value_range(x)
+    metrics, limit = measure(x, y, peak=peak), tolerance.limit(peak)
+    if in_a := not_finite(x):
+        fault = f"a has {in_a}"
+    elif in_b := not_finite(y):
+        fault = f"b has {in_b}"
+    elif not metrics.max_abs <= limit:
+        fault = f"max_abs {metrics.max_abs:.3g} is beyond {limit:.3g} ({tolerance})"
+    return metrics, limit, fault
 
 
 def _missing(name: str, partner: str | None, values_a: Mapping, values_b: Mapping) -> str:
@@ -116,33 +195,18 @@ def _missing(name: str, partner: str | None, values_a: Mapping, values_b: Mappin
     return "" if partner in values_b else "not among the values of b"
 
 
-def _compared_row(
-    name: str, op: str, rule: str, x: np.ndarray, y: np.ndarray, tolerance: Tolerance
-) -> dict[str, object]:
-    fault = mismatch(x, y)
-    if fault:
-        return _row(name, op, rule, UNMEASURED, float("nan"), fault)
-    metrics = measure(x, y, peak=value_range(x))
-    limit = tolerance.limit(metrics.peak)
-    if in_a := not_finite(x):
-        fault = f"a has {in_a}"
-    elif in_b := not_finite(y):
-        fault = f"b has {in_b}"
-    elif not metrics.max_abs <= limit:
-        fault = f"max_abs {metrics.max_abs:.3g} is beyond {limit:.3g} ({tolerance})"
-    return _row(name, op, rule, metrics, limit, fault)
+def _inside(owner: Mapping[str, str], name: str) -> str:
+    return f", inside {owner[name]!r}" if name in owner else ""
 
 
-def _row(name: str, op: str, rule: str, metrics: Metrics, limit: float, fault: str) -> dict[str, object]:
-    return {
-        "value": name,
-        "op": op,
-        "max_abs": metrics.max_abs,
-        "mean_abs": metrics.mean_abs,
-        "p99_abs": metrics.p99_abs,
-        "psnr_db": metrics.psnr_db,
-        "rule": rule,
-        "range": metrics.peak,
-        "limit": limit,
-        "fault": fault,
-    }
+def _numbers(metrics: Metrics, limit: float, fault: str) -> dict[str, object]:
+    found = {key: getattr(metrics, key) for key in METRICS}
+    unjudged = dict.fromkeys(JUDGED_KEYS, float("nan"))
+    return found | {"range": metrics.peak, "limit": limit, "fault": fault, "origin": ""} | unjudged
+
+
+def _judged(x: np.ndarray, y: np.ndarray, truth: np.ndarray | None) -> dict[str, float]:
+    if truth is None or mismatch(truth, x) or mismatch(truth, y):
+        return {}
+    peak = value_range(truth)
+    return {key: measure(truth, side, peak=peak).max_abs for key, side in zip(JUDGED_KEYS, (x, y), strict=True)}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Set
 
 import onnx
 
 from fns_lab import models
+from fns_lab.compare.graph import Graph
 
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 """Node metadata of PyTorch's exporter: the path of each module around the op, from the network inwards, then the op's
@@ -52,6 +54,19 @@ def partners(a: onnx.ModelProto, b: onnx.ModelProto) -> dict[str, str]:
         if name not in found and partner in free and not rules[partner]:
             found[name] = partner
             free.remove(partner)
+    return found
+
+
+def owners(graph: Graph, paired: Set[str]) -> dict[str, str]:
+    """For each value that did not pair, the paired one that it helps to compute: what a rewrite has inside belongs to
+    the op that it replaced. Values that lead to no paired one are not here."""
+    found: dict[str, str] = {}
+    for value in graph.producer:
+        if value in paired:
+            inside = graph.behind([value], stop=paired - {value})
+            found |= {
+                name: value for i in inside for name in graph.nodes[i].output if name not in paired | found.keys()
+            }
     return found
 
 

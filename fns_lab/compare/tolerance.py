@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -53,6 +55,20 @@ VALUES_ACROSS_ENGINES = Tolerance(
     reason="two engines, both float32: a GPU may divide, take roots and fuse multiply-adds with a few units in the last"
     " place of error where a CPU rounds correctly",
 )
+
+VALUES_FLOAT16 = Tolerance(
+    name="VALUES_FLOAT16",
+    fraction=1e-2,
+    floor=1e-3,
+    reason="values that either side keeps in half precision: 11 bits round to 5e-4 of a value, a few layers add up",
+)
+
+
+def for_type(tolerance: Tolerance, *types: np.dtype) -> Tolerance:
+    """`tolerance`, or `VALUES_FLOAT16` where that is wider and one of the element types is float16."""
+    half = any(kind == np.float16 for kind in types)
+    return VALUES_FLOAT16 if half and tolerance.fraction < VALUES_FLOAT16.fraction else tolerance
+
 
 PICTURE_SAME_ENGINE = Tolerance(
     name="PICTURE_SAME_ENGINE",

@@ -12,6 +12,8 @@ import pkgutil
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy as np
     from onnx import ModelProto
 
@@ -83,3 +85,16 @@ def engine_name(target: Target) -> str:
     from fns_lab.runtimes.packages import installed_version
 
     return f"{target.runtime} {target.version or installed_version(target.package)}"
+
+
+def run_in(target: Target | str) -> Callable[[ModelProto, Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A function that loads a model into the engine of `target`, runs it once and frees it: `run(model, feeds)`.
+
+    Errors are those of `open_runner` and `infer`.
+    """
+
+    def run(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with open_runner(model, target) as runner:
+            return runner.infer(dict(feeds))
+
+    return run

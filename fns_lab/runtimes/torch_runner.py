@@ -37,6 +37,31 @@ class TorchRunner:
             self.ms = (time.perf_counter() - start) * 1000
         return {self._output_name: y.numpy()}
 
+    def values(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What every module gives, in the order in which they end, by its path (`res1.conv1`), then the output.
+
+        `onnx_from_torch` gives the value of a module the same name. Of a module that is called several times, the last
+        call counts; what is not one tensor is left out.
+        """
+        import torch
+
+        found: dict[str, np.ndarray] = {}
+
+        def keep(path: str):
+            def hook(module, inputs, output) -> None:
+                if isinstance(output, torch.Tensor):
+                    found.pop(path, None)
+                    found[path] = output.cpu().numpy().copy()  # a module may work in place on what it is handed
+
+            return hook
+
+        hooks = [module.register_forward_hook(keep(path)) for path, module in self._net.named_modules() if path]
+        try:
+            return found | self.infer(feeds)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     def close(self) -> None:
         """Let go of the network."""
         self._net = None

@@ -7,6 +7,7 @@ import pytest
 
 from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, collect, compare
 from fns_lab.compare.comparison import OPS_KEYS
+from fns_lab.compare.metrics import DECADES
 from tests import small_network as small
 
 
@@ -40,9 +41,9 @@ def test_a_faithful_rewrite_is_equal():
 def test_inner_values_of_the_rewrite_are_counted_as_skipped():
     skipped = compared(small.regular(), small.rewritten()).skipped
     assert {s.value for s in skipped} == {"mu", "centred", "square", "var", "var_eps", "sd", "unit", "scaled"}
-    assert {s.reason for s in skipped} == {"only in b"}
+    assert {s.reason for s in skipped} == {"only in b, inside 'norm'"}
     back = compared(small.rewritten(), small.regular())
-    assert {s.reason for s in back.skipped} == {"only in a"}
+    assert {s.reason for s in back.skipped} == {"only in a, inside 'norm'"}
 
 
 @pytest.mark.parametrize("fault", [{"eps": 100.0}, {"axes": (1, 2)}])
@@ -62,7 +63,7 @@ def test_outputs_of_other_names_pair_by_position():
 def test_an_output_does_not_pair_with_an_inner_value_of_its_name():
     comparison = compared(small.regular("unit"), small.rewritten("result"))
     assert comparison, str(comparison)
-    assert "unit" in {s.value for s in comparison.skipped if s.reason == "only in b"}
+    assert "unit" in {s.value for s in comparison.skipped if s.reason.startswith("only in b")}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -138,12 +139,40 @@ def test_json_is_strict_and_has_the_agreed_keys(values):
     comparison = compare(small.regular(), small.regular(), values, broken, VALUES_FLOAT32)
     text = json.dumps(comparison.to_json(), allow_nan=False)
     found = json.loads(text)
-    assert tuple(found) == ("equal", "compared", "skipped", "first_divergence", "ops")
+    assert tuple(found)[:5] == ("equal", "compared", "skipped", "first_divergence", "ops")
     assert found["equal"] is False
     assert (found["compared"], found["skipped"], found["first_divergence"]) == (4, 0, "norm")
     assert all(tuple(row) == OPS_KEYS for row in found["ops"])
     by_value = {row["value"]: row for row in found["ops"]}
     assert by_value["conv1"] == {
-        "value": "conv1", "op": "Conv", "max_abs": 0.0, "mean_abs": 0.0, "p99_abs": 0.0, "psnr_db": None, "rule": ""
+        "value": "conv1", "op": "Conv", "max_abs": 0.0, "mean_abs": 0.0, "p99_abs": 0.0, "psnr_db": None, "rule": "",
+        "max_rel": 0.0, "max_ulps": 0.0, "decades": [560, *[0] * len(DECADES)], "fault": "", "origin": "",
     }  # fmt: skip
     assert by_value["norm"]["max_abs"] is None
+    assert by_value["norm"]["fault"] == "b has 560 NaN, first at (0, 0, 0, 0)"
+
+
+def test_a_judge_says_which_side_is_nearer(values):
+    nudged = changed(values, "norm", values["norm"] + np.float32(1e-5))
+    comparison = compare(small.regular(), small.regular(), nudged, values, VALUES_FLOAT32, judge=values)
+    rows = comparison.table.set_index("value")
+    assert rows.loc["norm", "judged_a"] > 0 == rows.loc["norm", "judged_b"]
+    assert str(comparison).endswith("b is nearer the truth than a in 1 of 4 values")
+    assert comparison.to_json()["ops"][1]["judged_b"] == 0
+
+
+def test_half_precision_has_a_bound_of_its_own(values):
+    half = {name: array.astype(np.float16) for name, array in values.items()}
+    assert compare(small.regular(), small.regular(), values, half, VALUES_FLOAT32)
+    far = changed(half, "norm", half["norm"] * np.float16(1.1))
+    assert "VALUES_FLOAT16" in str(compare(small.regular(), small.regular(), values, far, VALUES_FLOAT32))
+
+
+def test_the_map_shows_where_in_the_picture(values):
+    spoilt = values["relu"].copy()
+    spoilt[1, 2, 5, 3] += 7
+    comparison = compare(small.regular(), small.regular(), values, changed(values, "relu", spoilt), VALUES_FLOAT32)
+    assert list(comparison.maps) == ["relu", "output"]
+    assert comparison.maps["relu"].shape == (small.H, small.W)
+    assert np.unravel_index(comparison.maps["relu"].argmax(), (small.H, small.W)) == (5, 3)
+    assert not comparison.maps["output"].any()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, Tolerance, measure, measure_picture, value_range
-from fns_lab.compare.metrics import BLOCK, not_finite
+from fns_lab.compare.metrics import BLOCK, DECADES, not_finite
 from fns_lab.errors import InputError
 
 SHAPE = (2, 3, 5, 8)
@@ -37,6 +37,41 @@ def test_a_large_value_is_summed_in_blocks():
     y = np.random.default_rng(5).uniform(0, 1, BLOCK + 7).astype(np.float32)
     mse = float((y.astype(np.float64) ** 2).mean())
     assert measure(np.zeros_like(y), y, peak=1.0).psnr_db == pytest.approx(-10 * math.log10(mse), rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.02, 0.5, 1.0])
+@pytest.mark.parametrize("size", [1, 7, 1000, 3 * BLOCK + 5])
+def test_the_99th_percentile_is_exact_however_many_values_differ(share, size):
+    rng = np.random.default_rng(7)
+    x = rng.normal(0, 1, size).astype(np.float32)
+    y = np.where(rng.uniform(size=size) < share, x + rng.exponential(1e-3, size).astype(np.float32), x)
+    assert measure(x, y, peak=1.0).p99_abs == pytest.approx(np.percentile(np.abs(x - y), 99), rel=1e-6)
+
+
+def test_a_sample_that_deceives_does_not_change_the_percentile():
+    x = np.zeros(4 * BLOCK, np.float32)
+    y = np.ones_like(x)
+    y[::16] = 1e-3
+    assert measure(x, y, peak=1.0).p99_abs == 1.0
+    assert measure(x, np.where(y == 1, np.float32(1e-3), np.float32(2)), peak=1.0).p99_abs == 2.0
+
+
+def test_errors_are_counted_by_decade_of_the_peak():
+    x = np.zeros(6, np.float32)
+    y = np.array([0, 5e-10, 5e-8, 5e-3, 0.5, 20], np.float32) * 10
+    counts = dict(zip((0.0, *DECADES), measure(x, y, peak=10.0).decades, strict=True))
+    assert {bound: count for bound, count in counts.items() if count} == {0.0: 2, 1e-8: 1, 1e-3: 1, 1e-1: 1, 1.0: 1}
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_steps_of_the_element_type(kind):
+    x = np.array([1.0, -1.0, 0.0, -0.0, 100.0], kind)
+    one = np.nextafter(x, kind(1000))
+    assert measure(x, one, peak=100.0).max_ulps == 1
+    assert measure(x[2:4], -x[2:4], peak=1.0).max_ulps == 0
+    across = measure(np.nextafter(kind(0), kind(-1)), np.nextafter(kind(0), kind(1)), peak=1.0)
+    assert across.max_ulps == 2
+    assert math.isnan(measure(x, one.astype(np.longdouble), peak=1.0).max_ulps)
 
 
 def test_equal_arrays_have_infinite_psnr(x):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fns_lab.compare import collect, values
+from fns_lab.compare import Values, collect, values
 from tests import small_network as small
 
 
@@ -42,7 +42,7 @@ def test_free_sides_are_taken_from_the_feeds():
 
     found = collect(model, small.feeds(), counted)
     fixed = collect(small.regular(), small.feeds(), small.run)
-    assert runs == [4]
+    assert runs == [4, 1], "all values at once, and the model as it is"
     assert all(np.array_equal(found[name], fixed[name]) for name in fixed)
     assert model.graph.input[0].type.tensor_type.shape.dim[2].dim_param == "H"
 
@@ -55,3 +55,45 @@ def test_an_engine_that_drops_a_value_is_named():
 
     with pytest.raises(RuntimeError, match="'relu'"):
         collect(small.regular(), small.feeds(), forgetful)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 6000, 10**9])
+def test_piece_by_piece_gives_the_same_values_for_the_price_of_one_run_more(monkeypatch, chunk_bytes):
+    monkeypatch.setattr(values, "CHUNK_BYTES", chunk_bytes)
+    computed = []
+
+    def counted(model, feeds):
+        computed.extend(node.output[0] for node in model.graph.node)
+        return small.run(model, feeds)
+
+    model = small.rewritten()
+    whole = collect(model, small.feeds(), small.run)
+    found = Values(model, small.feeds(), counted, piecewise=True)
+    pieces = {name: found[name] for name in found if name != "output"}
+    assert sorted(computed) == sorted(2 * [node.output[0] for node in model.graph.node]), "once in pieces, once whole"
+    assert all(np.allclose(pieces[name], whole[name], rtol=1e-5, atol=1e-5) for name in pieces)
+
+
+def test_values_that_do_not_fit_are_dropped_and_computed_again(monkeypatch):
+    monkeypatch.setattr(values, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(values, "KEEP_BYTES", 1)
+    found = Values(small.rewritten(), small.feeds(), small.run, piecewise=True)
+    late, early, again = found["unit"].copy(), found["mu"].copy(), found["unit"]
+    assert np.array_equal(late, again)
+    assert early.shape == (small.N, 4, 1, 1)
+
+
+def test_an_engine_that_answers_otherwise_when_watched_is_found_out():
+    def shy(model, feeds):
+        found = small.run(model, feeds)
+        watched = len(model.graph.output) > 1
+        return found | {"output": found["output"] * np.float32(1.01 if watched else 1)}
+
+    found = Values(small.regular(), small.feeds(), shy)
+    assert found.disturbed == 0
+    assert np.array_equal(found["output"], small.run(small.regular(), small.feeds())["output"])
+    found["norm"]
+    assert 0.001 < found.disturbed < 0.02
+    honest = Values(small.regular(), small.feeds(), small.run)
+    honest["norm"]
+    assert honest.disturbed < 1e-6

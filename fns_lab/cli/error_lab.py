@@ -1,0 +1,206 @@
+"""The command compare: which value first differs, by how much, in which engine, because of which ops."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fns_lab.cli.arrays import load_feeds
+from fns_lab.cli.common import JsonFlag, note, parent_exists, print_json, print_table
+from fns_lab.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tqdm import tqdm
+
+    from fns_lab.compare import Comparison, Run, Side, Trial
+    from fns_lab.targets import Target
+
+NETWORKS = (".pth", ".model")
+PROGRESS_AFTER_S = 2.0
+PRINTED = ["value", "op", "max_abs", "mean_abs", "p99_abs", "psnr_db", "max_rel", "max_ulps", "rule", "origin"]
+
+
+class Judge(StrEnum):
+    """Who says which of two answers is nearer the truth."""
+
+    FLOAT64 = "float64"
+
+
+def compare(
+    a: Annotated[
+        Path | None, typer.Argument(metavar="A", help="The reference: .onnx, or a .pth network.", show_default=False)
+    ] = None,
+    b: Annotated[
+        Path | None, typer.Argument(metavar="B.onnx", help="What is held against it.", show_default=False)
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option("--input", metavar="X", help="A picture, .npy, or .npz (one array an input name).")
+    ] = None,
+    target_a: Annotated[str, typer.Option(metavar="T", help="Where A runs; a .pth runs in PyTorch.")] = "ort/cpu",
+    target_b: Annotated[str, typer.Option(metavar="T", help="Where B runs.")] = "ort/cpu",
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="Find a first wrong value in few runs, instead of comparing all values.")
+    ] = False,
+    judge: Annotated[Judge | None, typer.Option(help="Also hold both against A in this precision.")] = None,
+    reduce: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.onnx", help="Write the smallest model that shows the fault, and its input."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Draw the error along the depth.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write models, inputs, outputs and table.")] = None,
+    load: Annotated[Path | None, typer.Option(metavar="DIR", help="Show what --save wrote; runs nothing.")] = None,
+    json: JsonFlag = False,
+) -> int:
+    """Compare two models value by value, and say which ops introduced what differs.
+
+    Values pair up by name, and by layer between PyTorch and its exports. Each wrong value's op runs alone on the true
+    inputs in B's engine: wrong again, it introduced the error; right, it inherited it, or is wrong only after the ops
+    that are named with it. Exit 1 on divergence.
+
+    --bisect runs parts of B, log2(nodes) of them: for engines in which a run takes long. --judge float64 tells which of
+    two float32 answers is nearer the truth. --reduce OUT.onnx also writes OUT.npz, the input. --save DIR is for a bug
+    report; DIR/a.onnx, DIR/b.onnx and DIR/inputs_b.npz can be compared again.
+
+    \b
+    Examples:
+      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg
+      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl --plot error.png
+      fns-lab compare mosaic_nc16.pth mosaic.onnx --input photo.jpg --judge float64
+      fns-lab compare old.onnx old.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl --bisect --reduce fault.onnx
+      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --save bundle
+      fns-lab compare --load bundle --plot error.png
+    """
+    from fns_lab.compare import bundle
+
+    _check_usage(a, b, input, load, reduce=reduce, others=[bisect, judge, reduce, save])
+    for path in filter(None, (plot, reduce, save)):
+        parent_exists(path)
+    if load:
+        result = bundle.load(load)
+    else:
+        trial, result = _examined(a, b, input, target_a, target_b, by_halves=bisect, judge=judge)
+        if save:
+            bundle.save(save, trial, result)
+        if reduce:
+            _write_reduction(reduce, trial, result, target_b)
+    if plot:
+        _draw(plot, result)
+    if json:
+        print_json(result.to_json())
+    else:
+        print_table(result.table[PRINTED])
+        print(result)
+    return 0 if result else 1
+
+
+def _check_usage(a: Path | None, b: Path | None, input: Path | None, load: Path | None, *, reduce, others) -> None:
+    if load and (a or input or any(others)):
+        raise InputError(
+            "--load shows a saved comparison: give no models, input, --bisect, --judge, --reduce or --save"
+        )
+    if not load and not (a and b and input):
+        raise InputError("give two models and --input X, or --load DIR (see fns-lab compare --help)")
+    if reduce and reduce.suffix.lower() != ".onnx":
+        raise InputError(f"--reduce {reduce}: give a name that ends in .onnx")
+
+
+def _examined(
+    a: Path, b: Path, input: Path, target_a: str, target_b: str, *, by_halves: bool, judge: Judge | None
+) -> tuple[Trial, Comparison]:
+    from fns_lab import compare as lab
+    from fns_lab import targets
+
+    aims = targets.load(target_a), targets.load(target_b)
+    with _bar() as bar:
+        side_b = _side(b, input, aims[1], bar)
+        in_torch = a.suffix.lower() in NETWORKS
+        side_a = _network_side(a, side_b, bar) if in_torch else _side(a, input, aims[0], bar)
+        same = not in_torch and aims[0] == aims[1]
+        trial = lab.Trial(side_a, side_b, lab.VALUES_FLOAT32 if same else lab.VALUES_ACROSS_ENGINES)
+        if by_halves:
+            return trial, lab.bisect(trial, progress=bar.set_postfix_str)
+        truth = _truth(side_a) if judge else None
+        return trial, lab.blame(trial, trial.compare(judge=truth), progress=bar.set_postfix_str)
+
+
+def _side(path: Path, input: Path, target: Target, bar: tqdm) -> Side:
+    from fns_lab import models
+    from fns_lab.compare import Side
+    from fns_lab.runtimes import run_in
+
+    model = models.load(path)
+    feeds = load_feeds(input, model)
+    return Side(model, feeds, _counted(run_in(target), bar), piecewise=target.runtime == "ort")
+
+
+def _network_side(path: Path, other: Side, bar: tqdm) -> Side:
+    """A network in PyTorch, whose modules give the values; its export names them, and runs parts in ONNX Runtime."""
+    from fns_lab.compare import Side
+    from fns_lab.export import INPUT, onnx_from_torch
+    from fns_lab.nets import checkpoints
+    from fns_lab.runtimes import run_in
+    from fns_lab.runtimes.torch_runner import TorchRunner
+
+    if len(other.feeds) != 1:
+        raise InputError(f"{path}: the network takes one picture, the other model {len(other.feeds)} inputs")
+    net = checkpoints.load(path)
+    feeds = dict(zip([INPUT], other.feeds.values(), strict=True))
+    model = onnx_from_torch(net, feeds[INPUT].shape[2:])
+    with TorchRunner(net) as runner:
+        values = runner.values(feeds)
+    return Side(model, feeds, _counted(run_in("ort/cpu"), bar), values=values)
+
+
+def _truth(side: Side) -> dict[str, np.ndarray]:
+    from fns_lab.compare import collect
+    from fns_lab.runtimes.float64 import Float64Runner
+
+    return collect(side.model, side.feeds, lambda model, feeds: Float64Runner(model).infer(dict(feeds)))
+
+
+def _bar() -> tqdm:
+    from tqdm import tqdm
+
+    layout = "{n_fmt} runs [{elapsed}] {postfix}"
+    return tqdm(bar_format=layout, delay=PROGRESS_AFTER_S, file=sys.stderr, leave=False)
+
+
+def _counted(run: Run, bar: tqdm) -> Run:
+    def counted(model, feeds):
+        found = run(model, feeds)
+        bar.update()
+        return found
+
+    return counted
+
+
+def _draw(path: Path, result: Comparison) -> None:
+    from fns_lab.files import whole_file
+    from fns_lab.views import plots
+
+    with whole_file(path) as temporary:
+        plots.error_along_depth(result).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
+
+
+def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str) -> None:
+    import numpy as np
+
+    from fns_lab import models
+    from fns_lab.compare import piece
+    from fns_lab.files import whole_file
+
+    if not result.findings:
+        note(f"{path}: not written, no part of the model was found that makes an error by itself")
+        return
+    finding = result.findings[0]
+    smallest, inputs = piece(trial, finding), path.with_suffix(".npz")
+    models.save(smallest.model, path)
+    with whole_file(inputs) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **smallest.feeds)
+    note(f"{len(finding.ops)} nodes ({', '.join(finding.ops)}) written to {path}, their input to {inputs}; see it by")
+    note(f"  fns-lab compare {path} {path} --input {inputs} --target-b {target}")
