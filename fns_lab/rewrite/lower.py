@@ -19,7 +19,7 @@ from fns_lab.rewrite.rules import RULES
 from fns_lab.rewrite.slots import Slot
 from fns_lab.targets import Check, Target
 from fns_lab.targets.check import carried_refusal, check_ir, runs_carried
-from fns_lab.targets.opset import carry
+from fns_lab.targets.opset import CannotCarry, carry
 
 NODE_METADATA_SINCE = 10
 """IR version from which nodes and values may carry metadata."""
@@ -87,7 +87,7 @@ def lower(
     `shapes` fixes the size of inputs by name. The result's opset and IR version are the target's or the model's own,
     whichever is lower. Values that are still there keep their names; a node that a rule wrote says so in its
     `doc_string`. What follows from fixed sizes is computed here (`Shape` and the arithmetic on it). Where a node has no
-    form that the target runs, the model stays at its own opset, and `refused` and `check` name that node with the
+    form at the target's opset, the model stays at its own, and `refused` and `check` name that node with the
     reason. Without `rules`, nodes are only written in the form of the target's opset. `choices` says which rule takes a
     slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what the target needs or prefers holds. With `survey`
     the result names the slots that were met, and those without a choice stay as they are.
@@ -103,9 +103,9 @@ def lower(
         if rule.FIDELITY != "approximate" or allow_approximate:
             applied.append((rule.NAME, _apply(rule, lowered, scope), rule.FIDELITY))
     passes.RemoveUnusedNodesPass()(lowered)  # what no output needs must not stand in the way
-    blocked = _name_blocked(lowered, scope)
-    if not blocked:
-        applied.append((OPSET_RULE, _carry_all(lowered, scope), "exact"))
+    _name_blocked(lowered, scope)
+    carried = _carry_all(lowered, scope)
+    applied.append((OPSET_RULE, carried or 0, "exact"))
     _finish(lowered, target)
     return Lowering(
         model=ir.to_proto(lowered),
@@ -114,7 +114,7 @@ def lower(
         refused=pd.DataFrame(_still_refused(lowered, scope.refused), columns=list(Refused._fields)),
         nodes_before=nodes_before,
         nodes_after=len(lowered.graph),
-        check=check_ir(lowered, target, carried_refusal if blocked else None),
+        check=check_ir(lowered, target, carried_refusal if carried is None else None),
         slots=tuple((scope.slots or {}).values()),
     )
 
@@ -185,20 +185,22 @@ def _apply(rule: type[Rule], model: ir.Model, scope: Scope) -> int:
     return count
 
 
-def _name_blocked(model: ir.Model, scope: Scope) -> bool:
-    """Whether a node has no form that the target runs; each that no rule has named yet is noted with the reason."""
+def _name_blocked(model: ir.Model, scope: Scope) -> None:
+    """Note each node that has no form that the target runs, with the reason, unless a rule has named it."""
     named = {row.node for row in scope.refused}
     blocked = {node: carried_refusal(node, scope.target, scope.opset) for node in model.graph.all_nodes()}
     for node, reason in blocked.items():
         if reason and (name := node.name or node.op_type) not in named:
             scope.refused.append(Refused(name, OPSET_RULE, reason))
-    return any(blocked.values())
 
 
-def _carry_all(model: ir.Model, scope: Scope) -> int:
-    """Write every node in its form at the target's opset."""
+def _carry_all(model: ir.Model, scope: Scope) -> int | None:
+    """Write every node in its form at the target's opset; None, and nothing done, where one has no such form."""
     to_opset = min(scope.opset, scope.target.opset)
-    forms = {node: carry(node, scope.opset, to_opset) for node in model.graph.all_nodes()}
+    try:
+        forms = {node: carry(node, scope.opset, to_opset) for node in model.graph.all_nodes()}
+    except CannotCarry:
+        return None
     model.graph.opset_imports[""] = to_opset
     changed = 0
     for node, form in forms.items():
