@@ -198,7 +198,7 @@ def test_every_command_of_the_readme_runs(checkpoint, photo_file, tmp_path, monk
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
     (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
-    lines = readme_lines("fns-lab")
+    lines = [line for line in readme_lines("fns-lab") if "# takes minutes" not in line]  # these have tests of their own
     assert {shlex.split(line)[1] for line in lines} >= {"eval", "export", "check", "lower", "run", "compare", "bench"}
     for line in lines:
         expected = NO if "# says no" in line else GOOD

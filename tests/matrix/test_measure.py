@@ -70,7 +70,7 @@ def test_a_sample_measured_now_is_what_is_shipped(target):
     keys = ["target", "case", "form"]
     both = live.merge(read(NODES).table, on=keys, suffixes=("", "_shipped"))
     assert len(both) == 2 * len(sample)
-    changed = both[both.result != both.result_shipped]
+    changed = both[both.supported & (both.result != both.result_shipped)]  # what a table refuses may run or not
     assert changed.empty, changed[[*keys, "result", "result_shipped", "message"]].to_string()
     assert (both.result == "pass").sum() > 10
 
