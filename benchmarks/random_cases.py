@@ -33,7 +33,9 @@ def _judged(rule: str, count: int) -> dict:
 
     verdicts = []
 
-    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(cases(rule))
     def hold(case: Case) -> None:
         verdicts.append(judge(case))
