@@ -7,7 +7,7 @@ target's opset; `lowered` is the regular export, rewritten for the target.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,18 @@ import pandas as pd
 from onnx import ModelProto
 
 from fns_lab import models, photos
-from fns_lab.bench import bench
+from fns_lab.bench import Feeds, bench
 from fns_lab.compare import PICTURE_ACROSS_ENGINES, measure_picture
 from fns_lab.compare.metrics import PICTURE_PEAK
 from fns_lab.export import onnx_from_torch
 from fns_lab.nets import base_ops, checkpoints
 from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import open_runner
-from fns_lab.targets import load
+from fns_lab.runtimes import run_in
+from fns_lab.targets import Target, load
 
 TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
 YARDSTICK = "ort/cpu"
+Contenders = Callable[[ModelProto, ModelProto, Target, Feeds], Mapping[str, ModelProto]]
 
 
 def measure(options) -> dict:
@@ -34,25 +35,34 @@ def measure(options) -> dict:
 
 
 def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGETS, *, runs: int) -> dict:
-    """Time both models of the network in every target at `size` `(H, W)`.
+    """`race` of `base ops` against `lowered`."""
 
-    Returns a JSON object with `network`, `device`, `inputs` and `rows`. A row is one of `bench`'s, with the number of
-    `nodes`, `max_abs`, the largest error of the picture against the regular model in ONNX Runtime (of 0..255; None
-    when there is no picture), and whether that is `right`: a fast wrong picture is no gain.
+    def contenders(regular: ModelProto, rewritten: ModelProto, target: Target, feeds: Feeds) -> dict[str, ModelProto]:
+        return {"base ops": lower(rewritten, target).model, "lowered": lower(regular, target).model}
+
+    return race(checkpoint, size, targets, contenders, runs=runs)
+
+
+def race(checkpoint: Path, size: tuple[int, int], targets: Sequence[str], contenders: Contenders, *, runs: int) -> dict:
+    """Time models of one network in every target at `size` `(H, W)`, in turns.
+
+    `contenders(regular, rewritten, target, feeds)` makes the models, by label, of the regular export and the one in
+    basic ops. Returns a JSON object with `title`, `network`, `device`, `inputs` and `rows`. A row is one of `bench`'s,
+    with the number of `nodes`, `max_abs`, the largest error of the picture against the regular model in ONNX Runtime
+    (of 0..255; None when there is no picture), and whether that is `right`: a fast wrong picture is no gain.
     """
     net = checkpoints.load(checkpoint)
     regular, rewritten = onnx_from_torch(net, size), onnx_from_torch(base_ops.to_base_ops(net), size)
     feeds = {"input": photos.load("astronaut", size)}
-    with open_runner(regular, YARDSTICK) as runner:
-        expected = runner.infer(feeds)["output"]
+    expected = run_in(YARDSTICK)(regular, feeds)["output"]
     found, rows = {}, []
     for name in targets:
-        contenders = {"base ops": lower(rewritten, load(name)).model, "lowered": lower(regular, load(name)).model}
-        timings = bench(contenders, [name], feeds, runs=runs)
+        models_by_label = contenders(regular, rewritten, load(name), feeds)
+        timings = bench(models_by_label, [name], feeds, runs=runs)
         found = timings.to_json()
         for row in found["rows"]:
             label = row["model"]
-            rows.append(row | judged(contenders[label], timings.outputs[label, name].get("output"), expected))
+            rows.append(row | _judged(models_by_label[label], timings.outputs[label, name].get("output"), expected))
     network = f"{checkpoint.name}, width {net.width}"
     title = f"{network}, {size[0]}x{size[1]} px, {found['device']}"
     return {"title": title, "network": network} | found | {"rows": rows}
@@ -64,7 +74,7 @@ def table(result: dict) -> pd.DataFrame:
     return pd.DataFrame(result["rows"])[[*columns, "max_abs", "right"]]
 
 
-def judged(model: ModelProto, picture: np.ndarray | None, expected: np.ndarray) -> dict:
+def _judged(model: ModelProto, picture: np.ndarray | None, expected: np.ndarray) -> dict:
     """Nodes, the largest error of a picture of 0..255, and whether that is right."""
     error = math.nan if picture is None else measure_picture(expected, picture).max_abs
     return {

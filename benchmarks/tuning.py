@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.lowering import judged, table
-from fns_lab import photos
-from fns_lab.bench import bench
-from fns_lab.export import onnx_from_torch
-from fns_lab.nets import base_ops, checkpoints
+from onnx import ModelProto
+
+from benchmarks.lowering import race, table
+from fns_lab.bench import Feeds
 from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import open_runner
-from fns_lab.targets import load
-from fns_lab.tune import YARDSTICK, tune
+from fns_lab.targets import Target
+from fns_lab.tune import tune
 
 TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm", "ort/cpu")
 
@@ -31,28 +29,13 @@ def measure(options) -> dict:
 
 
 def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGETS, *, runs: int) -> dict:
-    """Tune the network for every target at `size` `(H, W)`, then time the three models in turns.
+    """`benchmarks.lowering.race` of `base ops`, `lowered` and `tuned`."""
 
-    Returns a JSON object like that of `benchmarks.lowering.run`, whose rows these are.
-    """
-    net = checkpoints.load(checkpoint)
-    regular, rewritten = onnx_from_torch(net, size), onnx_from_torch(base_ops.to_base_ops(net), size)
-    feeds = {"input": photos.load("astronaut", size)}
-    with open_runner(regular, YARDSTICK) as runner:
-        expected = runner.infer(feeds)["output"]
-    found, rows = {}, []
-    for name in targets:
-        target = load(name)
-        contenders = {
+    def contenders(regular: ModelProto, rewritten: ModelProto, target: Target, feeds: Feeds) -> dict[str, ModelProto]:
+        return {
             "base ops": lower(rewritten, target).model,
             "lowered": lower(regular, target).model,
             "tuned": tune(regular, target, feeds=feeds).model,
         }
-        timings = bench(contenders, [name], feeds, runs=runs)
-        found = timings.to_json()
-        for row in found["rows"]:
-            label = row["model"]
-            rows.append(row | judged(contenders[label], timings.outputs[label, name].get("output"), expected))
-    network = f"{checkpoint.name}, width {net.width}"
-    title = f"{network}, {size[0]}x{size[1]} px, {found['device']}"
-    return {"title": title, "network": network} | found | {"rows": rows}
+
+    return race(checkpoint, size, targets, contenders, runs=runs)

@@ -30,6 +30,8 @@ over about eight runs; the others settle in two or three."""
 PROGRESS_AFTER_S = 2.0
 """Seconds of silence before a progress bar appears on stderr."""
 
+FREE_SIDE_PX = 256
+"""Height and width of noise where a model leaves them free."""
 ROWS_KEYS = ("model", "target", "ms_median", "ms_p10", "ms_p90", "runs", "ratio")
 COLUMNS = (*ROWS_KEYS, "ms_create", "ms_first", "warmup", "engine", "fault")
 
@@ -102,7 +104,7 @@ def bench(
     return Timings(pd.DataFrame(rows, columns=list(COLUMNS)), shapes, device_name(), outputs)
 
 
-def random_feeds(model: ModelProto, *, seed: int, side_px: int) -> dict[str, np.ndarray]:
+def random_feeds(model: ModelProto, *, seed: int = 0, side_px: int = FREE_SIDE_PX) -> dict[str, np.ndarray]:
     """Smooth noise like a picture, float32, 0..255, for each input of `model`; a free side becomes `side_px`, a free
     first one 1. The same seed gives the same input."""
     rng = np.random.default_rng(seed)

@@ -19,20 +19,17 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from fns_lab.bench import Feeds, bench, device_name, engine_name, random_feeds
+from fns_lab.bench import Feeds, bench, device_name, random_feeds
 from fns_lab.compare import VALUES_ACROSS_ENGINES, VALUES_FLOAT32, Tolerance, measure, value_range
 from fns_lab.files import whole_file
 from fns_lab.paths import CACHE
 from fns_lab.rewrite.lower import Lowering, lower
 from fns_lab.rewrite.slots import AS_IS, Slot
-from fns_lab.runtimes import open_runner
+from fns_lab.runtimes import engine_name, run_in
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
 
 YARDSTICK = "ort/cpu"
-SEED = 0
-FREE_SIDE_PX = 256
-"""Height and width of the noise where a model leaves them free."""
 FIRST_LOOK = 3
 """Runs of each form, after one that is not counted, before the slow ones are left behind."""
 OUTRUN = 1.6
@@ -121,7 +118,7 @@ def tune(
     contenders = {name: low for name, low in (("lowered", plain), ("tuned", tuned)) if low}
     whole, chosen = pd.DataFrame(columns=["model", "nodes", "ms", "max_abs", "right", "fault"]), ""
     if contenders:
-        feeds = feeds or random_feeds(plain.model, seed=SEED, side_px=FREE_SIDE_PX)
+        feeds = feeds or random_feeds(plain.model)
         trials = _measured(model, {name: low.model for name, low in contenders.items()}, target, feeds, runs, None)
         whole = pd.DataFrame([_whole_row(trial) for trial in trials])
         chosen = min((t for t in trials if t.right), key=lambda t: t.ms, default=Trial("", 0, 0, 0, False)).form
@@ -193,7 +190,7 @@ class _Tuner:
         if path.is_file():
             return [Trial(**row) for row in json.loads(path.read_text(encoding="utf-8"))["trials"]]
         print(f"{self.target}: {slot.label}, {len(contenders)} forms", file=sys.stderr)
-        feeds = random_feeds(slot.model, seed=SEED, side_px=FREE_SIDE_PX)
+        feeds = random_feeds(slot.model)
         trials = _raced(slot.model, contenders, self.target, feeds, self.runs)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as temporary:
@@ -225,8 +222,7 @@ def _measured(
     warmup: int | None,
 ) -> list[Trial]:
     """Time the contenders in turns, and hold what they give against ONNX Runtime on the original."""
-    with open_runner(original, YARDSTICK) as runner:
-        expected = runner.infer(dict(feeds))
+    expected = run_in(YARDSTICK)(original, feeds)
     timings = bench(contenders, [target], feeds, runs=runs, warmup=warmup)
     tolerance = VALUES_FLOAT32 if target.name == YARDSTICK else VALUES_ACROSS_ENGINES
     trials = []

@@ -27,31 +27,11 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def shipped_checkpoint() -> Path | None:
-    """The trained network that the project ships, if it is there."""
-    path = SAVED_MODELS / "mosaic_nc16.pth"
-    return path if path.is_file() else None
-
-
-@pytest.fixture(scope="session")
-def net(shipped_checkpoint):
-    """The shipped network, else a seeded one of width 8 whose normalisations differ, so that none is shared."""
-    import torch
-
+def net():
+    """The shipped network of width 16."""
     from fns_lab.nets import checkpoints
-    from fns_lab.nets.transformer import TransformerNet
 
-    if shipped_checkpoint:
-        return checkpoints.load(shipped_checkpoint)
-    torch.manual_seed(0)
-    net = TransformerNet(8).eval()
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            if ".in" in f".{name}":
-                parameter.add_(0.2 * torch.randn_like(parameter))
-        net.deconv3.conv2d.weight.mul_(100)
-        net.deconv3.conv2d.bias.add_(128)
-    return net
+    return checkpoints.load(SAVED_MODELS / "mosaic_nc16.pth")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 ModelPath = Annotated[Path, typer.Argument(metavar="M.onnx", help="An ONNX model.", show_default=False)]
 TargetName = Annotated[str, typer.Option("--target", metavar="T", help="A target, such as onnxjs-0.1.8/wasm.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
+Shapes = Annotated[
+    list[str] | None, typer.Option("--shape", metavar="NAME=1x3x128x128", help="Fix the shape of a dynamic input.")
+]
+AllowApproximate = Annotated[
+    bool, typer.Option("--allow-approximate", help="Let rules that change the result a little apply too.")
+]
 OutputModel = Annotated[Path, typer.Option("-o", "--output", metavar="OUT.onnx", help="Where the model goes.")]
 
 

@@ -9,9 +9,11 @@ import typer
 
 from fns_lab.cli.arrays import check_output_suffix, load_feeds, save_outputs
 from fns_lab.cli.common import (
+    AllowApproximate,
     JsonFlag,
     ModelPath,
     OutputModel,
+    Shapes,
     TargetName,
     parent_exists,
     parse_shapes,
@@ -44,12 +46,8 @@ def lower(
     model: ModelPath,
     target: TargetName,
     output: OutputModel,
-    shape: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=1x3x128x128", help="Fix the shape of a dynamic input.")
-    ] = None,
-    allow_approximate: Annotated[
-        bool, typer.Option("--allow-approximate", help="Let rules that change the result a little apply too.")
-    ] = False,
+    shape: Shapes = None,
+    allow_approximate: AllowApproximate = False,
     json: JsonFlag = False,
 ) -> int:
     """Rewrite a model until a target takes every op.

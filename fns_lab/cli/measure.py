@@ -9,9 +9,11 @@ import typer
 
 from fns_lab.cli.arrays import load_feeds
 from fns_lab.cli.common import (
+    AllowApproximate,
     JsonFlag,
     ModelPath,
     OutputModel,
+    Shapes,
     TargetName,
     parent_exists,
     parse_shapes,
@@ -19,10 +21,6 @@ from fns_lab.cli.common import (
     print_table,
 )
 from fns_lab.errors import InputError
-
-NOISE_SEED = 0
-FREE_SIDE_PX = 256
-"""Height and width of the noise where a model leaves them free."""
 
 
 def bench(
@@ -56,7 +54,7 @@ def bench(
     aims = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
     first = next(iter(protos.values()))
-    feeds = load_feeds(input, first) if input else random_feeds(first, seed=NOISE_SEED, side_px=FREE_SIDE_PX)
+    feeds = load_feeds(input, first) if input else random_feeds(first)
     timings = measure(protos, aims, feeds, runs=runs, warmup=warmup)
     if json:
         print_json(timings.to_json())
@@ -70,17 +68,13 @@ def tune(
     model: ModelPath,
     target: TargetName,
     output: OutputModel,
-    shape: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=1x3x128x128", help="Fix the shape of a dynamic input.")
-    ] = None,
+    shape: Shapes = None,
     input: Annotated[
         Path | None,
         typer.Option("--input", metavar="X", help="For the whole model: a picture, .npy or .npz; or noise."),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each form that is near the fastest.")] = 5,
-    allow_approximate: Annotated[
-        bool, typer.Option("--allow-approximate", help="Let rules that change the result a little compete too.")
-    ] = False,
+    allow_approximate: AllowApproximate = False,
     json: JsonFlag = False,
 ) -> int:
     """Lower a model with the fastest of its equivalent forms, each measured in the real runtime.

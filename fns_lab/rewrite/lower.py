@@ -135,24 +135,25 @@ def _settle(model: ir.Model, scope: Scope) -> None:
     runs wrong in ONNX Runtime's Scan, and onnxscript's folding breaks it.
     """
 
+    if sum(1 for _ in model.graph.all_nodes()) > len(model.graph):
+        passes.ShapeInferencePass()(model)
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+        return
+
     def must_fold(node: ir.Node) -> bool | None:
         return None if runs_carried(node, scope.target, scope.opset) else True
 
-    has_graphs_inside = sum(1 for _ in model.graph.all_nodes()) > len(model.graph)
-    if not has_graphs_inside:
-        passes.IdentityEliminationPass()(model)
+    passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
-    if not has_graphs_inside:
-        fold_constants_ir(
-            model,
-            onnx_shape_inference=True,
-            input_size_limit=SMALL,
-            output_size_limit=LARGEST_FOLDED,
-            should_fold=must_fold,
-        )
+    fold_constants_ir(
+        model,
+        onnx_shape_inference=True,
+        input_size_limit=SMALL,
+        output_size_limit=LARGEST_FOLDED,
+        should_fold=must_fold,
+    )
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-    if not has_graphs_inside:
-        passes.IdentityEliminationPass()(model)
+    passes.IdentityEliminationPass()(model)
 
 
 def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -69,8 +69,8 @@ class Rule(pattern.RewriteRuleClassBase):
     FIDELITY: ClassVar[Fidelity]
     EMITS: ClassVar[tuple[str, ...]]
     """Op types of the new nodes that the target must take."""
-    IS_FORM: ClassVar[bool] = True
-    """Whether it is one of several ways to write a slot; a repair of a fault is not."""
+    REPAIRS: ClassVar[tuple[str, ...]] = ()
+    """Kinds of quirk that call for it, and nothing else does; such a rule is no form of a slot."""
     MENDS: ClassVar[bool] = True
     """Whether it can write what a target lacks; a rule whose only gain is speed waits until it is preferred."""
 
@@ -97,23 +97,25 @@ class Rule(pattern.RewriteRuleClassBase):
     def called_for(self, nodes: Sequence[ir.Node]) -> bool:
         """Whether this rule is chosen for these nodes; where nothing is, whether the target needs or prefers it."""
         target, opset = self.scope.target, self.scope.opset
+        if self.REPAIRS:
+            return self.quirk_touches(self.REPAIRS, nodes)
         if self.scope.choices and (choice := self.scope.choices.get(key_of(nodes))):
             return choice == self.NAME
         if self.NAME in target.prefer:
             return True
         return self.MENDS and not all(runs_carried(node, target, opset) for node in nodes)
 
-    def quirk_touches(self, kind: str, nodes: Sequence[ir.Node]) -> bool:
-        """Whether a quirk of this kind touches one of the nodes."""
-        quirks = [quirk for quirk in self.scope.target.quirks if quirk.kind == kind]
-        return any(QUIRK_KINDS[kind](node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
+    def quirk_touches(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
+        """Whether a quirk of one of these kinds touches one of the nodes."""
+        quirks = [quirk for quirk in self.scope.target.quirks if quirk.kind in kinds]
+        return any(QUIRK_KINDS[quirk.kind](node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
 
     def guard(self, **bindings: ir.Value | None) -> None:
         """Raise `Refusal` (or `CannotCarry`) where the rewrite does not hold."""
 
     def check(self, context, **bindings: ir.Value | None) -> pattern.MatchResult:
         result = pattern.MatchResult()
-        called_for, surveyed = self.called_for(context.nodes), self.IS_FORM and self.scope.slots is not None
+        called_for, surveyed = self.called_for(context.nodes), not self.REPAIRS and self.scope.slots is not None
         if not called_for and not surveyed:
             return result.fail("not called for")
         try:

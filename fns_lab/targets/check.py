@@ -68,7 +68,7 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
         return reason
     if not target.takes(node.op_type, opset):
         return f"taken at opset {', '.join(selectors)}, the model has {opset}"
-    return quirk_refusal(node, target, opset)
+    return _quirk_refusal(node, target.quirks, opset)
 
 
 def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
@@ -82,11 +82,9 @@ def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
         return str(error)
     if not target.takes(form.op_type, to_opset):
         return f"the {target.backend} backend has no {form.op_type} at opset {to_opset}"
-    written = _Written(form.op_type, form.inputs, node.outputs, type(node.attributes)(form.attributes.values(), node))
-    for quirk in target.quirks:
-        if quirk.kind in OF_THE_NODE and QUIRK_KINDS[quirk.kind](written, quirk, to_opset):
-            return f"{quirk.summary} ({quirk.source})"
-    return ""
+    attributes = type(node.attributes)(form.attributes.values(), node)
+    written = _Written(form.op_type, form.inputs, node.outputs, attributes)
+    return _quirk_refusal(written, [quirk for quirk in target.quirks if quirk.kind in OF_THE_NODE], to_opset)
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
     return not carried_refusal(node, target, opset)
 
 
-def quirk_refusal(node: ir.Node, target: Target, opset: int) -> str:
-    """The summary of the first quirk of `target` that touches `node`; empty if none does."""
-    for quirk in target.quirks:
+def _quirk_refusal(node: ir.Node | _Written, quirks: Sequence[Quirk], opset: int) -> str:
+    """The summary of the first quirk that touches `node`; empty if none does."""
+    for quirk in quirks:
         if QUIRK_KINDS[quirk.kind](node, quirk, opset):
             return f"{quirk.summary} ({quirk.source})"
     return ""

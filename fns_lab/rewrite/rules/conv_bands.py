@@ -14,27 +14,18 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, const, constant, fixed_shape
-from fns_lab.rewrite.rules.conv_split_kernel import plain_conv
-from fns_lab.targets import Target
+from fns_lab.rewrite.rule import Refusal, const, constant, fixed_shape
+from fns_lab.rewrite.rules.conv_split_kernel import ConvForm, plain_conv
 
 UNROLLED = 1 << 18
 """Most float32 of an unrolled band: 1 MB, half of a usual second-level cache."""
 MOST_BANDS = 32
 
 
-class ConvBands(Rule):
+class ConvBands(ConvForm):
     NAME = "conv-bands"
     FIDELITY = "exact"
-    MENDS = False
     EMITS = ("Gather", "Reshape", "Transpose", "Conv")
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("Conv",)
-
-    def pattern(self, op, x, w):
-        return op.Conv(x, w, _allow_other_inputs=True, _outputs=["y"])
 
     def guard(self, x: ir.Value, w: ir.Value, y: ir.Value) -> None:
         plain_conv(y.producer())

@@ -17,12 +17,9 @@ from fns_lab.targets.opset import fixed_size
 class ConvByImage(OpRule):
     NAME = "conv-by-image"
     FIDELITY = "exact"
-    IS_FORM = False
+    REPAIRS = ("batch",)
     EMITS = ("Slice", "Concat")
     OPS = ("Conv",)
-
-    def called_for(self, nodes) -> bool:
-        return self.quirk_touches("batch", nodes)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         fixed_size(x, 0)

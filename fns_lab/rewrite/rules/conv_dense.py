@@ -21,31 +21,28 @@ MOST_VALUES = 2**24
 class ConvDense(OpRule):
     NAME = "conv-dense"
     FIDELITY = "rounding"
-    IS_FORM = False
+    REPAIRS = ("grouped", "grouped-wide", "dilated")
     EMITS = ("Conv",)
     OPS = ("Conv",)
-
-    def called_for(self, nodes) -> bool:
-        return self._grouped(nodes) or self.quirk_touches("dilated", nodes)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = y.producer()
         w = const(node.inputs[1])
-        if self._grouped([node]) and w.size * node.attributes.get_int("group", 1) > MOST_VALUES:
+        if self._is_grouped(node) and w.size * node.attributes.get_int("group", 1) > MOST_VALUES:
             raise Refusal(f"the whole kernel would have more than {MOST_VALUES} values")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
         node = y.producer()
         kernel, kept = const(node.inputs[1]), dict(node.attributes)
-        if self._grouped([node]):
+        if self._is_grouped(node):
             kernel = _without_groups(kernel, kept.pop("group").as_int())
-        if self.quirk_touches("dilated", [node]):
+        if self.quirk_touches(("dilated",), [node]):
             kernel = _without_dilations(kernel, kept.pop("dilations").as_ints())
         kept["kernel_shape"] = ir.AttrInt64s("kernel_shape", kernel.shape[2:])
         return op.Conv(x, constant(op, kernel, f"{y.name}.kernel"), *node.inputs[2:], **kept)
 
-    def _grouped(self, nodes) -> bool:
-        return self.quirk_touches("grouped", nodes) or self.quirk_touches("grouped-wide", nodes)
+    def _is_grouped(self, node: ir.Node) -> bool:
+        return self.quirk_touches(("grouped", "grouped-wide"), [node])
 
 
 def _without_groups(kernel: np.ndarray, group: int) -> np.ndarray:

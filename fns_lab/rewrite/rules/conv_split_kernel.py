@@ -24,11 +24,10 @@ FEW = 4
 """Outputs must be this many times fewer than inputs, or the sum costs more than it saves."""
 
 
-class ConvSplitKernel(Rule):
-    NAME = "conv-split-kernel"
-    FIDELITY = "rounding"
+class ConvForm(Rule):
+    """Another way to write a convolution, of `x` with the kernel `w`."""
+
     MENDS = False
-    EMITS = ("Conv",)
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
@@ -36,6 +35,12 @@ class ConvSplitKernel(Rule):
 
     def pattern(self, op, x, w):
         return op.Conv(x, w, _allow_other_inputs=True, _outputs=["y"])
+
+
+class ConvSplitKernel(ConvForm):
+    NAME = "conv-split-kernel"
+    FIDELITY = "rounding"
+    EMITS = ("Conv",)
 
     def guard(self, x: ir.Value, w: ir.Value, y: ir.Value) -> None:
         plain_conv(y.producer())

@@ -7,9 +7,6 @@ Any shape, any opset. Fidelity: exact. Called for where a target's TOML has a qu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 import numpy as np
 import onnx_ir as ir
 
@@ -19,12 +16,10 @@ from fns_lab.targets.check import made_after, repeated_input
 
 
 class CopyAroundQuirk(Rule):
-    """Rewrite the node that a quirk of kind `QUIRK` touches so that it reads copies."""
+    """Rewrite the node that a quirk touches so that it reads copies."""
 
     FIDELITY = "exact"
     EMITS = ("Add",)
-    IS_FORM = False
-    QUIRK: ClassVar[str]
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         """The indices of the inputs to copy."""
@@ -32,13 +27,10 @@ class CopyAroundQuirk(Rule):
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(op for quirk in target.quirks if quirk.kind == cls.QUIRK for op in quirk.ops))
+        return tuple(dict.fromkeys(op for quirk in target.quirks if quirk.kind in cls.REPAIRS for op in quirk.ops))
 
     def pattern(self, op):
         return getattr(op, self.root)(_allow_other_inputs=True, _outputs=["y"])
-
-    def called_for(self, nodes: Sequence[ir.Node]) -> bool:
-        return self.quirk_touches(self.QUIRK, nodes)
 
     def guard(self, y: ir.Value, **bindings: ir.Value | None) -> None:
         node = y.producer()
@@ -61,14 +53,14 @@ class CopyBeforeSharedReshape(CopyAroundQuirk):
     """Reshape(x) with x used elsewhere too  =  Reshape(x + 0): ONNX.js 0.1.7 and 0.1.8 webgl spoil such a value."""
 
     NAME = "copy-before-shared-reshape"
-    QUIRK = "shared-input"
+    REPAIRS = ("shared-input",)
 
 
 class CopyBetween(CopyAroundQuirk):
     """Relu(Reshape(x))  =  Relu(Reshape(x) + 0): ONNX Runtime Web's webgl reads the layout of before the Reshape."""
 
     NAME = "copy-between"
-    QUIRK = "read-after"
+    REPAIRS = ("read-after",)
 
 
 class CopyBetweenAlike(CopyAroundQuirk):
@@ -78,10 +70,10 @@ class CopyBetweenAlike(CopyAroundQuirk):
     """
 
     NAME = "copy-between-alike"
-    QUIRK = "read-after-alike"
+    REPAIRS = ("read-after-alike",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        quirk = next(q for q in self.scope.target.quirks if q.kind == self.QUIRK and node.op_type in q.ops)
+        quirk = next(q for q in self.scope.target.quirks if q.kind in self.REPAIRS and node.op_type in q.ops)
         return made_after(node, quirk)
 
 
@@ -89,7 +81,7 @@ class CopySecondOperand(CopyAroundQuirk):
     """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one result twice."""
 
     NAME = "copy-second-operand"
-    QUIRK = "same-input-twice"
+    REPAIRS = ("same-input-twice",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         return (repeated_input(node),)

@@ -19,12 +19,9 @@ from fns_lab.targets.opset import fixed_size
 class ExplicitPads(OpRule):
     NAME = "explicit-pads"
     FIDELITY = "exact"
-    IS_FORM = False
+    REPAIRS = ("auto-pad",)
     EMITS = ()
     OPS = ("Conv", "MaxPool", "AveragePool")
-
-    def called_for(self, nodes) -> bool:
-        return self.quirk_touches("auto-pad", nodes)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         _pads(y.producer())

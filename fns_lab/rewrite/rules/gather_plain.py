@@ -18,12 +18,9 @@ from fns_lab.targets.opset import fixed_size, rank
 class GatherPlain(OpRule):
     NAME = "gather-plain"
     FIDELITY = "exact"
-    IS_FORM = False
+    REPAIRS = ("negative-indices", "scalar-indices")
     EMITS = ("Gather", "Reshape")
     OPS = ("Gather",)
-
-    def called_for(self, nodes) -> bool:
-        return any(self.quirk_touches(kind, nodes) for kind in ("negative-indices", "scalar-indices"))
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         indices = const(y.producer().inputs[1])

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, constant, fixed_shape
-from fns_lab.rewrite.rules.pad_gather import PadGather, source_lines
+from fns_lab.rewrite.rule import Refusal, constant
+from fns_lab.rewrite.rules.pad_gather import PadGather
 from fns_lab.targets.opset import full_pads
 
 
@@ -26,16 +26,8 @@ class PadConcat(PadGather):
         if min(full_pads(y.producer())) < 0:
             raise Refusal("a negative pad cuts lines off, which a Concat cannot")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        pads, shape = full_pads(y.producer()), fixed_shape(x)
-        mode = y.producer().attributes.get_string("mode", "constant")
-        last = x
-        for axis, size in enumerate(shape):
-            begin, end = pads[axis], pads[axis + len(shape)]
-            if begin or end:
-                source = source_lines(size, begin, end, mode)
-                last = surrounded(op, last, axis, source[:begin], source[begin + size :], f"{y.name}.axis{axis}")
-        return last if last is not x else op.Identity(x)
+    def padded(self, op, x: ir.Value, axis: int, source: np.ndarray, begin: int, end: int, name: str) -> ir.Value:
+        return surrounded(op, x, axis, source[:begin], source[len(source) - end :], name)
 
 
 def surrounded(op, x: ir.Value, axis: int, before: np.ndarray, after: np.ndarray, name: str) -> ir.Value:

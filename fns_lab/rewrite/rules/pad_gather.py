@@ -49,9 +49,13 @@ class PadGather(Rule):
         for axis, size in enumerate(shape):
             begin, end = pads[axis], pads[axis + len(shape)]
             if begin or end:
-                indices = constant(op, source_lines(size, begin, end, mode), f"{y.name}.axis{axis}_source")
-                last = op.Gather(last, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
+                source = source_lines(size, begin, end, mode)
+                last = self.padded(op, last, axis, source, begin, end, f"{y.name}.axis{axis}")
         return last if last is not x else op.Identity(x)
+
+    def padded(self, op, x: ir.Value, axis: int, source: np.ndarray, begin: int, end: int, name: str) -> ir.Value:
+        """`x` with its lines `source` along one axis: the first `begin` and the last `end` of them are padding."""
+        return op.Gather(x, constant(op, source, f"{name}_source"), axis=axis, _outputs=[name])
 
 
 def source_lines(size: int, begin: int, end: int, mode: str) -> np.ndarray:

@@ -18,12 +18,9 @@ from fns_lab.targets.opset import rank
 class SoftmaxShift(OpRule):
     NAME = "softmax-shift"
     FIDELITY = "rounding"
-    IS_FORM = False
+    REPAIRS = ("unshifted",)
     EMITS = ("ReduceMax", "Sub", "Softmax")
     OPS = ("Softmax",)
-
-    def called_for(self, nodes) -> bool:
-        return self.quirk_touches("unshifted", nodes)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         rank(y.producer())
