@@ -105,6 +105,15 @@ def test_large_tensors_arrive_unchanged(target):
 
 
 @pytest.mark.browser
+def test_many_large_tensors_in_a_row_all_arrive():
+    """A browser lets one frame start ten downloads a second; these 30 take about one."""
+    x = picture(1, 3, 257, 191, mean=0)
+    with open_runner(relu(x), "onnxjs-0.1.8/wasm", timeout_s=10) as runner:
+        for shift in range(30):
+            np.testing.assert_array_equal(runner.infer({"x": x + shift})["y"], np.maximum(x + shift, 0))
+
+
+@pytest.mark.browser
 def test_sessions_of_a_target_share_a_page_and_end_alone():
     other = X[:, :, ::-1, :8].copy()
     with open_runner(relu(X), "onnxjs-0.1.8/webgl") as first:
