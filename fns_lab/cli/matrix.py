@@ -27,8 +27,9 @@ def matrix(
 ) -> int:
     """Run ONNX's own node tests in a target's real engine.
 
-    Each test runs twice: as close to native as the engine's opset allows, and after lower. The result is pass, wrong,
-    error (the table takes it, the engine fails) or unsupported. What was measured is kept, and Ctrl-C loses none of it.
+    Each test runs three times: native (brought to the engine's opset by onnx's own version converter where that can),
+    carried (by this package, node by node) and lowered. The result is pass, wrong, error (the table takes it, the
+    engine fails) or unsupported. What was measured is kept, and Ctrl-C loses none of it.
     Exit 1 if an engine is wrong or fails where its table says supported.
 
     \b

@@ -24,12 +24,15 @@ from fns_lab.targets import Target
 
 
 class VerdictCache:
-    """Verdicts of one target by key. A line that is no verdict (cut short, say) is passed over."""
+    """Verdicts of one target by key, kept in memory alone without a `folder`.
 
-    def __init__(self, target: Target, folder: Path = CACHE / "matrix") -> None:
-        self._path = folder / f"{target.name.replace('/', '-')}.jsonl"
+    A line that is no verdict (cut short, say) is passed over.
+    """
+
+    def __init__(self, target: Target, folder: Path | None = CACHE / "matrix") -> None:
+        self._path = folder and folder / f"{target.name.replace('/', '-')}.jsonl"
         self._engine = json.dumps([target.name, engine_name(target), dict(target.settings)], sort_keys=True)
-        self._verdicts = dict(_read(self._path))
+        self._verdicts = dict(_read(self._path)) if self._path else {}
 
     def key(self, model: ModelProto, feeds: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> str:
         """Of a run of `model` in this engine."""
@@ -45,6 +48,8 @@ class VerdictCache:
 
     def put(self, key: str, verdict: Verdict) -> None:
         self._verdicts[key] = verdict
+        if self._path is None:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps([key, *verdict]) + "\n")

@@ -1,13 +1,14 @@
-"""The two forms in which a case meets an engine: native, and lowered."""
+"""The forms in which a case meets an engine: as ONNX leaves it, carried to the engine's opset, and lowered."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
-from onnx import ModelProto
+from onnx import ModelProto, version_converter
 
 from fns_lab import models
 from fns_lab.rewrite.lower import Lowering, lower
@@ -28,15 +29,24 @@ class Form:
 
 
 def native(model: ModelProto, target: Target) -> Form:
+    """What ONNX itself makes of it: onnx's version converter to the target's opset, as it stands where that fails."""
+    as_is = loadable(model, target)
+    if not check(as_is, target) and models.opset(model) > target.opset:
+        with contextlib.suppress(RuntimeError):  # no adapter for an op, or a model that its C++ cannot read
+            as_is = loadable(version_converter.convert_version(model, target.opset), target)
+    checked = check(as_is, target)
+    return Form(as_is, bool(checked), _first_reason(checked))
+
+
+def carried(model: ModelProto, target: Target) -> Form:
     """As it stands if the target's table takes that, else brought down to the target's opset, with no rule applied."""
     as_is = loadable(model, target)
-    checked = check(as_is, target)
-    if checked:
+    if check(as_is, target):
         return Form(as_is, True, "")
-    carried = lower(model, target, rules=())
-    if models.opset(carried.model) > target.opset:
-        return Form(None, False, _reasons(carried))
-    return Form(carried.model, carried.supported, _first_reason(carried.check))
+    result = lower(model, target, rules=())
+    if models.opset(result.model) > target.opset:
+        return Form(None, False, _reasons(result))
+    return Form(result.model, result.supported, _first_reason(result.check))
 
 
 def lowered(model: ModelProto, target: Target) -> Form:
@@ -45,7 +55,11 @@ def lowered(model: ModelProto, target: Target) -> Form:
     return Form(result.model, True, "") if result else Form(None, False, _reasons(result))
 
 
-FORMS: Mapping[str, Callable[[ModelProto, Target], Form]] = {"native": native, "lowered": lowered}
+FORMS: Mapping[str, Callable[[ModelProto, Target], Form]] = {
+    "native": native,
+    "carried": carried,
+    "lowered": lowered,
+}
 
 
 def loadable(model: ModelProto, target: Target) -> ModelProto:

@@ -1,4 +1,4 @@
-"""Run every case in the real engine of every target, in both forms, and say what came out."""
+"""Run every case in the real engine of every target, in each form, and say what came out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIMEOUT_S = 20.0
 def measure(
     cases: Sequence[Case], targets: Iterable[Target | str], *, cached: bool = True, progress: bool = True
 ) -> Matrix:
-    """Every case in every target, native and lowered.
+    """Every case in every target, in each of `FORMS`.
 
     What was measured before is looked up (see `fns_lab.matrix.cache`) unless `cached` is False. Interrupted, what was
     measured so far stays in the cache. Raises `InputError` without a case or target, `MissingError` for an engine that
@@ -39,18 +39,18 @@ def measure(
     with _quiet_inference(), _bar(len(cases) * len(chosen), progress) as bar:
         for target in chosen:
             bar.set_description(target.name)
-            rows += _measure_target(cases, target, VerdictCache(target) if cached else None, bar)
+            rows += _measure_target(cases, target, VerdictCache(target) if cached else VerdictCache(target, None), bar)
     return Matrix(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
-def _measure_target(cases: Sequence[Case], target: Target, cache: VerdictCache | None, bar) -> Iterator[tuple]:
+def _measure_target(cases: Sequence[Case], target: Target, cache: VerdictCache, bar) -> Iterator[tuple]:
     for case in cases:
         for name, form_of in FORMS.items():
             yield target.name, case.op, case.name, name, *_seen(case, form_of, target, cache)
         bar.update()
 
 
-def _seen(case: Case, form_of: Callable, target: Target, cache: VerdictCache | None) -> tuple[str, float, bool, str]:
+def _seen(case: Case, form_of: Callable, target: Target, cache: VerdictCache) -> tuple[str, float, bool, str]:
     """The last columns of a row: result, max_abs, supported, message."""
     try:
         form = form_of(case.model, target)
@@ -65,9 +65,7 @@ def _seen(case: Case, form_of: Callable, target: Target, cache: VerdictCache | N
     return "unsupported" if refused else verdict.result, verdict.max_abs, False, form.reason
 
 
-def _run(case: Case, model, target: Target, cache: VerdictCache | None) -> Verdict:
-    if cache is None:
-        return run_case(case, model, target)
+def _run(case: Case, model, target: Target, cache: VerdictCache) -> Verdict:
     key = cache.key(model, case.feeds, case.expected)
     verdict = cache.get(key)
     if verdict is None:

@@ -1,9 +1,9 @@
 """The measurement that the project ships, as two small tables; `python -m fns_lab.matrix` makes them again.
 
-`nodes.csv` has a row a node test and a column a target. A cell is two letters, native and lowered: `p` right, `w`
-wrong, `e` the engine fails though the target's table takes it, `u` unsupported. `P` and `W` are right and wrong where
-the table says no. `pairs.csv` is the same for pairs of ops, less the rows that hold nothing but `pp`. `faults.csv` has
-the evidence: every wrong or failing run with its largest error and the engine's words.
+`nodes.csv` has a row a node test and a column a target. A cell is three letters, native, carried and lowered: `p`
+right, `w` wrong, `e` the engine fails though the target's table takes it, `u` unsupported. `P` and `W` are right and
+wrong where the table says no. `pairs.csv` is the same for pairs of ops, less the rows that hold nothing but `ppp`.
+`faults.csv` has the evidence: every wrong or failing run with its largest error and the engine's words.
 """
 
 from __future__ import annotations

@@ -17,9 +17,10 @@ COLUMNS = (*JSON_KEYS, "supported", "message")
 class Matrix:
     """What `measure` saw. True when no target's table promises what its engine does not keep.
 
-    `table` has one row a target, case and form (`native`, `lowered`): `result` is `pass`, `wrong`, `error` (the table
-    takes it, the engine fails) or `unsupported` (both refuse, or there is nothing to run); `max_abs`, the largest
-    error against what is expected, NaN if none; `supported`, what the table says; `message`, why not, or how wrong.
+    `table` has one row a target, case and form (`native`, `carried`, `lowered`): `result` is `pass`, `wrong`, `error`
+    (the table takes it, the engine fails) or `unsupported` (both refuse, or there is nothing to run); `max_abs`, the
+    largest error against what is expected, NaN if none; `supported`, what the table says; `message`, why not, or how
+    wrong.
     """
 
     table: pd.DataFrame

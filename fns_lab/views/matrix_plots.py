@@ -32,7 +32,7 @@ NOT_MEASURED, UNSUPPORTED, KNOWN, SOME, EVERY, FAILS, SILENT = range(len(STATES)
 
 
 def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
-    """One row an op, two columns a target (native, then lowered), coloured by what became of the op's cases.
+    """One row an op, three columns a target (native, carried, lowered), coloured by what became of the op's cases.
 
     A single wrong case colours the whole square. Ops stand in alphabetical order, in `panels` panels side by side.
     Raises `InputError` for an empty matrix.
@@ -40,7 +40,7 @@ def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
     states = op_states(matrix)
     groups = np.array_split(np.arange(len(states)), panels)
     height = 1.9 + 0.135 * len(groups[0])
-    width = 1.3 + 0.13 * states.shape[1]
+    width = 1.3 + 0.1 * states.shape[1]
     figure = NotebookFigure(figsize=(panels * width, height), layout="constrained")
     for axes, rows in zip(figure.subplots(1, panels, squeeze=False)[0], groups, strict=True):
         _draw_ops(axes, states.iloc[rows])
@@ -93,7 +93,7 @@ def _draw_ops(axes: Axes, states: pd.DataFrame) -> None:
     targets = list(dict.fromkeys(states.columns.get_level_values(0)))
     _draw(axes, states.to_numpy())
     axes.set_yticks(range(len(states)), states.index, fontsize=7)
-    axes.set_xticks([i * len(FORMS) + 0.5 for i in range(len(targets))], targets, rotation=90, fontsize=7)
+    axes.set_xticks([(i + 0.5) * len(FORMS) - 0.5 for i in range(len(targets))], targets, rotation=90, fontsize=7)
     for i in range(1, len(targets)):
         axes.axvline(i * len(FORMS) - 0.5, color="white", lw=2.5)
 

@@ -13,7 +13,7 @@ from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.matrix import cache, measure
 from fns_lab.matrix.cases import node_cases
-from fns_lab.matrix.forms import lowered, native
+from fns_lab.matrix.forms import carried, lowered, native
 from fns_lab.matrix.measured import NODES, read
 from fns_lab.matrix.pairs import PAIR_TARGETS, pair_cases, pairs_of, single_cases
 from fns_lab.models import count_ops, opset
@@ -43,21 +43,32 @@ def test_collecting_leaves_the_random_state_alone():
     assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
-def test_native_changes_the_opset_and_nothing_else():
+def test_carried_changes_the_opset_and_nothing_else():
     case, target = CASES["test_reduce_mean_do_not_keepdims_example"], targets.load("onnxjs-0.1.8/cpu")
-    form = native(case.model, target)
+    form = carried(case.model, target)
     assert form.supported
     assert (opset(case.model), opset(form.model)) == (18, 7)
     assert count_ops(form.model) == {"ReduceMean": 1}
     norm = CASES["test_instancenorm_example"]
-    assert native(norm.model, targets.load("onnxjs-0.1.3/cpu")).reason == (
+    assert carried(norm.model, targets.load("onnxjs-0.1.3/cpu")).reason == (
         "InstanceNormalization: the cpu backend has no InstanceNormalization"
     )
     assert "InstanceNormalization" not in count_ops(lowered(norm.model, targets.load("onnxjs-0.1.3/cpu")).model)
 
 
+def test_native_is_what_onnx_itself_can_do():
+    target = targets.load("onnxjs-0.1.8/cpu")
+    taken, reached, out_of_reach = (
+        native(CASES[name].model, target)
+        for name in ("test_relu", "test_hardsigmoid", "test_reduce_mean_do_not_keepdims_example")
+    )
+    assert (opset(taken.model), taken.supported) == (14, True)
+    assert (opset(reached.model), reached.reason) == (7, "HardSigmoid: the cpu backend has no HardSigmoid")
+    assert (opset(out_of_reach.model), out_of_reach.supported) == (18, False)
+
+
 def test_a_case_without_a_form_at_that_opset_is_not_run():
-    form = native(CASES["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
+    form = carried(CASES["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
     assert form.model is None
     assert "Gelu" in form.reason
 
@@ -69,7 +80,7 @@ def test_a_sample_measured_now_is_what_is_shipped(target):
     live = measure.measure(sample, [target], cached=False, progress=False).table
     keys = ["target", "case", "form"]
     both = live.merge(read(NODES).table, on=keys, suffixes=("", "_shipped"))
-    assert len(both) == 2 * len(sample)
+    assert len(both) == 3 * len(sample)
     changed = both[both.supported & (both.result != both.result_shipped)]  # what a table refuses may run or not
     assert changed.empty, changed[[*keys, "result", "result_shipped", "message"]].to_string()
     assert (both.result == "pass").sum() > 10
@@ -83,8 +94,8 @@ def test_pairs_show_what_no_single_op_does():
     table = measure.measure(pairs, PAIR_TARGETS, cached=False, progress=False).table
     wrong = table[table.result == "wrong"]
     assert set(zip(wrong.target, wrong["case"], wrong.form, strict=True)) == {
-        ("ort-web/webgl", "chain Reshape > Relu", "native"),
-        ("onnxjs-0.1.8/webgl", "fork Reshape > Transpose", "native"),
+        *(("ort-web/webgl", "chain Reshape > Relu", form) for form in ("native", "carried")),
+        *(("onnxjs-0.1.8/webgl", "fork Reshape > Transpose", form) for form in ("native", "carried")),
     }
     assert not wrong.supported.any(), "the tables know"
     assert (table[table.form == "lowered"].result == "pass").all()
@@ -95,8 +106,8 @@ def test_a_hung_case_loses_none_of_the_others(monkeypatch):
     monkeypatch.setattr(measure, "TIMEOUT_S", 1.0)
     slow = slow_case()
     table = measure.measure([CASES["test_relu"], slow, CASES["test_abs"]], ["onnxjs-0.1.8/cpu"], cached=False).table
-    assert list(table.result) == ["pass", "pass", "error", "error", "pass", "pass"]
-    assert "the page hung" in table.message[2]
+    assert list(table.result) == ["pass"] * 3 + ["error"] * 3 + ["pass"] * 3
+    assert "the page hung" in table.message[3]
 
 
 def test_a_case_that_lowering_stumbles_over_is_an_error_and_the_rest_goes_on(monkeypatch):

@@ -98,20 +98,23 @@ def test_every_wrong_or_failing_run_has_its_evidence(nodes, pairs):
 
 def test_what_is_written_is_read_again(tmp_path):
     rows = [
-        ("t/a", "Op", "one", "native", "pass", 0.1, True, ""),
+        ("t/a", "Op", "one", "native", "wrong", 1.0, False, "another opset"),
+        ("t/a", "Op", "one", "carried", "pass", 0.1, True, ""),
         ("t/a", "Op", "one", "lowered", "error", float("nan"), True, "it said # no"),
         ("t/b", "Op", "one", "native", "wrong", 2.0, False, "known"),
+        ("t/b", "Op", "one", "carried", "unsupported", float("nan"), False, "lacks it"),
         ("t/b", "Op", "one", "lowered", "unsupported", float("nan"), False, "lacks it"),
         ("t/a", "Op", "two", "native", "pass", 0.0, True, ""),
+        ("t/a", "Op", "two", "carried", "pass", 0.0, True, ""),
         ("t/a", "Op", "two", "lowered", "pass", 0.0, True, ""),
     ]
     matrix = Matrix(pd.DataFrame(rows, columns=list(COLUMNS)))
     write(matrix, tmp_path / "all.csv", ["a note"])
-    assert (tmp_path / "all.csv").read_text() == "# a note\nop,case,t/a,t/b\nOp,one,pe,Wu\nOp,two,pp,\n"
+    assert (tmp_path / "all.csv").read_text() == "# a note\nop,case,t/a,t/b\nOp,one,Wpe,Wuu\nOp,two,ppp,\n"
     again = read(tmp_path / "all.csv").table
     keys = ["target", "case", "form", "result", "supported"]
     assert sorted(map(tuple, again[keys].to_numpy())) == sorted(map(tuple, matrix.table[keys].to_numpy()))
     write(matrix, tmp_path / "few.csv", [], leave_out_right=True)
     assert "two" not in (tmp_path / "few.csv").read_text()
     write_faults(matrix, tmp_path / "faults.csv", ["a note"])
-    assert read_faults(tmp_path / "faults.csv").message.tolist() == ["it said # no", "known"]
+    assert read_faults(tmp_path / "faults.csv").message.tolist() == ["another opset", "it said # no", "known"]

@@ -6,7 +6,7 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.matrix.cases import node_cases
-from fns_lab.matrix.forms import loadable, native
+from fns_lab.matrix.forms import carried, loadable
 from fns_lab.matrix.measure import run_case
 from fns_lab.targets import check
 from fns_lab.targets.limits import LIMIT_KINDS
@@ -56,7 +56,7 @@ def test_bound(name, target, cases):
     target = targets.load(target)
     quirk = next(quirk for quirk in target.quirks if quirk.name == name)
     case, neighbour = cases[f"test_{touched}"], cases[f"test_{near}"]
-    forms = [loadable(case.model, target), native(case.model, target).model]
+    forms = [loadable(case.model, target), carried(case.model, target).model]
     model = next(m for m in forms if m and quirk.summary in "; ".join(check(m, target).table.reason))
     assert run_case(case, model, target).result in ("wrong", "error")
-    assert run_case(neighbour, native(neighbour.model, target).model, target).result == "pass"
+    assert run_case(neighbour, carried(neighbour.model, target).model, target).result == "pass"
