@@ -51,7 +51,9 @@ def compare(
         Path | None,
         typer.Option(metavar="OUT.onnx", help="Write the smallest model that shows the fault, and its input."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Draw the error along the depth.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw the error along the depth, and where in the picture.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write models, inputs, outputs and table.")] = None,
     load: Annotated[Path | None, typer.Option(metavar="DIR", help="Show what --save wrote; runs nothing.")] = None,
     json: JsonFlag = False,
@@ -181,10 +183,10 @@ def _counted(run: Run, bar: tqdm) -> Run:
 
 def _draw(path: Path, result: Comparison) -> None:
     from fns_lab.files import whole_file
-    from fns_lab.views import plots
+    from fns_lab.views.error_maps import error_picture
 
     with whole_file(path) as temporary:
-        plots.error_along_depth(result).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
+        error_picture(result).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
 
 
 def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str) -> None:
