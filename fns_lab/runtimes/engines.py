@@ -52,10 +52,14 @@ class Engine:
 
 def engine_for(target: Target) -> Engine:
     """The page for `target`. MissingError when the npm engine is not installed at the target's version."""
-    makers = {"onnxjs": _onnxjs, "ort-web": _ort_web}
-    if target.runtime not in makers:
+    if not runs_in_a_page(target):
         raise InputError(f"target '{target.name}' does not run in a browser (runtime '{target.runtime}')")
-    return makers[target.runtime](target)
+    return {"onnxjs": _onnxjs, "ort-web": _ort_web}[target.runtime](target)
+
+
+def runs_in_a_page(target: Target) -> bool:
+    """Whether the engine of `target` lives in a browser."""
+    return target.runtime in ("onnxjs", "ort-web")
 
 
 def installed_version(package: str) -> str | None:
