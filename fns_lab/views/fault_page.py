@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, NodeProto, helper
+from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
 from fns_lab import models
 from fns_lab.compare import Finding, Piece
@@ -102,8 +102,15 @@ def _nodes(model: ModelProto) -> str:
 
 
 def _attributes(node: NodeProto) -> str:
-    texts = (helper.printable_attribute(attribute) for attribute in node.attribute)
+    texts = (_attribute(attribute) for attribute in node.attribute)
     return ", ".join(text if len(text) <= LONGEST_ATTRIBUTE else f"{text[:LONGEST_ATTRIBUTE]}…" for text in texts)
+
+
+def _attribute(attribute: AttributeProto) -> str:
+    if attribute.type != AttributeProto.TENSOR:
+        return helper.printable_attribute(attribute)
+    array = numpy_helper.to_array(attribute.t)
+    return f"{attribute.name} = {array.dtype} {array.shape} {array.ravel().tolist()}"
 
 
 def _data(facts: dict, blobs: dict[str, bytes]) -> Iterable[str]:
