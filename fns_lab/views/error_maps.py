@@ -20,6 +20,8 @@ NOT_A_NUMBER_COLOUR = "#56B4E9"
 MOST_MAPS = 6
 COLUMNS = 3
 WIDTH_IN, MAP_IN, HEAD_IN = DEPTH_SIZE[0], 3.1, 0.9
+BAR = (1.04, 0.0, 0.05, 1.0)
+"""The colour bar beside a map, in fractions of the map: as high as the picture is."""
 FLATTEST = 6.0
 """A picture this many times as wide as high, or more, is stretched to be seen at all."""
 
@@ -84,17 +86,16 @@ def _draw_map(axes: Axes, error: np.ndarray, limit: float) -> None:
     axes.tick_params(labelsize="small")
     if largest:
         _mark_largest(axes, np.where(finite, error, -1))
-        bar = axes.figure.colorbar(picture, ax=axes, extend="min", label="largest |error| over the channels")
+        bar = axes.figure.colorbar(picture, cax=axes.inset_axes(BAR), extend="min")
+        bar.set_label("largest |error| over the channels\n(line: allowed)", fontsize="small")
         if bottom < limit < top:
             bar.ax.axhline(limit, color="white", lw=2)
-            bar.ax.annotate("allowed", (0, limit), xytext=(-3, 0), textcoords="offset points", ha="right", va="center",
-                            fontsize="small")  # fmt: skip
 
 
 def _mark_largest(axes: Axes, error: np.ndarray) -> None:
     y, x = np.unravel_index(int(error.argmax()), error.shape)
     for colour, width in (("white", 3.5), ("black", 1.5)):
-        axes.plot(x, y, ls="", marker="o", ms=11, mfc="none", mec=colour, mew=width)
+        axes.plot(x, y, ls="", marker="o", ms=11, mfc="none", mec=colour, mew=width, clip_on=False)
 
 
 def _reading(error: np.ndarray, finite: np.ndarray, largest: float) -> str:

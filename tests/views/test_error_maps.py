@@ -47,7 +47,7 @@ def test_a_map_shows_the_errors_and_where_the_largest_is(faulty):
 def test_what_the_tolerance_allows_is_marked_where_the_colours_reach_it(faulty):
     limit = faulty.table.set_index("value").at["norm", "limit"]
     for error, marks in ((faulty.maps["norm"], [limit]), (1e6 * faulty.maps["norm"], [])):
-        (bar,) = (axes for axes in error_maps(with_maps(faulty, norm=error)).get_axes() if not axes.images)
+        (bar,) = panels(error_maps(with_maps(faulty, norm=error)))[0].child_axes
         lines = [line.get_ydata()[0] for line in bar.get_lines()]
         assert lines == marks
 
