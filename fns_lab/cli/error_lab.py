@@ -213,7 +213,10 @@ def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str, 
     note(
         f"{len(smallest.model.graph.node)} nodes ({', '.join(finding.ops)}) written to {path}, their input to {inputs}"
     )
-    note(f"  see it: fns-lab compare {path} {path} --input {inputs} --target-b {target}")
+    if finding.whose == "engine":
+        note(f"  see it: fns-lab compare {path} {path} --input {inputs} --target-b {target}")
+    else:
+        note(f"  it computes a wrong {finding.value!r} in the engine of A too: the model is at fault, not the engine")
     _write_page(path.with_suffix(".html"), smallest, finding, target, truth)
 
 

@@ -54,12 +54,12 @@ def engine_for(target: Target) -> Engine:
     """The page for `target`. MissingError when the npm engine is not installed at the target's version."""
     if not runs_in_a_page(target):
         raise InputError(f"target '{target.name}' does not run in a browser (runtime '{target.runtime}')")
-    return {"onnxjs": _onnxjs, "ort-web": _ort_web}[target.runtime](target)
+    return _MAKERS[target.runtime](target)
 
 
 def runs_in_a_page(target: Target) -> bool:
     """Whether the engine of `target` lives in a browser."""
-    return target.runtime in ("onnxjs", "ort-web")
+    return target.runtime in _MAKERS
 
 
 def installed_version(package: str) -> str | None:
@@ -97,6 +97,9 @@ def _ort_web(target: Target) -> Engine:
         files[f"{stem}.wasm"] = wasm = dist / f"{stem}.wasm"
     options = {"backend": target.backend, "threads": target.settings.get("threads"), "binary": wasm is not None}
     return Engine(f"ONNX Runtime Web {target.version} ({script})", files, wasm, options)
+
+
+_MAKERS = {"onnxjs": _onnxjs, "ort-web": _ort_web}
 
 
 def _page_files(adapter: str, engine_script: Path) -> dict[str, Path]:

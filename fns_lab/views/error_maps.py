@@ -82,7 +82,7 @@ def _draw_map(axes: Axes, error: np.ndarray, limit: float) -> None:
     )
     axes.set_xlabel(_reading(error, finite, largest), fontsize="small")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        axis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
     axes.tick_params(labelsize="small")
     if largest:
         _mark_largest(axes, np.where(finite, error, -1))

@@ -28,6 +28,10 @@ HERE = Path(__file__).parent
 SCRIPTS = ("host.js", "engine.js", "adapter.js")
 WORKER = "onnx-worker.js"
 LONGEST_ATTRIBUTE = 80
+WHOSE = {
+    "engine": "the engine's: other engines compute the true answer from this model",
+    "rewrite": "the model's: every engine computes this from it",
+}
 
 
 def fault_page(piece: Piece, finding: Finding, target: Target, *, truth: str) -> str:
@@ -67,6 +71,7 @@ def _body(title: str, piece: Piece, finding: Finding, target: Target, truth: str
         "Inputs": ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in piece.feeds.items()),
         "Value": f"{piece.value}, {piece.expected.shape}, from {piece.expected.min():g} to {piece.expected.max():g}",
         "True answer": f"that of {truth}",
+        "Whose fault": WHOSE[finding.whose],
         "Error when found": f"{finding.max_abs:.6g} ({finding.limit:.3g} allowed)",
     }
     live = {"Largest error here": "largest", "Elements beyond what is allowed": "beyond", "This browser": "browser"}

@@ -33,6 +33,15 @@ PADDED = reduced(
 )  # ort-web/webgl misreads a reshaped value
 
 
+WEIGHTS = {"far": np.full(1, 3000, np.float32), "scale": np.ones(C, np.float32), "bias": np.zeros(C, np.float32)}
+FAR = graph(
+    [node("Add", "x far", "moved"), node("InstanceNormalization", "moved scale bias", "y")],
+    {"x": X},
+    WEIGHTS,
+    outputs={"y": X.shape},
+)  # ort-web/webgpu takes the variance as the mean of squares less the square of the mean
+
+
 def page_of(tmp_path, model, target, value="y", shift=0.0):
     """The page of `model` as a fault of `target`; `shift` is added to the true answer."""
     expected = run_in("ort/cpu")(model, {"x": X})[value] + np.float32(shift)
@@ -73,7 +82,9 @@ def opened(path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("model", "target"), [(SHARED, "onnxjs-0.1.8/webgl"), (PADDED, "ort-web/webgl")])
+@pytest.mark.parametrize(
+    ("model", "target"), [(SHARED, "onnxjs-0.1.8/webgl"), (PADDED, "ort-web/webgl"), (FAR, "ort-web/webgpu")]
+)
 def test_the_fault_of_a_real_engine_is_shown_offline(tmp_path, model, target):
     page = opened(page_of(tmp_path, model, target))
     assert page["state"] == "fault", page["verdict"]
