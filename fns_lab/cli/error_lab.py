@@ -210,9 +210,8 @@ def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str, 
     models.save(smallest.model, path)
     with whole_file(inputs) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **smallest.feeds)
-    note(
-        f"{len(smallest.model.graph.node)} nodes ({', '.join(finding.ops)}) written to {path}, their input to {inputs}"
-    )
+    size = len(smallest.model.graph.node)
+    note(f"{size} node{'s' * (size > 1)} ({', '.join(finding.ops)}) written to {path}, the input to {inputs}")
     if finding.whose == "engine":
         note(f"  see it: fns-lab compare {path} {path} --input {inputs} --target-b {target}")
     else:

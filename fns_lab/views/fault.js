@@ -81,10 +81,11 @@ function show({ error, beyond, worst }, expected, got) {
     }
     return row;
   }));
-  if (facts.shape.length === 4) paint(error, error[worst]);
+  if (facts.shape.length === 4) paint(error);
 }
 
-function paint(error, largest) {
+function paint(error) {
+  const largest = error.reduce((most, e) => (e > most && e < Infinity ? e : most), 0);
   const [height, width] = facts.shape.slice(-2);
   const canvas = element("map");
   Object.assign(canvas, { width, height });
@@ -92,7 +93,7 @@ function paint(error, largest) {
   for (let i = 0; i < width * height; i++) {
     let e = 0;
     for (let j = i; j < error.length; j += width * height) e = Number.isNaN(e) || error[j] <= e ? e : error[j];
-    pixels.data.set([...colour(e / largest), 255], 4 * i);
+    pixels.data.set([...colour(e && e / largest), 255], 4 * i);
   }
   canvas.getContext("2d").putImageData(pixels, 0, 0);
   canvas.style.width = `${Math.min(512, width * Math.max(1, Math.floor(256 / width)))}px`;
@@ -109,6 +110,7 @@ function colour(part) {
 function say(state, text) {
   document.body.dataset.state = state;
   element("verdict").textContent = text;
+  element("again").disabled = state === "running";
 }
 
 async function run() {

@@ -29,8 +29,8 @@ SCRIPTS = ("host.js", "engine.js", "adapter.js")
 WORKER = "onnx-worker.js"
 LONGEST_ATTRIBUTE = 80
 WHOSE = {
-    "engine": "the engine's: other engines compute the true answer from this model",
-    "rewrite": "the model's: every engine computes this from it",
+    "engine": "the engine's: another one computes the true answer from this model",
+    "rewrite": "the model's: another engine computes the same from it",
 }
 
 

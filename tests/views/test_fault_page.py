@@ -44,7 +44,7 @@ FAR = graph(
 
 def page_of(tmp_path, model, target, value="y", shift=0.0):
     """The page of `model` as a fault of `target`; `shift` is added to the true answer."""
-    expected = run_in("ort/cpu")(model, {"x": X})[value] + np.float32(shift)
+    expected = run_in("ort/cpu")(model, {"x": X})[value] + np.asarray(shift, np.float32)
     piece = Piece(model, {"x": X}, value, expected)
     finding = Finding(value, tuple(n.op_type for n in model.graph.node), (value,), "engine", 1.0, 0.01)
     path = tmp_path / "fault.html"
@@ -71,6 +71,7 @@ def opened(path):
           verdict: document.getElementById("verdict").textContent,
           largest: parseFloat(document.getElementById("largest").textContent),
           rows: [...document.getElementById("rows").rows].map((row) => [...row.cells].map((cell) => cell.textContent)),
+          corner: [...document.getElementById("map").getContext("2d").getImageData(0, 0, 1, 1).data].slice(0, 3),
           map: [document.getElementById("map").width, document.getElementById("map").height],
           title: document.title,
         })"""
@@ -124,6 +125,19 @@ def test_an_output_that_the_engine_would_lose_is_found_under_its_other_name(tmp_
     page = opened(page_of(tmp_path, model, "onnxjs-0.1.8/cpu", "r", shift=3.0))
     assert page["state"] == "fault", page["verdict"]
     assert page["largest"] == pytest.approx(3.0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("value", "state", "corner"), [(np.nan, "fault", [86, 180, 233]), (0.0, "good", [0, 0, 4])], ids=["NaN", "equal"]
+)
+def test_nan_and_no_error_at_all_have_their_colours(tmp_path, value, state, corner):
+    model = graph([node("Neg", "x", "y")], {"x": X}, outputs={"y": X.shape})
+    shift = np.zeros(X.shape, np.float32)
+    shift[0, 1, 0, 0] = value
+    page = opened(page_of(tmp_path, model, "onnxjs-0.1.8/cpu", shift=shift))
+    assert (page["state"], page["corner"]) == (state, corner)
+    assert len(page["rows"]) == (state == "fault")
 
 
 @pytest.mark.browser
