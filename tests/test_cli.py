@@ -232,6 +232,30 @@ def test_compare_names_where_a_planted_fault_begins(cli, fns_model, fns_file, ph
     assert json.loads(out)["first_divergence"] == faulty.output[0]
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize(("target", "page"), [("onnxjs-0.1.8/webgl", True), ("ort/cpu", False)])
+def test_compare_reduces_a_fault_to_a_model_that_shows_it_again(cli, tmp_path, target, page):
+    from tests.runtimes.graphs import graph, node, picture
+
+    x = picture(1, 3, 6, 10)
+    nodes = [node("Abs", "x", "p"), node("Reshape", "p shape", "flat"), node("ReduceMean", "flat", "mean", axes=[3]),
+             node("Sub", "p mean", "out"), node("Neg", "out", "y")]  # fmt: skip
+    a, b, inputs = (tmp_path / name for name in ("a.onnx", "b.onnx", "x.npy"))
+    models.save(graph(nodes, {"x": x}, {"shape": np.array([1, 3, 1, 60])}, outputs={"y": x.shape}), a)
+    nodes[3] = nodes[3] if page else node("Add", "p mean", "out")
+    models.save(graph(nodes, {"x": x}, {"shape": np.array([1, 3, 1, 60])}, outputs={"y": x.shape}), b)
+    np.save(inputs, x)
+    fault = tmp_path / "fault.onnx"
+    common = ("--target-b", target, "--bisect", "--plot", tmp_path / "error.png")
+    assert cli("compare", a, b, "--input", inputs, *common, "--reduce", fault)[0] == NO
+    assert len(models.load(fault).graph.node) == (2 if page else 1)
+    assert (tmp_path / "fault.html").exists() == page
+    assert (tmp_path / "error.png").read_bytes().startswith(b"\x89PNG")
+    if page:
+        code, out, _ = cli("compare", fault, fault, "--input", tmp_path / "fault.npz", "--target-b", target, "--json")
+        assert (code, json.loads(out)["first_divergence"]) == (NO, "out")
+
+
 def test_bench_gives_the_ratio_to_the_first_model(cli, fns_file, lowered_file):
     code, out, _ = cli("bench", fns_file, lowered_file, "--target", "ort/cpu", "--runs", 3, "--warmup", 1, "--json")
     assert code == GOOD

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from tqdm import tqdm
 
-    from fns_lab.compare import Comparison, Run, Side, Trial
+    from fns_lab.compare import Comparison, Finding, Piece, Run, Side, Trial
     from fns_lab.targets import Target
 
 NETWORKS = (".pth", ".model")
@@ -51,7 +51,9 @@ def compare(
         Path | None,
         typer.Option(metavar="OUT.onnx", help="Write the smallest model that shows the fault, and its input."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Draw the error along the depth.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw the error along the depth, and where in the picture.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write models, inputs, outputs and table.")] = None,
     load: Annotated[Path | None, typer.Option(metavar="DIR", help="Show what --save wrote; runs nothing.")] = None,
     json: JsonFlag = False,
@@ -63,8 +65,10 @@ def compare(
     that are named with it. Exit 1 on divergence.
 
     --bisect runs parts of B, log2(nodes) of them: for engines in which a run takes long. --judge float64 tells which of
-    two float32 answers is nearer the truth. --reduce OUT.onnx also writes OUT.npz, the input. --save DIR is for a bug
-    report; DIR/a.onnx, DIR/b.onnx and DIR/inputs_b.npz can be compared again.
+    two float32 answers is nearer the truth. --reduce OUT.onnx also writes OUT.npz, the input, and where B runs in a
+    browser OUT.html: a page with the engine inside, which shows the fault alone wherever it is opened, offline too; for
+    other engines the .onnx and .npz are all there is. --save DIR is for a bug report; DIR/a.onnx, DIR/b.onnx and
+    DIR/inputs_b.npz can be compared again.
 
     \b
     Examples:
@@ -87,7 +91,7 @@ def compare(
         if save:
             bundle.save(save, trial, result)
         if reduce:
-            _write_reduction(reduce, trial, result, target_b)
+            _write_reduction(reduce, trial, result, target_b, truth="PyTorch" if _in_torch(a) else target_a)
     if plot:
         _draw(plot, result)
     if json:
@@ -118,7 +122,7 @@ def _examined(
     aims = targets.load(target_a), targets.load(target_b)
     with _bar() as bar:
         side_b = _side(b, input, aims[1], bar)
-        in_torch = a.suffix.lower() in NETWORKS
+        in_torch = _in_torch(a)
         side_a = _network_side(a, side_b, bar) if in_torch else _side(a, input, aims[0], bar)
         same = not in_torch and aims[0] == aims[1]
         trial = lab.Trial(side_a, side_b, lab.VALUES_FLOAT32 if same else lab.VALUES_ACROSS_ENGINES)
@@ -126,6 +130,10 @@ def _examined(
             return trial, lab.bisect(trial, progress=bar.set_postfix_str)
         truth = _truth(side_a) if judge else None
         return trial, lab.blame(trial, trial.compare(judge=truth), progress=bar.set_postfix_str)
+
+
+def _in_torch(path: Path) -> bool:
+    return path.suffix.lower() in NETWORKS
 
 
 def _side(path: Path, input: Path, target: Target, bar: tqdm) -> Side:
@@ -181,13 +189,13 @@ def _counted(run: Run, bar: tqdm) -> Run:
 
 def _draw(path: Path, result: Comparison) -> None:
     from fns_lab.files import whole_file
-    from fns_lab.views import plots
+    from fns_lab.views.error_maps import error_picture
 
     with whole_file(path) as temporary:
-        plots.error_along_depth(result).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
+        error_picture(result).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
 
 
-def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str) -> None:
+def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str, *, truth: str) -> None:
     import numpy as np
 
     from fns_lab import models
@@ -202,5 +210,26 @@ def _write_reduction(path: Path, trial: Trial, result: Comparison, target: str) 
     models.save(smallest.model, path)
     with whole_file(inputs) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **smallest.feeds)
-    note(f"{len(finding.ops)} nodes ({', '.join(finding.ops)}) written to {path}, their input to {inputs}; see it by")
-    note(f"  fns-lab compare {path} {path} --input {inputs} --target-b {target}")
+    size = len(smallest.model.graph.node)
+    note(f"{size} node{'s' * (size > 1)} ({', '.join(finding.ops)}) written to {path}, the input to {inputs}")
+    if finding.whose == "engine":
+        note(f"  see it: fns-lab compare {path} {path} --input {inputs} --target-b {target}")
+    else:
+        note(f"  it computes a wrong {finding.value!r} in the engine of A too: the model is at fault, not the engine")
+    _write_page(path.with_suffix(".html"), smallest, finding, target, truth)
+
+
+def _write_page(path: Path, smallest: Piece, finding: Finding, target: str, truth: str) -> None:
+    """The page of a fault that an engine of the browser has by itself; there is none of others."""
+    from fns_lab import targets
+    from fns_lab.files import whole_file
+    from fns_lab.runtimes.engines import runs_in_a_page
+    from fns_lab.views.fault_page import fault_page
+
+    aim = targets.load(target)
+    if not runs_in_a_page(aim):
+        return
+    text = fault_page(smallest, finding, aim, truth=truth)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    note(f"  or open {path} in any browser: the engine is inside")

@@ -20,7 +20,7 @@ from fns_lab.runtimes import DEFAULT_TIMEOUT_S, RuntimeFault
 from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage
-from fns_lab.runtimes.kept_outputs import loses_outputs, with_outputs_kept
+from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.targets import Target
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class BrowserRunner(ClosingRunner):
         self.target = target
         self._model = model
         self._timeout_s = timeout_s
-        kept, self._output_names = with_outputs_kept(model) if loses_outputs(model, target) else (model, {})
+        kept, self._output_names = as_loaded(model, target)
         self._bytes = kept.SerializeToString()
         self._output_dtypes = output_dtypes(model)
         self._chromium = shared_chromium()
@@ -52,7 +52,7 @@ class BrowserRunner(ClosingRunner):
         self._wait(self._ready_page())
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        described, block = self._packed(checked_feeds(self._model, feeds))
+        described, block = pack(as_taken(checked_feeds(self._model, feeds), self.target))
         return self._wait(self._run(described, block))
 
     def close(self) -> None:
@@ -80,17 +80,19 @@ class BrowserRunner(ClosingRunner):
         outputs, data, self.ms = await page.run(self._session, described, block, self._timeout_s)
         return self._unpacked(outputs, data)
 
-    def _packed(self, feeds: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:
-        if self.target.runtime == "onnxjs" or self.target.backend == "webgl":
-            feeds = {name: _narrowed(name, array) for name, array in feeds.items()}
-        return pack(feeds)
-
     def _unpacked(self, outputs: list[dict], block: bytes) -> dict[str, np.ndarray]:
         arrays = {self._output_names.get(name, name): array for name, array in unpack(outputs, block).items()}
         missing = [name for name in self._output_dtypes if name not in arrays]
         if missing:
             raise EngineError(f"the engine did not return output '{missing[0]}'")
         return {name: arrays[name].astype(dtype, copy=False) for name, dtype in self._output_dtypes.items()}
+
+
+def as_taken(feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
+    """`feeds` in the types that the engine of `target` takes. InputError for an int64 that no int32 holds."""
+    if target.runtime == "onnxjs" or target.backend == "webgl":
+        return {name: _narrowed(name, array) for name, array in feeds.items()}
+    return feeds
 
 
 def pack(arrays: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:

@@ -52,10 +52,14 @@ class Engine:
 
 def engine_for(target: Target) -> Engine:
     """The page for `target`. MissingError when the npm engine is not installed at the target's version."""
-    makers = {"onnxjs": _onnxjs, "ort-web": _ort_web}
-    if target.runtime not in makers:
+    if not runs_in_a_page(target):
         raise InputError(f"target '{target.name}' does not run in a browser (runtime '{target.runtime}')")
-    return makers[target.runtime](target)
+    return _MAKERS[target.runtime](target)
+
+
+def runs_in_a_page(target: Target) -> bool:
+    """Whether the engine of `target` lives in a browser."""
+    return target.runtime in _MAKERS
 
 
 def installed_version(package: str) -> str | None:
@@ -93,6 +97,9 @@ def _ort_web(target: Target) -> Engine:
         files[f"{stem}.wasm"] = wasm = dist / f"{stem}.wasm"
     options = {"backend": target.backend, "threads": target.settings.get("threads"), "binary": wasm is not None}
     return Engine(f"ONNX Runtime Web {target.version} ({script})", files, wasm, options)
+
+
+_MAKERS = {"onnxjs": _onnxjs, "ort-web": _ort_web}
 
 
 def _page_files(adapter: str, engine_script: Path) -> dict[str, Path]:

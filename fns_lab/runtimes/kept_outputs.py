@@ -30,6 +30,11 @@ def loses_outputs(model: ModelProto, target: Target) -> bool:
     )
 
 
+def as_loaded(model: ModelProto, target: Target) -> tuple[ModelProto, dict[str, str]]:
+    """The model that `target` can be given without losing an output, and the names its outputs had: `{new: old}`."""
+    return with_outputs_kept(model) if loses_outputs(model, target) else (model, {})
+
+
 def with_outputs_kept(model: ModelProto) -> tuple[ModelProto, dict[str, str]]:
     """A model whose float outputs are read by no node, and the names that its outputs had: `{new: old}`.
 

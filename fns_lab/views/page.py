@@ -60,12 +60,13 @@ def _picture(data: dict[str, str]) -> tuple[bytes, str] | None:
 
 
 def notebook_page(notebook: NotebookNode, card: Card) -> str:
-    """A notebook that ran as one HTML page that loads nothing."""
+    """A notebook that ran as one HTML page that loads nothing; its tables sort by a click on a head."""
     failed = f'<p class="error">Stopped: {html.escape(card.error)}</p>' if card.error else ""
     header = (
         f'<p class="top"><a href="index.html">All notebooks</a> · ran in {card.time_s:.0f} s · {_made()}</p>{failed}'
     )
-    return _page(card.title, header + _body(notebook))
+    script = Path(__file__).with_name("report.js").read_text(encoding="utf-8")
+    return _page(card.title, f"{header}{_body(notebook)}\n<script>\n{script}</script>")
 
 
 def index_page(cards: Iterable[Card]) -> str:

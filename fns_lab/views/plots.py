@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
@@ -27,6 +27,8 @@ FILL_COLOURS = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#AAAA00"
 
 OTHER_COLOUR = "#DDDDDD"
 MARKERS = "os^Dv<>"
+DEPTH_SIZE = (11, 5)
+"""Width and height of the plot along the depth, inches."""
 NAMED_VALUES = 24
 """Up to this many values have their names under the axis; more would overlap."""
 
@@ -48,13 +50,17 @@ def error_along_depth(comparisons: Comparison | Mapping[str, Comparison], *, tit
     value that differs. Shaded: written by a rewrite rule. The strip below shows the kind of op.
     Raises `InputError` if there is not one value to show.
     """
-    if isinstance(comparisons, Comparison):
-        comparisons = {"": comparisons}
+    figure = NotebookFigure(figsize=DEPTH_SIZE, layout="constrained")
+    draw_along_depth(figure, {"": comparisons} if isinstance(comparisons, Comparison) else comparisons, title=title)
+    return figure
+
+
+def draw_along_depth(figure: Figure | SubFigure, comparisons: Mapping[str, Comparison], *, title: str) -> None:
+    """`error_along_depth` in a figure, or a part of one, that is there."""
     tables = {label: comparison.table.set_index("value") for label, comparison in comparisons.items()}
     ops = _ops_along_depth(list(tables.values()))
     if not ops:
         raise InputError("no value was compared; there is nothing to plot")
-    figure = NotebookFigure(figsize=(11, 5), layout="constrained")
     axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(14, 1))
     position = {value: i for i, value in enumerate(ops)}
     scale = _LogScale([_relative(table, key) for table in tables.values() for key in ("max_abs", "limit")])
@@ -67,7 +73,6 @@ def error_along_depth(comparisons: Comparison | Mapping[str, Comparison], *, tit
     axes.set(ylabel="max |error| / range of the value", title=title)
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     axes.legend(*_legend(axes), loc="upper left", fontsize="small", framealpha=0.9)
-    return figure
 
 
 def op_counts(counts: Mapping[str, Mapping[str, int]], *, title: str = "") -> Figure:

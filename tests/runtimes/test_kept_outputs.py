@@ -45,7 +45,7 @@ def test_without_it_ort_web_webgl_gives_the_value_after_the_activation(monkeypat
     model = graph(nodes, {"x": X}, WEIGHT, outputs={"y": MIDDLE["y"], "c": MIDDLE["c"]})
     expected = ReferenceRunner(model).infer({"x": X})
     assert expected["c"].min() < 0
-    monkeypatch.setattr("fns_lab.runtimes.browser.loses_outputs", lambda model, target: False)
+    monkeypatch.setattr("fns_lab.runtimes.kept_outputs.loses_outputs", lambda model, target: False)
     with open_runner(model, "ort-web/webgl") as runner:
         actual = runner.infer({"x": X})
     assert worst_error(actual["c"], -expected["y"]) < FLOAT32_ERROR

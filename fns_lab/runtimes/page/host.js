@@ -23,6 +23,10 @@ for (const { prototype } of [HTMLCanvasElement, OffscreenCanvas]) {
   };
 }
 
+function isContextLost() {
+  return [...contexts].some((context) => context.isContextLost());
+}
+
 async function take(base64) {
   if (base64 == null) return document.getElementById("inbox").files[0].arrayBuffer();
   return (await fetch("data:application/octet-stream;base64," + base64)).arrayBuffer();
@@ -62,6 +66,11 @@ function give(parts, size) {
   return base64FromBytes(bytes);
 }
 
+function unpacked(described, block) {
+  return described.map(({ name, type, dims, offset, length }) =>
+    ({ name, type, dims, data: new ARRAYS[type](block.slice(offset, offset + length)) }));
+}
+
 async function timed(work) {
   const start = performance.now();
   const value = await work();
@@ -83,9 +92,7 @@ const calls = {
 
   async run({ id, feeds, bytes }) {
     const block = await take(bytes);
-    const arrays = feeds.map(({ name, type, dims, offset, length }) =>
-      ({ name, type, dims, data: new ARRAYS[type](block.slice(offset, offset + length)) }));
-    const native = adapter.tensors(arrays);
+    const native = adapter.tensors(unpacked(feeds, block));
     const [outputs, ms] = await timed(() => adapter.run(sessions.get(id), native));
     const parts = [];
     const described = adapter.arrays(outputs).map(({ name, type, dims, data }) => {
@@ -106,7 +113,7 @@ const calls = {
 
 async function host([call, request]) {
   const reply = await calls[call](request).catch((error) => ({ error: String((error && error.message) || error) }));
-  if ([...contexts].some((context) => context.isContextLost())) {
+  if (isContextLost()) {
     return { error: "the WebGL context was lost: out of graphics memory, or the GPU process died", fatal: true };
   }
   return reply;

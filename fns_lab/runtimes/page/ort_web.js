@@ -2,9 +2,9 @@
 "use strict";
 
 const adapter = {
-  async setup({ backend, threads }, wasm) {
+  async setup({ backend, threads, paths }, wasm) {
     this.backend = backend;
-    ort.env.wasm.wasmPaths = location.origin + "/";
+    ort.env.wasm.wasmPaths = paths || location.origin + "/";
     ort.env.wasm.wasmBinary = wasm;
     if (threads != null) ort.env.wasm.numThreads = threads;
   },
