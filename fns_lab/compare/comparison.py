@@ -178,10 +178,9 @@ def verdict(x: np.ndarray, y: np.ndarray, tolerance: Tolerance) -> tuple[Metrics
     tolerance = for_type(tolerance, x.dtype, y.dtype)
     peak = value_range(x)
     metrics, limit = measure(x, y, peak=peak), tolerance.limit(peak)
-    if in_a := not_finite(x):
-        fault = f"a has {in_a}"
-    elif in_b := not_finite(y):
-        fault = f"b has {in_b}"
+    if np.isnan(metrics.max_abs):
+        in_a, in_b = not_finite(x), not_finite(y)
+        fault = f"a has {in_a}" if in_a else f"b has {in_b}"
     elif not metrics.max_abs <= limit:
         fault = f"max_abs {metrics.max_abs:.3g} is beyond {limit:.3g} ({tolerance})"
     return metrics, limit, fault

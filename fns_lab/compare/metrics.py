@@ -61,11 +61,11 @@ def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
     problem = mismatch(reference, x)
     if problem:
         raise InputError(f"cannot compare: {problem}")
-    if not_finite(reference) or not_finite(x):
-        return UNMEASURED
     tally = _Tally(reference, x, peak)
     for i in range(0, reference.size, BLOCK):
         tally.add(i)
+        if not math.isfinite(tally.max) and (not_finite(reference) or not_finite(x)):
+            return UNMEASURED
     return tally.metrics()
 
 
@@ -81,10 +81,12 @@ def value_range(reference: np.ndarray) -> float:
     a value of 200, and a constant one would have no range at all.
     """
     reference = np.asarray(reference)
-    finite = reference[np.isfinite(reference)] if not_finite(reference) else reference
-    if finite.size == 0:
+    if reference.size == 0:
         return 0.0
-    return max(float(finite.max()), 0.0) - min(float(finite.min()), 0.0)
+    low, high = float(reference.min()), float(reference.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return value_range(reference[np.isfinite(reference)])
+    return max(high, 0.0) - min(low, 0.0)
 
 
 def mismatch(reference: np.ndarray, x: np.ndarray) -> str:
@@ -142,12 +144,12 @@ class _Tally:
         length = min(BLOCK, self.size)
         self.error, self.double = np.empty(length, self.kind), np.empty(length)
         sample = self.errors(slice(None, None, -(-self.size // SAMPLE)), None)
-        self.floor = float(np.quantile(sample, TAIL))
+        self.floor = float(np.quantile(sample, TAIL)) if np.isfinite(sample).all() else math.inf
         self.tail: list[np.ndarray] = []
 
     def errors(self, part: slice, out: np.ndarray | None) -> np.ndarray:
         x, y = (side[part] for side in self.pair)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             error = np.subtract(x, y, out=out, dtype=self.kind)
         return np.abs(error, out=error)
 
@@ -157,6 +159,9 @@ class _Tally:
         worst = float(error.max())
         self.tail.append(error[error > self.floor])
         if worst == 0:
+            return
+        if not math.isfinite(worst):
+            self.max = worst
             return
         double = self.double[: error.size]
         double[:] = error
