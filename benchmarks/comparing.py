@@ -109,7 +109,7 @@ def main() -> None:
 
     from fns_lab import models
     from fns_lab.compare import VALUES_ACROSS_ENGINES, VALUES_FLOAT32, Side, Trial, bisect, blame
-    from fns_lab.runtimes import run_in
+    from fns_lab.runtimes import open_runner, run_in
 
     folder, target, how = Path(sys.argv[1]), *sys.argv[2:]
     regular, lowered = models.load(folder / "a.onnx"), models.load(folder / "b.onnx")
@@ -119,9 +119,9 @@ def main() -> None:
     _warm_up(in_target)
     start, values, as_expected = time.perf_counter(), 1, True
     if how == "plain runs":
-        if same:
-            in_ort(regular, feeds)
-        in_target(lowered, feeds)
+        for model in (regular, lowered) if same else (lowered,):
+            with open_runner(model, target) as runner:
+                runner.infer(feeds)
     else:
         sides = Side(regular, feeds, in_ort, piecewise=True), Side(lowered, feeds, in_target, piecewise=same)
         trial = Trial(*sides, VALUES_FLOAT32 if same else VALUES_ACROSS_ENGINES)
