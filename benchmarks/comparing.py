@@ -108,7 +108,7 @@ def main() -> None:
     import time
 
     from fns_lab import models
-    from fns_lab.compare import VALUES_ACROSS_ENGINES, VALUES_FLOAT32, Side, Trial, bisect, blame
+    from fns_lab.compare import Side, Trial, between, bisect, blame
     from fns_lab.runtimes import open_runner, run_in
 
     folder, target, how = Path(sys.argv[1]), *sys.argv[2:]
@@ -124,7 +124,7 @@ def main() -> None:
                 runner.infer(feeds)
     else:
         sides = Side(regular, feeds, in_ort, piecewise=True), Side(lowered, feeds, in_target, piecewise=same)
-        trial = Trial(*sides, VALUES_FLOAT32 if same else VALUES_ACROSS_ENGINES)
+        trial = Trial(*sides, between("ort/cpu", target))
         found = bisect(trial) if how == "bisecting" else blame(trial, trial.compare())
         values, as_expected = found.compared, bool(found) == (how == "every value")
     seconds = time.perf_counter() - start
