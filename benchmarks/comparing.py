@@ -21,7 +21,7 @@ from fns_lab.paths import ROOT, SAVED_MODELS
 CHECKPOINT = SAVED_MODELS / "mosaic_nc32.pth"
 LOWERED_FOR = "onnxjs-0.1.8/wasm"
 CASES = (
-    ("ort/cpu", (1080, 1920), "every value", 3.0, 3.0),
+    ("ort/cpu", (1080, 1920), "every value", 4.0, 3.0),
     ("onnxjs-0.1.8/wasm", (128, 128), "every value", 60.0, None),
     ("onnxjs-0.1.8/wasm", (128, 128), "bisecting", 15.0, None),
 )
