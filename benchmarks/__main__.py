@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import architectures, lowering, lowering_cost, random_cases, training, tuning
+from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, training, tuning
 from fns_lab.errors import InputError, MissingError
 from fns_lab.files import whole_file
 from fns_lab.paths import REPORTS, SAVED_MODELS
 
-BENCHMARKS = (lowering_cost, random_cases, architectures, lowering, tuning, training)
+BENCHMARKS = (lowering_cost, random_cases, comparing, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
 

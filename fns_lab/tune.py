@@ -20,7 +20,7 @@ import onnx
 import pandas as pd
 
 from fns_lab.bench import Feeds, bench, device_name, random_feeds
-from fns_lab.compare import VALUES_ACROSS_ENGINES, VALUES_FLOAT32, Tolerance, measure, value_range
+from fns_lab.compare import Tolerance, between, measure, value_range
 from fns_lab.files import whole_file
 from fns_lab.paths import CACHE
 from fns_lab.rewrite.lower import Lowering, lower
@@ -224,7 +224,7 @@ def _measured(
     """Time the contenders in turns, and hold what they give against ONNX Runtime on the original."""
     expected = run_in(YARDSTICK)(original, feeds)
     timings = bench(contenders, [target], feeds, runs=runs, warmup=warmup)
-    tolerance = VALUES_FLOAT32 if target.name == YARDSTICK else VALUES_ACROSS_ENGINES
+    tolerance = between(YARDSTICK, target.name)
     trials = []
     for row in timings.table.itertuples():
         error, reason = _error(expected, timings.outputs[row.model, target.name], tolerance)

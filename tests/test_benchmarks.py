@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import lowering, lowering_cost, random_cases, training, tuning
+from benchmarks import comparing, lowering, lowering_cost, random_cases, training, tuning
 from fns_lab.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -56,3 +56,14 @@ def test_training_takes_the_steps_of_every_contender():
     assert all(row["images_per_s"] > 0 for row in result["rows"])
     assert result["rows"][0]["ratio"] == 1
     assert len(training.table(result)) == 3
+
+
+def test_comparing_every_value_and_bisecting_are_timed_against_plain_runs(checkpoint):
+    cases = [(TARGET, (32, 48), how, 1e3, 3.0) for how in ("every value", "bisecting")]
+    result = comparing.run(cases, checkpoint)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    every, halved = result["rows"]
+    assert every["right"] is halved["right"] is True
+    assert every["values"] == 60 > halved["values"] > 1
+    assert all(0 < row["plain_gib"] < 3 and row["ratio"] > 0 for row in result["rows"])
+    assert len(comparing.table(result)) == 2

@@ -230,6 +230,7 @@ def test_compare_names_where_a_planted_fault_begins(cli, fns_model, fns_file, ph
     code, out, _ = cli("compare", fns_file, path, "--input", photo_file, "--json")
     assert code == NO
     assert json.loads(out)["first_divergence"] == faulty.output[0]
+    assert cli("compare", fns_file, path, "--input", photo_file, "--tolerance", "100")[0] == GOOD
 
 
 @pytest.mark.browser
@@ -409,6 +410,10 @@ BAD = {
     "an array of objects": (f"run net.onnx {ORT} --input object.npy -o OUT.png", "object.npy: not a NumPy array file"),
     "an npz without the input": (f"run net.onnx {ORT} --input wrong.npz -o OUT.png", "holds x"),
     "text as an npz": ("compare net.onnx net.onnx --input text.npz", "text.npz: not an .npz of plain arrays"),
+    "a tolerance below zero": (
+        "compare net.onnx net.onnx --input photo.png --tolerance -1",
+        "--tolerance -1.0: give a fraction",
+    ),
     "no size": ("export net.pth -o OUT.onnx --size big", "--size big: give height x width"),
     "no shape": (f"lower net.onnx {ORT} -o OUT.onnx --shape 1x3", "--shape 1x3: give NAME="),
     "a shape of no input": (f"lower net.onnx {ORT} -o OUT.onnx --shape x=1x3x8x8", "x"),

@@ -20,6 +20,7 @@ from benchmarks.random_graphs.draw import (
     model_of,
     model_of_one,
     picture_shape,
+    random_weights,
 )
 
 

@@ -47,6 +47,10 @@ def compare(
         bool, typer.Option("--bisect", help="Find a first wrong value in few runs, instead of comparing all values.")
     ] = False,
     judge: Annotated[Judge | None, typer.Option(help="Also hold both against A in this precision.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(metavar="FRACTION", help="Of a value's range, the error allowed; else by engine and type."),
+    ] = None,
     reduce: Annotated[
         Path | None,
         typer.Option(metavar="OUT.onnx", help="Write the smallest model that shows the fault, and its input."),
@@ -76,18 +80,20 @@ def compare(
       fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl --plot error.png
       fns-lab compare mosaic_nc16.pth mosaic.onnx --input photo.jpg --judge float64
       fns-lab compare old.onnx old.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl --bisect --reduce fault.onnx
-      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --save bundle
+      fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --tolerance 1e-2 --save bundle
       fns-lab compare --load bundle --plot error.png
     """
     from fns_lab.compare import bundle
 
-    _check_usage(a, b, input, load, reduce=reduce, others=[bisect, judge, reduce, save])
+    _check_usage(a, b, input, load, reduce=reduce, others=[bisect, judge, tolerance is not None, reduce, save])
+    if tolerance is not None and not tolerance >= 0:
+        raise InputError(f"--tolerance {tolerance}: give a fraction of a value's range, such as 1e-3")
     for path in filter(None, (plot, reduce, save)):
         parent_exists(path)
     if load:
         result = bundle.load(load)
     else:
-        trial, result = _examined(a, b, input, target_a, target_b, by_halves=bisect, judge=judge)
+        trial, result = _examined(a, b, input, target_a, target_b, by_halves=bisect, judge=judge, fraction=tolerance)
         if save:
             bundle.save(save, trial, result)
         if reduce:
@@ -104,9 +110,7 @@ def compare(
 
 def _check_usage(a: Path | None, b: Path | None, input: Path | None, load: Path | None, *, reduce, others) -> None:
     if load and (a or input or any(others)):
-        raise InputError(
-            "--load shows a saved comparison: give no models, input, --bisect, --judge, --reduce or --save"
-        )
+        raise InputError("--load shows a saved comparison: beside it only --plot and --json may stand")
     if not load and not (a and b and input):
         raise InputError("give two models and --input X, or --load DIR (see fns-lab compare --help)")
     if reduce and reduce.suffix.lower() != ".onnx":
@@ -114,7 +118,15 @@ def _check_usage(a: Path | None, b: Path | None, input: Path | None, load: Path 
 
 
 def _examined(
-    a: Path, b: Path, input: Path, target_a: str, target_b: str, *, by_halves: bool, judge: Judge | None
+    a: Path,
+    b: Path,
+    input: Path,
+    target_a: str,
+    target_b: str,
+    *,
+    by_halves: bool,
+    judge: Judge | None,
+    fraction: float | None,
 ) -> tuple[Trial, Comparison]:
     from fns_lab import compare as lab
     from fns_lab import targets
@@ -124,8 +136,8 @@ def _examined(
         side_b = _side(b, input, aims[1], bar)
         in_torch = _in_torch(a)
         side_a = _network_side(a, side_b, bar) if in_torch else _side(a, input, aims[0], bar)
-        same = not in_torch and aims[0] == aims[1]
-        trial = lab.Trial(side_a, side_b, lab.VALUES_FLOAT32 if same else lab.VALUES_ACROSS_ENGINES)
+        engines = "torch" if in_torch else str(aims[0]), str(aims[1])
+        trial = lab.Trial(side_a, side_b, lab.between(*engines) if fraction is None else lab.given(fraction))
         if by_halves:
             return trial, lab.bisect(trial, progress=bar.set_postfix_str)
         truth = _truth(side_a) if judge else None

@@ -17,6 +17,8 @@ from fns_lab.compare.tolerance import (
     VALUES_FLOAT16,
     VALUES_FLOAT32,
     Tolerance,
+    between,
+    given,
 )
 from fns_lab.compare.trial import Side, Trial
 from fns_lab.compare.values import Run, Values, collect
@@ -38,11 +40,13 @@ __all__ = [
     "Tolerance",
     "Trial",
     "Values",
+    "between",
     "bisect",
     "blame",
     "collect",
     "compare",
     "error_map",
+    "given",
     "measure",
     "measure_picture",
     "piece",

@@ -107,8 +107,13 @@ class Comparison:
         judged = self.table.dropna(subset=list(JUDGED_KEYS))
         if judged.empty:
             return []
-        nearer = int((judged["judged_b"] < judged["judged_a"]).sum())
-        return [f"b is nearer the truth than a in {nearer} of {len(judged)} values"]
+        nearer, farther = (judged[judged[x] < judged[y]] for x, y in (JUDGED_KEYS[::-1], JUDGED_KEYS))
+        counts = f"b is nearer the truth than a in {len(nearer)} and farther in {len(farther)} of {len(judged)} values"
+        if farther.empty:
+            return [counts]
+        worst = farther.loc[((farther["judged_b"] - farther["judged_a"]) / farther["range"]).idxmax()]
+        errors = f"{worst['judged_b']:.3g} against {worst['judged_a']:.3g}"
+        return [f"{counts}, most at {worst['value']!r} ({worst['op']}): {errors}"]
 
     def to_json(self) -> dict:
         """One strict JSON object. `psnr_db` is null for arrays that are equal; with `max_abs` null too, the row has no
@@ -178,10 +183,9 @@ def verdict(x: np.ndarray, y: np.ndarray, tolerance: Tolerance) -> tuple[Metrics
     tolerance = for_type(tolerance, x.dtype, y.dtype)
     peak = value_range(x)
     metrics, limit = measure(x, y, peak=peak), tolerance.limit(peak)
-    if in_a := not_finite(x):
-        fault = f"a has {in_a}"
-    elif in_b := not_finite(y):
-        fault = f"b has {in_b}"
+    if np.isnan(metrics.max_abs):
+        in_a, in_b = not_finite(x), not_finite(y)
+        fault = f"a has {in_a}" if in_a else f"b has {in_b}"
     elif not metrics.max_abs <= limit:
         fault = f"max_abs {metrics.max_abs:.3g} is beyond {limit:.3g} ({tolerance})"
     return metrics, limit, fault

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +18,9 @@ PICTURE_PEAK = 255.0
 
 BLOCK = 1 << 18
 """Elements looked at in one go: 1 MiB of float32, which stays in a core's cache through all that is asked of it."""
+
+MANY_BLOCKS = 8
+"""From so many on, starting threads costs less than they save."""
 
 DECADES = tuple(10.0**k for k in range(-8, 1))
 """Lower bounds of the histogram of errors, as fractions of the peak; below the first one lies its first bin."""
@@ -61,11 +68,14 @@ def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
     problem = mismatch(reference, x)
     if problem:
         raise InputError(f"cannot compare: {problem}")
-    if not_finite(reference) or not_finite(x):
+    tally, starts = _Tally(reference, x, peak), range(0, reference.size, BLOCK)
+    if len(starts) < MANY_BLOCKS:
+        tally.add(map(tally.block, starts))
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets go of the lock in its loops
+            tally.add(pool.map(tally.block, starts))
+    if not math.isfinite(tally.max) and (not_finite(reference) or not_finite(x)):
         return UNMEASURED
-    tally = _Tally(reference, x, peak)
-    for i in range(0, reference.size, BLOCK):
-        tally.add(i)
     return tally.metrics()
 
 
@@ -81,10 +91,12 @@ def value_range(reference: np.ndarray) -> float:
     a value of 200, and a constant one would have no range at all.
     """
     reference = np.asarray(reference)
-    finite = reference[np.isfinite(reference)] if not_finite(reference) else reference
-    if finite.size == 0:
+    if reference.size == 0:
         return 0.0
-    return max(float(finite.max()), 0.0) - min(float(finite.min()), 0.0)
+    low, high = float(reference.min()), float(reference.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return value_range(reference[np.isfinite(reference)])
+    return max(high, 0.0) - min(low, 0.0)
 
 
 def mismatch(reference: np.ndarray, x: np.ndarray) -> str:
@@ -126,6 +138,15 @@ def error_map(reference: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     return found
 
 
+class _Block(NamedTuple):
+    max: float
+    tail: np.ndarray
+    sum: float = 0.0
+    squares: float = 0.0
+    above: tuple[int, ...] = (0,) * len(DECADES)
+    ulps: float = 0.0
+
+
 class _Tally:
     """The sums of `Metrics`, block by block, so that a value of a gigabyte needs no second one beside it."""
 
@@ -139,33 +160,42 @@ class _Tally:
         self.ulps = 0.0 if self.ordered else math.nan
         self.above = np.zeros(len(DECADES), np.int64)
         self.bounds = [bound * peak for bound in DECADES]
-        length = min(BLOCK, self.size)
-        self.error, self.double = np.empty(length, self.kind), np.empty(length)
-        sample = self.errors(slice(None, None, -(-self.size // SAMPLE)), None)
-        self.floor = float(np.quantile(sample, TAIL))
+        sample = self.errors(slice(None, None, -(-self.size // SAMPLE)))
+        self.floor = float(np.quantile(sample, TAIL)) if np.isfinite(sample).all() else math.inf
         self.tail: list[np.ndarray] = []
 
-    def errors(self, part: slice, out: np.ndarray | None) -> np.ndarray:
+    def errors(self, part: slice) -> np.ndarray:
         x, y = (side[part] for side in self.pair)
-        with np.errstate(over="ignore"):
-            error = np.subtract(x, y, out=out, dtype=self.kind)
+        with np.errstate(over="ignore", invalid="ignore"):
+            error = np.subtract(x, y, dtype=self.kind)
         return np.abs(error, out=error)
 
-    def add(self, start: int) -> None:
+    def block(self, start: int) -> _Block:
         part = slice(start, min(start + BLOCK, self.size))
-        error = self.errors(part, self.error[: part.stop - start])
+        error = self.errors(part)
         worst = float(error.max())
-        self.tail.append(error[error > self.floor])
-        if worst == 0:
-            return
-        double = self.double[: error.size]
-        double[:] = error
-        self.max = max(self.max, worst)
-        self.sum += float(double.sum())
-        self.squares += float(np.einsum("i,i->", double, double))  # not `@`: on a busy machine BLAS waits for threads
-        self.above += [np.count_nonzero(error >= bound) if worst >= bound else 0 for bound in self.bounds]
-        if self.ordered:
-            self.ulps = max(self.ulps, self.steps(part))
+        tail = error[error > self.floor]
+        if worst == 0 or not math.isfinite(worst):
+            return _Block(worst, tail)
+        double = error.astype(np.float64)
+        return _Block(
+            worst,
+            tail,
+            sum=float(double.sum()),
+            squares=float(np.einsum("i,i->", double, double)),  # not `@`: on a busy machine BLAS waits for threads
+            above=tuple(int(np.count_nonzero(error >= bound)) if worst >= bound else 0 for bound in self.bounds),
+            ulps=self.steps(part) if self.ordered else 0.0,
+        )
+
+    def add(self, blocks: Iterable[_Block]) -> None:
+        """In their order, so that two measurements give the same bits."""
+        for block in blocks:
+            self.max = float(np.maximum(self.max, block.max))  # NaN stays
+            self.sum += block.sum
+            self.squares += block.squares
+            self.above += block.above
+            self.ulps = max(self.ulps, block.ulps) if self.ordered else math.nan
+            self.tail.append(block.tail)
 
     def steps(self, part: slice) -> float:
         """Most steps between two neighbours: the bits of floats count upwards from zero, in both directions."""
@@ -192,7 +222,7 @@ class _Tally:
         rank = q / 100 * (self.size - 1)
         tail = np.concatenate(self.tail)
         if self.floor > 0 and self.size - tail.size > math.floor(rank):
-            tail = self.errors(slice(None), None)
+            tail = self.errors(slice(None))
         below = self.size - tail.size  # errors of 0, or of no interest
         ranks = [math.floor(rank) - below, min(math.floor(rank) + 1, self.size - 1) - below]
         if ranks[1] >= 0:

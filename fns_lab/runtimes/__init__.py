@@ -64,10 +64,13 @@ class Runner(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Runner:
+def open_runner(
+    model: ModelProto, target: Target | str, *, timeout_s: float = DEFAULT_TIMEOUT_S, once: bool = False
+) -> Runner:
     """Load `model` into the real engine of `target` (a Target or its name, such as "onnxjs-0.1.3/webgl").
 
-    `timeout_s` bounds each call into a browser page; engines in this process are not bounded by it.
+    `timeout_s` bounds each call into a browser page; engines in this process are not bounded by it. `once` says that
+    the model will run a single time, so that an engine keeps no memory for further runs.
     Raises RuntimeFault when the engine refuses the model, MissingError when the engine or a browser is not
     installed, InputError for an unknown target.
     """
@@ -77,7 +80,7 @@ def open_runner(model: ModelProto, target: Target | str, *, timeout_s: float = D
     if isinstance(target, str):
         target = targets.load(target)
     packages.require(target)
-    return pkgutil.resolve_name(RUNNERS[target.runtime])(model, target, timeout_s=timeout_s)
+    return pkgutil.resolve_name(RUNNERS[target.runtime])(model, target, timeout_s=timeout_s, once=once)
 
 
 def engine_name(target: Target) -> str:
@@ -94,7 +97,7 @@ def run_in(target: Target | str) -> Callable[[ModelProto, Mapping[str, np.ndarra
     """
 
     def run(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        with open_runner(model, target) as runner:
+        with open_runner(model, target, once=True) as runner:
             return runner.infer(dict(feeds))
 
     return run

@@ -38,9 +38,11 @@ class ClosingRunner:
 class InProcessRunner(ClosingRunner, abc.ABC):
     """An engine that is a Python package. The subclass says how it loads and runs; clock, feeds and faults are here."""
 
-    def __init__(self, model: ModelProto, target: Target | None, *, timeout_s: float = math.inf) -> None:
+    def __init__(
+        self, model: ModelProto, target: Target | None, *, timeout_s: float = math.inf, once: bool = False
+    ) -> None:
         """`timeout_s` is for engines that can be stopped; nothing stops one in this process."""
-        self.target = target
+        self.target, self.once = target, once
         self.model = model
         _, self.create_ms = self._timed(self.load, model)
 

@@ -38,7 +38,9 @@ class BrowserRunner(ClosingRunner):
     when a value does not fit), and outputs that the model declares int64 come back as int64.
     """
 
-    def __init__(self, model: ModelProto, target: Target, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(
+        self, model: ModelProto, target: Target, *, timeout_s: float = DEFAULT_TIMEOUT_S, once: bool = False
+    ) -> None:
         self.target = target
         self._model = model
         self._timeout_s = timeout_s

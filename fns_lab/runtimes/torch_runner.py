@@ -41,7 +41,9 @@ class TorchRunner:
         """What every module gives, in the order in which they end, by its path (`res1.conv1`), then the output.
 
         `onnx_from_torch` gives the value of a module the same name. Of a module that is called several times, the last
-        call counts; what is not one tensor is left out.
+        call counts: the export names the earlier ones after their op and their place among all such ops
+        (`act.softplus_3`), which a hook cannot know, and `compare` lists them as skipped. What is not one tensor is
+        left out.
         """
         import torch
 

@@ -8,11 +8,12 @@ import pytest
 from onnx import helper, numpy_helper
 
 from fns_lab import targets
-from fns_lab.compare import VALUES_ACROSS_ENGINES, VALUES_FLOAT32, Side, Trial, bisect, blame, bundle, piece
+from fns_lab.compare import VALUES_ACROSS_ENGINES, VALUES_FLOAT32, Side, Trial, bisect, blame, bundle, collect, piece
 from fns_lab.compare.blame import MOST_SUSPECTS
 from fns_lab.errors import InputError
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import run_in
+from fns_lab.runtimes.float64 import Float64Runner
 from tests import small_network as small
 from tests.runtimes.graphs import graph, node, picture
 
@@ -222,6 +223,28 @@ def test_a_fault_of_two_ops_together_is_found_in_the_real_engine(target):
     smallest = piece(trial, found.findings[0])
     assert smallest.verdict(run_in(target), VALUES_ACROSS_ENGINES)[2]
     assert not smallest.verdict(ORT, VALUES_ACROSS_ENGINES)[2]
+
+
+# Two right answers, one nearer the truth
+
+
+@pytest.mark.browser
+def test_the_variance_of_webgpu_is_seen_on_a_flat_picture():
+    """ONNX Runtime Web's webgpu takes E[x^2] - E[x]^2, which cancels where the mean is far above the deviation."""
+    x = np.random.default_rng(0).uniform(199, 201, (1, 3, 24, 40)).astype(np.float32)
+    nodes = [node("Neg", "x", "n"), node("InstanceNormalization", "n scale shift", "norm"), node("Abs", "norm", "y")]
+    constants = {"scale": np.ones(3, np.float32), "shift": np.zeros(3, np.float32)}
+    model, feeds = graph(nodes, {"x": x}, constants, outputs={"y": x.shape}), {"x": x}
+    truth = collect(model, feeds, lambda model, feeds: Float64Runner(model).infer(dict(feeds)))
+    trial = trial_of(model, model, feeds, run_in("ort-web/webgpu"), VALUES_ACROSS_ENGINES)
+    found = blame(trial, trial.compare(judge=truth))
+    row = found.table.set_index("value").loc["norm"]
+    assert row["judged_a"] < 1e-3
+    assert row["judged_b"] > 30 * row["judged_a"]
+    assert found.findings[0].ops == ("InstanceNormalization",)
+    assert found.findings[0].whose == "engine"
+    assert "farther in 2 of 3 values" in str(found)
+    assert f"most at 'y' (Abs): {found.table['judged_b'].iloc[2]:.3g} against" in str(found)
 
 
 # What is found can be kept

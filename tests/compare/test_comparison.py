@@ -157,7 +157,7 @@ def test_a_judge_says_which_side_is_nearer(values):
     comparison = compare(small.regular(), small.regular(), nudged, values, VALUES_FLOAT32, judge=values)
     rows = comparison.table.set_index("value")
     assert rows.loc["norm", "judged_a"] > 0 == rows.loc["norm", "judged_b"]
-    assert str(comparison).endswith("b is nearer the truth than a in 1 of 4 values")
+    assert str(comparison).endswith("b is nearer the truth than a in 1 and farther in 0 of 4 values")
     assert comparison.to_json()["ops"][1]["judged_b"] == 0
 
 

@@ -5,7 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, Tolerance, measure, measure_picture, value_range
+from fns_lab.compare import (
+    EXACT,
+    PICTURE_SAME_ENGINE,
+    VALUES_ACROSS_ENGINES,
+    VALUES_FLOAT32,
+    Tolerance,
+    between,
+    given,
+    measure,
+    measure_picture,
+    value_range,
+)
 from fns_lab.compare.metrics import BLOCK, DECADES, not_finite
 from fns_lab.errors import InputError
 
@@ -131,6 +142,12 @@ def test_tolerance_scales_with_the_value():
     assert VALUES_FLOAT32.limit(1e-2) == pytest.approx(2e-6)
     assert PICTURE_SAME_ENGINE.limit(1e6) == PICTURE_SAME_ENGINE.limit(0) == 0.05
     assert EXACT.limit(1e6) == 0
+
+
+def test_engines_name_their_tolerance():
+    assert between("ort/cpu", "ort/cpu") == VALUES_FLOAT32
+    assert between("ort/cpu", "ort-web/webgl") == between("torch", "ort/cpu") == VALUES_ACROSS_ENGINES
+    assert given(0.5).limit(10) == pytest.approx(5.005)
 
 
 @pytest.mark.parametrize("wrong", [{"fraction": -1.0, "floor": 0.0}, {"fraction": 0.0, "floor": math.nan}])

@@ -63,3 +63,26 @@ def test_a_node_that_a_rule_wrote_keeps_to_its_name():
     b = with_modules(small.rewritten(), {"scaled": ["in1"]})
     b.graph.node[-3].output[0] = b.graph.node[-2].input[0] = "shifted"
     assert "norm" not in partners(a, b)
+
+
+def test_earlier_calls_of_a_module_are_counted_as_skipped():
+    import torch
+
+    from fns_lab.export import onnx_from_torch
+    from fns_lab.runtimes.torch_runner import TorchRunner
+
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.act = torch.nn.Sigmoid()
+
+        def forward(self, x):
+            return self.act(self.act(x) - 1) + x
+
+    model, x = onnx_from_torch(Twice(), (4, 6)), small.feeds()["input"][:1, :, :4, :6] / 255
+    with TorchRunner(Twice()) as runner:
+        values = runner.values({"input": x})
+    found = compare(model, model, values, collect(model, {"input": x}, small.run), VALUES_FLOAT32)
+    assert found
+    assert list(found.table["value"]) == ["act", "output"]
+    assert ("act.sigmoid", "not among the values of a") in found.skipped
