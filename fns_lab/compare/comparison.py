@@ -164,6 +164,7 @@ def compare(
         if missing:
             rows.append(row | _numbers(UNMEASURED, float("nan"), missing))
             continue
+        x = y = None  # the last ones go before the next are computed
         x, y = values_a[name], values_b[partner]
         rows.append(row | _numbers(*verdict(x, y, tolerance)) | _judged(x, y, (judge or {}).get(name)))
         if name in outputs or (rows[-1]["fault"] and not any(row["fault"] for row in rows[:-1])):
