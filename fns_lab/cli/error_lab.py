@@ -130,8 +130,10 @@ def _examined(
 ) -> tuple[Trial, Comparison]:
     from fns_lab import compare as lab
     from fns_lab import targets
+    from fns_lab.memory import keep_freed_memory
 
     aims = targets.load(target_a), targets.load(target_b)
+    keep_freed_memory()
     with _bar() as bar:
         side_b = _side(b, input, aims[1], bar)
         in_torch = _in_torch(a)

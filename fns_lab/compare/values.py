@@ -110,6 +110,7 @@ class Values(Mapping[str, np.ndarray]):
         """Run what lies between the values left over so far and the chunk; leave what the rest will read."""
         if self._left is None or not self._done.isdisjoint(self._graph.producer[name] for name in chunk):
             self._left, self._done = dict(self._feeds), set()
+            self._plain = self.outputs  # first: the memory that the whole model takes is then free for the pieces
         last = chunk[-1] == self._last
         nodes = self._graph.behind([*chunk, *(self._graph.outputs if last else ())], stop=self._left) - self._done
         self._done |= nodes

@@ -14,6 +14,8 @@ from fns_lab.rewrite.rule import Refusal, fixed_shape
 from fns_lab.targets.opset import constant
 
 F32 = np.float32
+TIE = 1e-5
+"""A coordinate so near the middle of two values is in the middle, as in ONNX Runtime: 1 / (2 / 7) is 3.5."""
 CUBIC = -0.75
 """ONNX's default for `cubic_coeff_a`."""
 
@@ -48,7 +50,7 @@ def resized_axes(node: ir.Node) -> list[Axis]:
 
 def sources(node: ir.Node, axis: Axis) -> np.ndarray:
     """The index that each value of the new axis is a copy of, `(new,)`, in mode nearest."""
-    x = _coordinates(node, axis)
+    x = _with_ties(_coordinates(node, axis))
     rounding = {
         "floor": np.floor,
         "ceil": np.ceil,
@@ -57,6 +59,11 @@ def sources(node: ir.Node, axis: Axis) -> np.ndarray:
     }
     how = "floor" if _old_form(node) else node.attributes.get_string("nearest_mode", "round_prefer_floor")
     return np.clip(rounding[how](x), 0, axis.old - 1).astype(np.int64)
+
+
+def _with_ties(x: np.ndarray) -> np.ndarray:
+    middle = np.floor(x) + F32(0.5)
+    return np.where(np.abs(x - middle) < TIE, middle, x)
 
 
 def weights(node: ir.Node, axis: Axis) -> np.ndarray:
