@@ -28,13 +28,20 @@ class Form:
     reason: str
 
 
+CONVERTED = "as onnx's version converter wrote it, for which the table does not answer"
+
+
 def native(model: ModelProto, target: Target) -> Form:
-    """What ONNX itself makes of it: onnx's version converter to the target's opset, as it stands where that fails."""
+    """What ONNX itself makes of it: onnx's version converter to the target's opset, as it stands where that fails.
+
+    The converter is not always right (a Softmax over the first axis, axes counted from the end), so that what it wrote
+    counts as not supported, whatever the engine makes of it.
+    """
     as_is = loadable(model, target)
-    if not check(as_is, target) and models.opset(model) > target.opset:
-        with contextlib.suppress(RuntimeError):  # no adapter for an op, or a model that its C++ cannot read
-            as_is = loadable(version_converter.convert_version(model, target.opset), target)
     checked = check(as_is, target)
+    if not checked and models.opset(model) > target.opset:
+        with contextlib.suppress(RuntimeError):  # no adapter for an op, or a model that its C++ cannot read
+            return Form(loadable(version_converter.convert_version(model, target.opset), target), False, CONVERTED)
     return Form(as_is, bool(checked), _first_reason(checked))
 
 

@@ -63,7 +63,8 @@ def test_native_is_what_onnx_itself_can_do():
         for name in ("test_relu", "test_hardsigmoid", "test_reduce_mean_do_not_keepdims_example")
     )
     assert (opset(taken.model), taken.supported) == (14, True)
-    assert (opset(reached.model), reached.reason) == (7, "HardSigmoid: the cpu backend has no HardSigmoid")
+    assert (opset(reached.model), reached.supported) == (7, False)
+    assert "converter" in reached.reason
     assert (opset(out_of_reach.model), out_of_reach.supported) == (18, False)
 
 
