@@ -113,6 +113,8 @@ def _coordinates(node: ir.Node, axis: Axis) -> np.ndarray:
     if how == "asymmetric":
         return i / F32(s)
     if how == "align_corners":
+        if not np.isclose(n * s, m):
+            raise Refusal("it aligns the corners of a size that is no whole number, which has two readings")
         return i * F32(n - 1) / F32(m - 1) if m > 1 else i
     if how == "pytorch_half_pixel" and m == 1:
         return i

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -49,13 +51,29 @@ def test_upsample(opset):
 
 
 @pytest.mark.parametrize("rounding", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
-@pytest.mark.parametrize("scales", [[1, 1, 1.5, 2], [1, 1, 0.5, 2.7], [1, 1, 2, 3]])
-@pytest.mark.parametrize("coordinates", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
+@pytest.mark.parametrize(
+    ("coordinates", "scales"),
+    [
+        *itertools.product(
+            ["half_pixel", "pytorch_half_pixel", "asymmetric"], [[1, 1, 1.5, 2], [1, 1, 0.5, 2.7], [1, 1, 2, 3]]
+        ),
+        *itertools.product(["align_corners"], [[1, 1, 1.2, 2], [1, 1, 0.6, 1], [1, 1, 2, 3]]),
+    ],
+)
 def test_every_way_of_rounding_up_and_down(coordinates, scales, rounding):
     before = resize(scales, mode="nearest", coordinate_transformation_mode=coordinates, nearest_mode=rounding)
     lowered = lower(before, TARGET)
     assert set(ops(lowered.model)) == {"Gather"}
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
+
+
+@pytest.mark.parametrize(("rounding", "before", "after"), [("round_prefer_ceil", 7, 2), ("round_prefer_floor", 7, 38)])
+def test_what_is_a_tie_but_for_rounding_is_a_tie(rounding, before, after):
+    ways = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": rounding}
+    shape = (1, 1, 3, before)
+    nodes = [node("Resize", "x", "", "", "sizes", "y", **ways)]
+    resized = model(nodes, shape, {"sizes": np.array([1, 1, 3, after])})
+    assert_same(resized, lower(resized, TARGET).model, values(*shape), EXACT)
 
 
 def test_a_target_that_has_upsample_gets_upsample():
@@ -75,6 +93,7 @@ def test_a_target_that_has_upsample_gets_upsample():
             "tf_crop_and_resize",
         ),
         (resize([1, 1, 2, 2], mode="nearest", antialias=1), "antialias"),
+        (resize([1, 1, 1.5, 2], mode="nearest", coordinate_transformation_mode="align_corners"), "two readings"),
         (resize([1, 1, 2, 2], shape=(1, 3, "h", "w"), **NEAREST), "--shape"),
     ],
 )
