@@ -1,7 +1,7 @@
 """What does it cost to compare every value? Times against plain runs, and memory, each in a process of its own.
 
-`every value` is `Trial.compare` with `blame`, as `fns-lab compare` does it; `bisecting` is `--bisect`, of a model in
-which every normalisation of the lowered network has a wrong epsilon, so that there is something to find.
+`every value` is `Trial.compare` with `blame`, as `fns-lab compare` does it; `bisecting` is `--bisect`, of a network in
+which the normalisation halfway down has a wrong epsilon, so that there is something to find.
 """
 
 from __future__ import annotations

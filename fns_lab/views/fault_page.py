@@ -11,7 +11,6 @@ import html
 import json
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
@@ -23,8 +22,8 @@ from fns_lab.runtimes.browser import as_taken, pack
 from fns_lab.runtimes.engines import Engine, engine_for
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.targets import Target
+from fns_lab.views.frame import HERE, framed
 
-HERE = Path(__file__).parent
 SCRIPTS = ("host.js", "engine.js", "adapter.js")
 WORKER = "onnx-worker.js"
 LONGEST_ATTRIBUTE = 80
@@ -60,7 +59,9 @@ def fault_page(piece: Piece, finding: Finding, target: Target, *, truth: str) ->
     blobs |= {f"file:{name}": path.read_bytes() for name, path in files.items()}
     title = f"{' + '.join(finding.ops)} in {engine.title} {target.backend}"
     body = _body(title, piece, finding, target, truth)
-    return _page(title, body, [*_data(facts, blobs), *_scripts(engine)])
+    style = (HERE / "fault.css").read_text(encoding="utf-8")
+    scripts = "\n".join([*_data(facts, blobs), *_scripts(engine)])
+    return framed(title, body, attributes='data-state="running"', styles=[style], scripts=scripts)
 
 
 def _body(title: str, piece: Piece, finding: Finding, target: Target, truth: str) -> str:
@@ -130,27 +131,3 @@ def _scripts(engine: Engine) -> Iterable[str]:
     for path in (*(engine.files[name] for name in SCRIPTS), HERE / "fault.js"):
         text = path.read_text(encoding="utf-8").replace("</script", "<\\/script")  # in a string the same
         yield f"<script>{text}</script>"
-
-
-def _page(title: str, body: str, scripts: Iterable[str]) -> str:
-    style = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("report.css", "fault.css"))
-    scripts = "\n".join(scripts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{html.escape(title)}</title>
-<style>
-{style}
-</style>
-</head>
-<body data-state="running">
-<main>
-{body}
-</main>
-{scripts}
-</body>
-</html>
-"""

@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fns_lab.views.frame import HERE, framed
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
@@ -65,7 +67,7 @@ def notebook_page(notebook: NotebookNode, card: Card) -> str:
     header = (
         f'<p class="top"><a href="index.html">All notebooks</a> · ran in {card.time_s:.0f} s · {_made()}</p>{failed}'
     )
-    script = Path(__file__).with_name("report.js").read_text(encoding="utf-8")
+    script = (HERE / "report.js").read_text(encoding="utf-8")
     return _page(card.title, f"{header}{_body(notebook)}\n<script>\n{script}</script>")
 
 
@@ -128,26 +130,8 @@ def _make_static(output: NotebookNode) -> None:
 def _page(title: str, body: str, kind: str = "notebook") -> str:
     from pygments.formatters import HtmlFormatter
 
-    style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{html.escape(title)}</title>
-<style>
-{style}
-{HtmlFormatter(style="default").get_style_defs(".highlight")}
-</style>
-</head>
-<body class="{kind}">
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    colours = HtmlFormatter(style="default").get_style_defs(".highlight")
+    return framed(title, body, attributes=f'class="{kind}"', styles=[colours])
 
 
 def _made() -> str:
