@@ -46,7 +46,7 @@ CASES = {
     "clip-relu": plain_ops.clip,
     "power": plain_ops.power,
     "sum-add": plain_ops.sum_of_values,
-    "where-mask": plain_ops.where,
+    "where-gather": plain_ops.where,
     "split-slice": plain_ops.split,
     "slice-gather": plain_ops.slice_with_steps,
     "gather-nd-gather": plain_ops.gather_nd,
@@ -57,6 +57,7 @@ CASES = {
     "pad-concat": layers.plain_pad,
     "pad-constant": plain_ops.pad_constant,
     "conv-split-kernel": layers.conv_of_few,
+    "conv-winograd": layers.conv_of_rows,
     "conv-bands": layers.large_conv,
     "add-sum": layers.add_of_equals,
     "explicit-pads": faults.auto_pad,
@@ -72,8 +73,8 @@ CASES = {
 }
 """By rule, in the order of `RULES`: draws a target's name and a model."""
 PREFERRED = (
-    "subpixel-concat", "upsample-conv-transpose", "resize-pad-gather", "pad-concat", "conv-split-kernel", "conv-bands",
-    "add-sum",
+    "subpixel-concat", "upsample-conv-transpose", "resize-pad-gather", "pad-concat", "conv-split-kernel",
+    "conv-winograd", "conv-bands", "add-sum",
 )  # fmt: skip
 """Rules that a target uses because it prefers them, not because it must."""
 

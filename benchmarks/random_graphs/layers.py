@@ -59,6 +59,16 @@ def conv_of_few(draw):
     return YARDSTICK, model_of_one("Conv", shape, {"w": random_weights(draw, 1, c, k, k), "b": random_weights(draw, 1)})
 
 
+def conv_of_rows(draw):
+    c, c_out, k, width = (draw(st.integers(*limits)) for limits in ((1, 5), (1, 5), (2, 9), (1, 4)))
+    pads = [draw(st.integers(0, 2)) for _ in range(4)]
+    shape = (1, c, draw(st.integers(k + 3, k + 14)), draw(st.integers(width, width + 9)))
+    weights = {"w": random_weights(draw, c_out, c, k, width)}
+    if draw(st.booleans()):
+        weights["b"] = random_weights(draw, c_out)
+    return YARDSTICK, model_of_one("Conv", shape, weights, pads=pads)
+
+
 def large_conv(draw):
     c, rows = draw(st.integers(3, 4)), 4 * draw(st.integers(9, 12))
     return YARDSTICK, model_of_one(

@@ -8,6 +8,7 @@ from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
+from fns_lab.rewrite.rules.conv_winograd import ConvWinograd
 from fns_lab.rewrite.rules.copy_around_quirk import (
     CopyBeforeSharedReshape,
     CopyBetween,
@@ -46,7 +47,7 @@ from fns_lab.rewrite.rules.subpixel_concat import SubpixelConcat
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
 from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
-from fns_lab.rewrite.rules.where_mask import WhereMask
+from fns_lab.rewrite.rules.where_gather import WhereGather
 
 RULES: tuple[type[Rule], ...] = (
     # Whole patterns before their parts.
@@ -75,7 +76,7 @@ RULES: tuple[type[Rule], ...] = (
     ClipRelu,
     Power,
     SumAdd,
-    WhereMask,
+    WhereGather,
     # Copies and layouts.
     SplitSlice,
     SliceGather,
@@ -89,6 +90,7 @@ RULES: tuple[type[Rule], ...] = (
     PadConstant,
     # After the rules that write Conv nodes.
     ConvSplitKernel,
+    ConvWinograd,
     ConvBands,
     AddSum,
     # Repairs of an engine's faults look at what all the others have written; of a Conv, the whole before the parts.
