@@ -21,7 +21,6 @@ EXCEPTIONS = (
     (FULL, r"mod_.*fmod_0.*", "for floats only from opset 28 on"),
     (FULL, r"resize_downsample_scales_.*_align_corners", "onnx and ONNX Runtime round the size in two ways"),
     (".*", r"dropout_.*mask.*|training_dropout_.*mask", "its outputs become one value, which engines give once"),
-    (".*", r"attention_.*_empty_expanded", "a row that may attend to nothing: zero times minus infinity"),
     (FULL, r"roialign_.*", "no RoiAlign at opset 22"),
     (GPU, r"resize_.*_antialias|batchnorm_.*_training_mode", "its own words: not implemented"),
     (
