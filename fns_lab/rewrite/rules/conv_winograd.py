@@ -13,8 +13,8 @@ three, which read rows further down, as more channels. One Gather of whole rows,
                     ->  Transpose (C', T, 4, W')  ->  y (1, C', 4 T, W'), less the rows past the last
 
 Fidelity: rounding. With the points 0, 1, -1, 1/2, -2 and infinity its largest error is two to three times that of a
-direct sum over 16 to 256 channels. Winograd 1980; for convolutions Lavin and Gray 2015, arXiv 1509.09308; the points after Barabasz et al.
-2018, arXiv 1803.10986.
+direct sum over 16 to 256 channels. Winograd 1980; for convolutions Lavin and Gray 2015, arXiv 1509.09308; the points
+after Barabasz et al. 2018, arXiv 1803.10986.
 """
 
 from __future__ import annotations
