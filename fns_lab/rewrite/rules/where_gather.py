@@ -28,6 +28,8 @@ class WhereGather(OpRule):
             fixed_shape(side)
         if y.dtype != ir.DataType.FLOAT:
             raise Refusal(f"{y.name} is {y.dtype}, values of float32 alone are laid end to end")
+        if 0 in fixed_shape(y):
+            raise Refusal(f"{y.name} holds no values")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
         _, a, b = y.producer().inputs

@@ -50,7 +50,10 @@ def test_sides_that_spread():
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
-@pytest.mark.parametrize(("shape", "reason"), [(SHAPE, "c is computed"), ((2, "C", 5, 7), "not fixed")])
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [(SHAPE, "c is computed"), ((2, "C", 5, 7), "not fixed"), ((0, 3, 5, 7), "holds no values")],
+)
 def test_refusals(shape, reason):
     nodes = [node("Where", "c", "x", "one", "y")]
     constants = {"one": np.ones(1, np.float32)}
