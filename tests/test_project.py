@@ -116,34 +116,6 @@ def test_lock_file_has_no_addresses():
     assert not [path for path, entry in packages.items() if path and "integrity" not in entry]
 
 
-# The notebooks
-
-
-def notebooks():
-    return sorted(NOTEBOOKS.glob("*.ipynb"))
-
-
-def test_there_are_notebooks():
-    assert [path.name[:2] for path in notebooks()][:5] == ["01", "02", "03", "04", "05"]
-
-
-@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
-def test_notebook_is_clean_and_keeps_to_the_grammar(path):
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]]
-    assert [cell.get("metadata", {}).get("tags") for cell in code].count(["parameters"]) == 1
-    assert 8 <= len(code) <= 20
-    lengths = [len("".join(cell["source"]).splitlines()) for cell in code]
-    assert max(lengths) <= 20
-    kinds = "".join("c" if cell["cell_type"] == "code" else "." for cell in cells)
-    assert "ccc" not in kinds, "never more than two code cells without prose"
-    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    assert prose.startswith("# ")
-    assert "## Summary" in prose
-    assert "## Exercises" in prose
-
-
 # The README and the Makefile
 
 
@@ -179,7 +151,10 @@ def test_readme_s_links_lead_somewhere():
 def test_readme_lists_every_notebook_with_its_question():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"\| \[\w+\]\(notebooks/(\w+)\.ipynb\) \| (.+) \|", text))
-    titles = {p.stem: "".join(json.loads(p.read_text(encoding="utf-8"))["cells"][0]["source"]) for p in notebooks()}
+    titles = {
+        p.stem: "".join(json.loads(p.read_text(encoding="utf-8"))["cells"][0]["source"])
+        for p in NOTEBOOKS.glob("*.ipynb")
+    }
     asked = {name: title.splitlines()[0].split(": ", 1)[1].capitalize() for name, title in titles.items()}
     assert {name: question.capitalize() for name, question in listed.items()} == asked
 
