@@ -161,7 +161,7 @@ def test_readme_lists_every_notebook_with_its_question():
 
 def test_contributing_names_files_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:fns_lab|tests|notebooks)/[\w./-]+|[\w-]+\.(?:json|toml))`", text)
+    named = re.findall(r"`((?:fns_lab|tests|notebooks|benchmarks)/[\w./-]+|[\w-]+\.(?:json|toml))`", text)
     real = [name for name in named if not re.search(r"NN_|NAME", name)]
     assert len(real) >= 10
     assert not [name for name in real if not (ROOT / name).exists()]

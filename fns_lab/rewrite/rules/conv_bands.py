@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.rewrite.convolution import ConvForm, biases, plain_conv_of_one
 from fns_lab.rewrite.rule import Refusal, const, constant, fixed_shape
-from fns_lab.rewrite.rules.conv_split_kernel import ConvForm, plain_conv
 
 UNROLLED = 1 << 18
 """Most float32 of an unrolled band: 1 MB, half of a usual second-level cache."""
@@ -28,15 +28,11 @@ class ConvBands(ConvForm):
     EMITS = ("Gather", "Reshape", "Transpose", "Conv")
 
     def guard(self, x: ir.Value, w: ir.Value, y: ir.Value) -> None:
-        plain_conv(y.producer())
+        plain_conv_of_one(x, w, y)
         if any(y.producer().attributes.get_ints("pads", [0])):
             raise Refusal("the convolution pads by itself")
-        if fixed_shape(x)[0] != 1 or const(w).ndim != 4:
-            raise Refusal(f"{x.name} is not (1, C, H, W)")
         if _bands(w, fixed_shape(y)) == 1:
             raise Refusal("the unrolled picture is small enough, or its height has no fit divisor")
-        for bias in y.producer().inputs[2:]:
-            const(bias)
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, y: ir.Value) -> ir.Value:
         kernel, (_, c_out, h_out, w_out) = const(w), fixed_shape(y)
@@ -46,16 +42,20 @@ class ConvBands(ConvForm):
         rows = (np.arange(bands)[:, None] * h + np.arange(h + k - 1)).reshape(-1)
         source = constant(op, rows, f"{y.name}.band_rows")
         overlapping = op.Gather(x, source, axis=2, _outputs=[f"{y.name}.overlapping"])
-        grouped = _swapped(op, overlapping, (c, bands, (h + k - 1) * width), f"{y.name}.by_band")
-        grouped = _reshaped(op, grouped, (1, bands * c, h + k - 1, width), f"{y.name}.bands")
+        grouped = self._swapped(op, overlapping, (c, bands, (h + k - 1) * width), f"{y.name}.by_band")
+        grouped = self.reshape(op, grouped, (1, bands * c, h + k - 1, width), f"{y.name}.bands")
         kernels = [constant(op, np.concatenate([kernel] * bands), f"{y.name}.band_kernels")]
-        for bias in y.producer().inputs[2:]:
-            kernels.append(constant(op, np.concatenate([const(bias)] * bands), f"{y.name}.band_bias"))
+        for bias in biases(y.producer()):
+            kernels.append(constant(op, np.concatenate([bias] * bands), f"{y.name}.band_bias"))
         convolved = op.Conv(
             grouped, *kernels, group=bands, kernel_shape=list(kernel.shape[2:]), _outputs=[f"{y.name}.convolved"]
         )
-        joined = _swapped(op, convolved, (bands, c_out, h * w_out), f"{y.name}.by_channel")
-        return op.Reshape(joined, constant(op, np.array((1, c_out, h_out, w_out)), f"{y.name}.shape"))
+        joined = self._swapped(op, convolved, (bands, c_out, h * w_out), f"{y.name}.by_channel")
+        return self.reshape(op, joined, (1, c_out, h_out, w_out), y.name)
+
+    def _swapped(self, op, x: ir.Value, shape: tuple[int, int, int], name: str) -> ir.Value:
+        """`x` as three axes of `shape`, the first two of them swapped."""
+        return op.Transpose(self.reshape(op, x, shape, f"{name}_split"), perm=[1, 0, 2], _outputs=[name])
 
 
 def _bands(w: ir.Value, y_shape: tuple[int, ...]) -> int:
@@ -64,12 +64,3 @@ def _bands(w: ir.Value, y_shape: tuple[int, ...]) -> int:
     unrolled_row = const(w)[0].size * width
     fitting = [t for t in range(2, MOST_BANDS + 1) if h % t == 0 and h // t * unrolled_row <= UNROLLED]
     return 1 if h * unrolled_row <= UNROLLED or not fitting else fitting[0]
-
-
-def _reshaped(op, x: ir.Value, shape: tuple[int, ...], name: str) -> ir.Value:
-    return op.Reshape(x, constant(op, np.array(shape), f"{name}_shape"), _outputs=[name])
-
-
-def _swapped(op, x: ir.Value, shape: tuple[int, int, int], name: str) -> ir.Value:
-    """`x` as three axes of `shape`, the first two of them swapped."""
-    return op.Transpose(_reshaped(op, x, shape, f"{name}_split"), perm=[1, 0, 2], _outputs=[name])

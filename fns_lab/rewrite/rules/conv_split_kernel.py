@@ -17,24 +17,11 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, const, constant
-from fns_lab.targets import Target
+from fns_lab.rewrite.convolution import ConvForm, plain_conv
+from fns_lab.rewrite.rule import Refusal, const, constant
 
 FEW = 4
 """Outputs must be this many times fewer than inputs, or the sum costs more than it saves."""
-
-
-class ConvForm(Rule):
-    """Another way to write a convolution, of `x` with the kernel `w`."""
-
-    MENDS = False
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("Conv",)
-
-    def pattern(self, op, x, w):
-        return op.Conv(x, w, _allow_other_inputs=True, _outputs=["y"])
 
 
 class ConvSplitKernel(ConvForm):
@@ -72,12 +59,3 @@ class ConvSplitKernel(ConvForm):
 def _rows_at_a_time(k: int) -> int:
     """The largest A with A * B = K and A <= B: 3 for 9, 1 for 7."""
     return max(a for a in range(1, k + 1) if k % a == 0 and a * a <= k)
-
-
-def plain_conv(node: ir.Node) -> None:
-    """Raise `Refusal` unless a Conv has stride 1, no dilation, one group and explicit padding."""
-    for name in ("strides", "dilations"):
-        if set(node.attributes.get_ints(name, [1])) != {1}:
-            raise Refusal(f"the convolution has {name} {list(node.attributes.get_ints(name))}")
-    if node.attributes.get_int("group", 1) != 1 or node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
-        raise Refusal("the convolution is grouped or pads by itself")

@@ -22,8 +22,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.rewrite.convolution import ConvForm, biases, plain_conv_of_one
 from fns_lab.rewrite.rule import Refusal, const, constant, fixed_shape
-from fns_lab.rewrite.rules.conv_split_kernel import ConvForm, plain_conv
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
 """All but the last, infinity. The one at BIAS_POINT is 1: what is added to its product is added to every row."""
@@ -41,15 +41,11 @@ class ConvWinograd(ConvForm):
     EMITS = ("Gather", "Reshape", "MatMul", "Conv", "Transpose", "Concat", "Slice")
 
     def guard(self, x: ir.Value, w: ir.Value, y: ir.Value) -> None:
-        plain_conv(y.producer())
-        if const(w).ndim != 4 or fixed_shape(x)[0] != 1:
-            raise Refusal(f"{x.name} is not (1, C, H, W)")
+        plain_conv_of_one(x, w, y)
         if const(w).shape[2] == 1:
             raise Refusal("the kernel is one row high")
         if fixed_shape(y)[2] < WRITTEN:
             raise Refusal(f"the result has fewer than {WRITTEN} rows")
-        for bias in y.producer().inputs[2:]:
-            const(bias)
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, y: ir.Value) -> ir.Value:
         kernel, (_, c_out, h_out, w_out) = const(w), fixed_shape(y)
@@ -77,10 +73,9 @@ class ConvWinograd(ConvForm):
         )
         found = self.reshape(op, found, (WRITTEN, c_out, tiles, w_out), f"{y.name}.by_row")
         found = op.Transpose(found, perm=[1, 2, 0, 3], _outputs=[f"{y.name}.in_order"])
-        whole = op.Reshape(found, constant(op, np.array((1, c_out, WRITTEN * tiles, w_out)), f"{y.name}.shape"))
         if WRITTEN * tiles == h_out:
-            return whole
-        whole.name = f"{y.name}.with_rows_past_the_last"
+            return self.reshape(op, found, (1, c_out, h_out, w_out), y.name)
+        whole = self.reshape(op, found, (1, c_out, WRITTEN * tiles, w_out), f"{y.name}.with_rows_past_the_last")
         return self.slice(op, whole, [0], [h_out], [2], f"{y.name}.rows")
 
     def _gathered(self, op, x: ir.Value, lines: np.ndarray, name: str) -> ir.Value:
@@ -101,9 +96,9 @@ class ConvWinograd(ConvForm):
         at_points = np.einsum("pr,ocbrl->pobcl", g, whole.reshape(c_out, c, bands, TAPS, width))
         at_points = at_points.reshape(READ * c_out, bands * c, 1, width).astype(np.float32)
         kernels = [constant(op, at_points, f"{y.name}.kernels_at_points")]
-        for bias in y.producer().inputs[2:]:
+        for bias in biases(y.producer()):
             spread = np.zeros((READ, c_out), np.float32)
-            spread[BIAS_POINT] = const(bias)
+            spread[BIAS_POINT] = bias
             kernels.append(constant(op, spread.reshape(-1), f"{y.name}.bias_at_point"))
         return kernels
 

@@ -38,7 +38,7 @@ class SubpixelConcat(SubpixelUpsampleConv):
             ]
             rows.append(_interleaved(op, quarters, (n * c_out * h * width, 1), f"{y.name}.row{a}"))
         both = _interleaved(op, rows, (n * c_out * h, 2 * width), f"{y.name}.both")
-        return op.Reshape(both, constant(op, np.array((n, c_out, 2 * h, 2 * width)), f"{y.name}.shape"))
+        return self.reshape(op, both, (n, c_out, 2 * h, 2 * width), y.name)
 
     def _quarter(self, op, x: ir.Value, w: ir.Value, y: ir.Value, a: int, b: int) -> ir.Value:
         taps = PHASE_TAPS[1 - a], PHASE_TAPS[1 - b]

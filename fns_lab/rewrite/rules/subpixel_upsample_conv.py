@@ -21,6 +21,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.rewrite.convolution import biases
 from fns_lab.rewrite.rule import Refusal, Rule, const, constant, fixed_shape
 from fns_lab.rewrite.rules.resize_gather import upsampling
 from fns_lab.targets import Target
@@ -61,8 +62,7 @@ class SubpixelUpsampleConv(Rule):
             raise Refusal("the convolution has strides, dilations or padding of its own")
         if conv.attributes.get_int("group", 1) != 1 or conv.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
             raise Refusal("the convolution is grouped or pads by itself")
-        for bias in conv.inputs[2:]:
-            const(bias)
+        biases(conv)
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, up: ir.Value, padded: ir.Value, y: ir.Value) -> ir.Value:
         n, c, height, width = fixed_shape(x)
@@ -70,14 +70,14 @@ class SubpixelUpsampleConv(Rule):
         c_out = kernel.shape[0]
         phases = np.einsum("suk,tvl,ockl->ostcuv", PHASE_TAPS, PHASE_TAPS, kernel.astype(np.float64))
         weights = [constant(op, phases.reshape(4 * c_out, c, 2, 2).astype(np.float32), f"{y.name}.phases")]
-        for bias in y.producer().inputs[2:]:
-            weights.append(constant(op, const(bias).repeat(4), f"{y.name}.phase_bias"))
+        for bias in biases(y.producer()):
+            weights.append(constant(op, bias.repeat(4), f"{y.name}.phase_bias"))
         edge = self.edge_pad(op, x, f"{y.name}.padded")
         edge.shape, edge.type = ir.Shape((n, c, height + 2, width + 2)), x.type
         small = op.Conv(edge, *weights, kernel_shape=[2, 2], _outputs=[f"{y.name}.small"])
-        split = op.Reshape(small, _shape(op, (n, c_out, 2, 2, height + 1, width + 1), f"{y.name}.split_shape"))
+        split = self.reshape(op, small, (n, c_out, 2, 2, height + 1, width + 1), f"{y.name}.split")
         mixed = op.Transpose(split, perm=[0, 1, 4, 2, 5, 3])
-        joined = op.Reshape(mixed, _shape(op, (n, c_out, 2 * height + 2, 2 * width + 2), f"{y.name}.joined_shape"))
+        joined = self.reshape(op, mixed, (n, c_out, 2 * height + 2, 2 * width + 2), f"{y.name}.joined")
         return self.slice(op, joined, [1, 1], [2 * height + 1, 2 * width + 1], [2, 3], f"{y.name}.crop")
 
     def edge_pad(self, op, x: ir.Value, name: str) -> ir.Value:
@@ -85,7 +85,3 @@ class SubpixelUpsampleConv(Rule):
         if self.scope.opset < 11:
             return op.Pad(x, mode="edge", pads=PADS_BY_1, _outputs=[name])
         return op.Pad(x, constant(op, np.array(PADS_BY_1, np.int64), f"{name}.pads"), mode="edge", _outputs=[name])
-
-
-def _shape(op, shape: tuple[int, ...], name: str) -> ir.Value:
-    return constant(op, np.array(shape, np.int64), name)

@@ -3,9 +3,9 @@
     Where(c, a, b)  =  Gather(Concat(Reshape(a, (-1,)), Reshape(b, (-1,))), source)
 
 `source` has the shape of the result and says where each of its values lies; of a constant side only the values that
-are used are laid down, each once. Fixed sizes, any that broadcast. Where 9 and 16. Fidelity: exact, also for NaN and
-infinities in what is not chosen, which a product with a mask of zeros would let through. ONNX.js has neither Where nor
-a way from booleans to numbers.
+are used, and its first, are laid down, each once. Fixed sizes, any that broadcast. Where 9 and 16. Fidelity: exact,
+also for NaN and infinities in what is not chosen, which a product with a mask of zeros would let through. ONNX.js has
+neither Where nor a way from booleans to numbers.
 """
 
 from __future__ import annotations
