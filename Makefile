@@ -51,9 +51,10 @@ test: setup ## every test
 report: setup ## run the notebooks and write reports/index.html, which opens offline
 	$(BIN)/fns-lab report
 
-lint: setup ## style, import direction, notebooks without outputs
+lint: setup ## style, types, import direction, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
 
@@ -61,5 +62,5 @@ bench: setup ## what lowering costs, keeps, reaches and gains; python -m benchma
 	$(BIN)/python -m benchmarks
 
 clean: ## everything that can be made again, .venv included
-	rm -rf $(VENV) node_modules reports .cache build *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) node_modules reports .cache build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

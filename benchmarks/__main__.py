@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, training, tuning
 from fns_lab.errors import InputError, MissingError
-from fns_lab.files import whole_file
+from fns_lab.files import atomic_write
 from fns_lab.paths import REPORTS, SAVED_MODELS
 
 BENCHMARKS = (lowering_cost, random_cases, comparing, architectures, lowering, tuning, training)
@@ -36,7 +36,7 @@ def main() -> int:
         benchmark = names[name]
         result = benchmark.measure(options)
         path = REPORTS / f"bench-{name}.json"
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
         print(f"{name}: {result['title']}")
         print(benchmark.table(result).to_string(index=False, float_format=lambda x: f"{x:.4g}"))

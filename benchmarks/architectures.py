@@ -15,16 +15,17 @@ import numpy as np
 import pandas as pd
 from onnx import ModelProto
 
+from fns_lab.errors import RuntimeFault
 from fns_lab.export import INPUT, OUTPUT, onnx_from_torch
 from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import RuntimeFault, open_runner
+from fns_lab.runtimes import open_runner
 from fns_lab.targets import load
 
 if TYPE_CHECKING:
     from torch import nn
 
 TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm")
-YARDSTICK = "ort/cpu"
+REFERENCE = "ort/cpu"
 TIMEOUT_S = 600.0
 RIGHT = 1e-3
 """Of the range of the outputs: largest error of an engine that counts as the same."""
@@ -67,7 +68,7 @@ def run(names: Sequence[str], targets: Sequence[str]) -> dict:
     for name in tqdm(names, desc="architectures"):
         model = exported(name)
         x = np.random.default_rng(0).normal(0, 1, (1, 3, SIDE_PX, SIDE_PX)).astype(np.float32)
-        with open_runner(model, YARDSTICK) as runner:
+        with open_runner(model, REFERENCE) as runner:
             expected = runner.infer({INPUT: x})[OUTPUT]
         size_mb = model.ByteSize() / 1e6
         rows += [{"model": name, "mb": round(size_mb, 1)} | _judged(model, target, x, expected) for target in targets]

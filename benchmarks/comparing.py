@@ -1,6 +1,6 @@
 """What does it cost to compare every value? Times against plain runs, and memory, each in a process of its own.
 
-`every value` is `Trial.compare` with `blame`, as `fns-lab compare` does it; `bisecting` is `--bisect`, of a network in
+`every value` is `Experiment.compare` with `localize`, as `fns-lab compare` does it; `bisecting` is `--bisect`, of a network in
 which the normalisation halfway down has a wrong epsilon, so that there is something to find.
 """
 
@@ -108,7 +108,7 @@ def main() -> None:
     import time
 
     from fns_lab import models
-    from fns_lab.compare import Side, Trial, between, bisect, blame
+    from fns_lab.compare import Experiment, ModelRun, bisect, localize, tolerance_between
     from fns_lab.memory import keep_freed_memory
     from fns_lab.runtimes import open_runner, run_in
 
@@ -125,9 +125,9 @@ def main() -> None:
                 runner.infer(feeds)
     else:
         keep_freed_memory()
-        sides = Side(regular, feeds, in_ort, piecewise=True), Side(lowered, feeds, in_target, piecewise=same)
-        trial = Trial(*sides, between("ort/cpu", target))
-        found = bisect(trial) if how == "bisecting" else blame(trial, trial.compare())
+        sides = ModelRun(regular, feeds, in_ort, piecewise=True), ModelRun(lowered, feeds, in_target, piecewise=same)
+        experiment = Experiment(*sides, tolerance_between("ort/cpu", target))
+        found = bisect(experiment) if how == "bisecting" else localize(experiment, experiment.compare())
         values, as_expected = found.compared, bool(found) == (how == "every value")
     seconds = time.perf_counter() - start
     unit = 2**30 if sys.platform == "darwin" else 2**20

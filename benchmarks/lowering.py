@@ -1,4 +1,4 @@
-"""What does lowering by rules gain over writing the layers in basic ops, in the same engine on the same picture?
+"""What does lowering by rules gain over writing the layers in basic ops, in the same engine on the same image?
 
 Both models come from one network. `base ops` is the network exported with its layers in basic ops, brought to the
 target's opset; `lowered` is the regular export, rewritten for the target.
@@ -15,17 +15,17 @@ import pandas as pd
 from onnx import ModelProto
 
 from fns_lab import models, photos
-from fns_lab.bench import Feeds, bench
-from fns_lab.compare import PICTURE_ACROSS_ENGINES, measure_picture
-from fns_lab.compare.metrics import PICTURE_PEAK
+from fns_lab.compare import IMAGE_ACROSS_ENGINES, measure_image
+from fns_lab.compare.metrics import IMAGE_PEAK
 from fns_lab.export import onnx_from_torch
+from fns_lab.measure.bench import Feeds, bench
 from fns_lab.nets import base_ops, checkpoints
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import run_in
 from fns_lab.targets import Target, load
 
 TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
-YARDSTICK = "ort/cpu"
+REFERENCE = "ort/cpu"
 Contenders = Callable[[ModelProto, ModelProto, Target, Feeds], Mapping[str, ModelProto]]
 
 
@@ -48,13 +48,13 @@ def race(checkpoint: Path, size: tuple[int, int], targets: Sequence[str], conten
 
     `contenders(regular, rewritten, target, feeds)` makes the models, by label, of the regular export and the one in
     basic ops. Returns a JSON object with `title`, `network`, `device`, `inputs` and `rows`. A row is one of `bench`'s,
-    with the number of `nodes`, `max_abs`, the largest error of the picture against the regular model in ONNX Runtime
-    (of 0..255; None when there is no picture), and whether that is `right`: a fast wrong picture is no gain.
+    with the number of `nodes`, `max_abs`, the largest error of the image against the regular model in ONNX Runtime
+    (of 0..255; None when there is no image), and whether that is `right`: a fast wrong image is no gain.
     """
     net = checkpoints.load(checkpoint)
     regular, rewritten = onnx_from_torch(net, size), onnx_from_torch(base_ops.to_base_ops(net), size)
     feeds = {"input": photos.load("astronaut", size)}
-    expected = run_in(YARDSTICK)(regular, feeds)["output"]
+    expected = run_in(REFERENCE)(regular, feeds)["output"]
     found, rows = {}, []
     for name in targets:
         models_by_label = contenders(regular, rewritten, load(name), feeds)
@@ -74,11 +74,11 @@ def table(result: dict) -> pd.DataFrame:
     return pd.DataFrame(result["rows"])[[*columns, "max_abs", "right"]]
 
 
-def _judged(model: ModelProto, picture: np.ndarray | None, expected: np.ndarray) -> dict:
-    """Nodes, the largest error of a picture of 0..255, and whether that is right."""
-    error = math.nan if picture is None else measure_picture(expected, picture).max_abs
+def _judged(model: ModelProto, image: np.ndarray | None, expected: np.ndarray) -> dict:
+    """Nodes, the largest error of an image of 0..255, and whether that is right."""
+    error = math.nan if image is None else measure_image(expected, image).max_abs
     return {
         "nodes": sum(models.count_ops(model).values()),
         "max_abs": error if math.isfinite(error) else None,
-        "right": error <= PICTURE_ACROSS_ENGINES.limit(PICTURE_PEAK),
+        "right": error <= IMAGE_ACROSS_ENGINES.limit(IMAGE_PEAK),
     }

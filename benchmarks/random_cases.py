@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from benchmarks.random_graphs import CASES, Case, cases, judge
+from tests.random_models import CASES, Case, cases, judge
 
 TOTAL = 2000
 

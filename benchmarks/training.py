@@ -1,6 +1,6 @@
 """How many images a second does training take, beside the loop of pytorch/examples `fast_neural_style`?
 
-`upstream` is that script's algorithm: float32, the whole loss network on the photograph as well as on the picture, each
+`upstream` is that script's algorithm: float32, the whole loss network on the photograph as well as on the image, each
 batch decoded when it is wanted. `float32` and `as shipped` are this package's loop, the second in whatever precision
 `--mixed-precision auto` picks. All take the same steps in turn, in one process, whose allocator keeps freed memory for
 all of them; upstream's script alone would not ask for that.

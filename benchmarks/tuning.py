@@ -1,8 +1,8 @@
-"""What does measuring gain: basic ops, `lower`'s own choice and `tune`'s, in the same engine on the same picture?
+"""What does measuring gain: basic ops, `lower`'s own choice and `tune`'s, in the same engine on the same image?
 
 All three come from one network. `base ops` is the network exported with its layers in basic ops, brought to the
-target's opset; `lowered` is the regular export, rewritten for the target; `tuned` has the fastest right form of each
-slot. In ONNX Runtime and its wasm, which take the regular export as it is, `lowered` is that export.
+target's opset; `lowered` is the regular export, rewritten for the target; `tuned` has the fastest right alternative of each
+site. In ONNX Runtime and its wasm, which take the regular export as it is, `lowered` is that export.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from onnx import ModelProto
 
 from benchmarks.lowering import race, table
-from fns_lab.bench import Feeds
+from fns_lab.measure.bench import Feeds
+from fns_lab.measure.tune import tune
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import Target
-from fns_lab.tune import tune
 
 TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm", "ort/cpu")
 

@@ -20,11 +20,11 @@ STYLES = ("mosaic", "candy", "waves")
 WIDTHS = (32, 16, 8)
 PHOTOGRAPHS = ("cat", "astronaut")
 SIZE = (288, 384)
-"""Height and width of each picture, pixels."""
+"""Height and width of each image, pixels."""
 
 
 def rows() -> dict[str, list[np.ndarray]]:
-    """A row a style and photograph: the style picture or photograph, then one picture a width."""
+    """A row a style and photograph: the style image or photograph, then one image a width."""
     found = {}
     for style in STYLES:
         nets = [checkpoints.load(SAVED_MODELS / f"{style}_nc{width}.pth") for width in WIDTHS]
@@ -41,8 +41,8 @@ def draw(path: Path) -> Path:
     figure, axes = plt.subplots(
         len(table), 1 + len(WIDTHS), figsize=(9, 9 * len(table) * h / w / (1 + len(WIDTHS))), layout="constrained"
     )
-    for row, pictures in zip(axes, table.values(), strict=True):
-        for ax, x in zip(row, pictures, strict=True):
+    for row, shown in zip(axes, table.values(), strict=True):
+        for ax, x in zip(row, shown, strict=True):
             ax.imshow(images.image_from_array(x))
             ax.set_axis_off()
     for ax, title in zip(axes[0], ("style or photograph", *(f"width {width}" for width in WIDTHS)), strict=True):

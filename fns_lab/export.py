@@ -31,7 +31,7 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 def onnx_from_torch(
     net: nn.Module, size: tuple[int, int], *, opset: int = LOWEST_OPSET, dynamic: bool = False
 ) -> ModelProto:
-    """Export a network that takes one picture: `input` `(1, 3, H, W)`, values 0..255, to `output`, in eval mode.
+    """Export a network that takes one image: `input` `(1, 3, H, W)`, values 0..255, to `output`, in eval mode.
 
     `size` is `(H, W)` in pixels. With `dynamic`, H and W stay free (`height`, `width`) from the network's smallest side
     on. A network may state that side as `smallest_side_px`. `net` itself is left as it is. Raises `InputError` for a

@@ -1,6 +1,6 @@
-"""Upstream's style pictures and pretrained networks: other people's works, so downloaded and never shipped.
+"""Upstream's style images and pretrained networks: other people's works, so downloaded and never shipped.
 
-A file gets its name when it is whole and right: a picture by its SHA-256, a network by being opened. Until then it
+A file gets its name when it is whole and right: an image by its SHA-256, a network by being opened. Until then it
 grows in `NAME.part`. `NAME.part.etag` says whose bytes these are, address and version, so that a later run goes on with
 a Range request and never glues two versions.
 """
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from fns_lab.errors import InputError, MissingError
-from fns_lab.files import whole_file
+from fns_lab.files import atomic_write
 from fns_lab.paths import DATA, SAVED_MODELS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ STYLES = {
     "rain-princess.jpg": "edc860681275f663ff23b28ade7436b34bf8ea28ae60be773f3e1c39b938e5d3",
     "udnie.jpg": "270be68e7c6c282c9edb62ab7bcd345b1fb6b6cebb5d1f10d9a2d21915f69a8a",
 }
-"""Upstream's style pictures and their SHA-256."""
+"""Upstream's style images and their SHA-256."""
 
 MODELS_FOLDER = SAVED_MODELS / "upstream"
 ARCHIVE = "saved_models.zip"
@@ -50,10 +50,10 @@ class _WrongContent(ValueError):
 
 
 def styles(folder: Path = STYLES_FOLDER, mirror: str | None = None) -> list[Path]:
-    """Upstream's four style pictures in `folder`; those that are there and right are left alone.
+    """Upstream's four style images in `folder`; those that are there and right are left alone.
 
     `mirror` is the address of a folder that has them. Raises `MissingError`, naming the address and what to do by
-    hand, for a picture that cannot be had, and `InputError` for another file in its place.
+    hand, for an image that cannot be had, and `InputError` for another file in its place.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [_style(folder / name, f"{mirror or STYLES_ADDRESS}/{name}") for name in STYLES]
@@ -78,12 +78,12 @@ def _style(path: Path, address: str) -> Path:
     wanted = STYLES[path.name]
     if path.exists():
         if _sha256(path) != wanted:
-            raise InputError(f"{path}: not upstream's picture of that name; move it away or give another folder")
+            raise InputError(f"{path}: not upstream's image of that name; move it away or give another folder")
         return path
     with _download(address, path, f"save it as {path}") as part:
         if (found := _sha256(part)) != wanted:
-            raise _WrongContent(f"not upstream's picture: its SHA-256 is {found[:12]}..., not {wanted[:12]}...")
-        with whole_file(path) as temporary:
+            raise _WrongContent(f"not upstream's image: its SHA-256 is {found[:12]}..., not {wanted[:12]}...")
+        with atomic_write(path) as temporary:
             part.replace(temporary)
     return path
 
@@ -136,7 +136,7 @@ def _place_networks(networks: dict[str, bytes], paths: Sequence[Path]) -> None:
         for path in paths:
             if path.name not in networks:
                 raise _WrongContent(f"not upstream's archive: it holds no {path.name}")
-            temporary = files.enter_context(whole_file(path))
+            temporary = files.enter_context(atomic_write(path))
             temporary.write_bytes(networks[path.name])
             try:
                 checkpoints.load(temporary)

@@ -12,7 +12,7 @@ from fns_lab.errors import InputError
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` on success, delete it on any failure.
 
     Raises `InputError` if the folder does not exist or cannot be written to.

@@ -1,4 +1,4 @@
-"""Pictures in and out: files, PIL and `(1, 3, H, W)` float arrays. Nothing else in the package touches PIL."""
+"""Images in and out: files, PIL and `(1, 3, H, W)` float arrays. Nothing else in the package touches PIL."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fns_lab.errors import InputError
-from fns_lab.files import whole_file
+from fns_lab.errors import InputError, one_line
+from fns_lab.files import atomic_write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""What is taken for a picture in a folder, and what a picture can be written as."""
+"""What is taken for an image in a folder, and what an image can be written as."""
 
 
 def open_rgb(path: str | os.PathLike) -> Image.Image:
-    """Decode any picture PIL knows to 8-bit RGB: upright (EXIF), transparency on white, deep grey scaled to 8 bits.
+    """Decode any image PIL knows to 8-bit RGB: upright (EXIF), transparency on white, deep grey scaled to 8 bits.
 
-    Of an animation it is the first frame. Raises `InputError` for a file that is missing, cut short or no picture.
+    Of an animation it is the first frame. Raises `InputError` for a file that is missing, cut short or no image.
     """
     try:
         with Image.open(path) as image:
@@ -29,11 +29,11 @@ def open_rgb(path: str | os.PathLike) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: a folder, not a picture") from None
+        raise InputError(f"{path}: a folder, not an image") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture; give a JPEG or PNG file") from None
+        raise InputError(f"{path}: not an image; give a JPEG or PNG file") from None
     except Exception as error:  # decoders raise whatever a broken file leads them to
-        raise InputError(f"{path}: a broken picture ({_first_line(error)}); save it again as JPEG or PNG") from None
+        raise InputError(f"{path}: a broken image ({one_line(error)}); save it again as JPEG or PNG") from None
     if image.mode.startswith("I") or image.mode == "F":
         image = _grey_to_8_bit(image)
     if image.has_transparency_data:
@@ -43,9 +43,9 @@ def open_rgb(path: str | os.PathLike) -> Image.Image:
 
 
 def load(path: str | os.PathLike, *, scale: float | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Read a picture as float32 `(1, 3, H, W)`, RGB, values 0..255.
+    """Read an image as float32 `(1, 3, H, W)`, RGB, values 0..255.
 
-    `scale` divides height and width (upstream's `--content-scale`); `size` is `(H, W)`: the picture is scaled to
+    `scale` divides height and width (upstream's `--content-scale`); `size` is `(H, W)`: the image is scaled to
     cover it and cut at the centre. Raises `InputError` as `open_rgb` does, and for a scale or size that is not above 0.
     """
     if size is not None and min(size) < 1:
@@ -61,36 +61,36 @@ def load(path: str | os.PathLike, *, scale: float | None = None, size: tuple[int
 
 
 def array_from_image(image: Image.Image) -> np.ndarray:
-    """An RGB picture as float32 `(1, 3, H, W)`, values 0..255."""
+    """An RGB image as float32 `(1, 3, H, W)`, values 0..255."""
     return np.ascontiguousarray(np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None])
 
 
 def image_from_array(x: np.ndarray) -> Image.Image:
-    """`(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped, rounded), as an RGB picture.
+    """`(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped, rounded), as an RGB image.
 
     Raises `InputError` for another shape, and for NaN or Inf.
     """
     x = np.asarray(x)
     if x.shape[:-2] not in ((3,), (1, 3)):
-        raise InputError(f"an array of shape {x.shape} is no picture; give (1, 3, H, W) or (3, H, W)")
+        raise InputError(f"an array of shape {x.shape} is no image; give (1, 3, H, W) or (3, H, W)")
     x = x.reshape(x.shape[-3:])
     if not np.isfinite(x).all():
-        raise InputError("the picture holds NaN or Inf; compare the model's values to find where they begin")
+        raise InputError("the image holds NaN or Inf; compare the model's values to find where they begin")
     return Image.fromarray(np.rint(np.clip(x, 0, 255)).astype(np.uint8).transpose(1, 2, 0))
 
 
 def save(x: np.ndarray, path: str | os.PathLike) -> Path:
-    """Write `(1, 3, H, W)`, values 0..255, as a picture; the suffix says the format. Whole or not at all.
+    """Write `(1, 3, H, W)`, values 0..255, as an image; the suffix says the format. Whole or not at all.
 
     Raises `InputError` as `image_from_array` does, and for a suffix not in `SUFFIXES` or a folder that is not there.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: cannot write a picture as {suffix or 'a file without suffix'!r}; use .png or .jpg")
+        raise InputError(f"{path}: cannot write an image as {suffix or 'a file without suffix'!r}; use .png or .jpg")
     image = image_from_array(x)
     options = {"quality": 95} if suffix in (".jpg", ".jpeg") else {}
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         image.save(temporary, format=Image.registered_extensions()[suffix], **options)
     return path
 
@@ -108,7 +108,3 @@ def _grey_to_8_bit(image: Image.Image) -> Image.Image:
     usual = (65535.0,) if image.mode.startswith("I;16") else (1.0, 255.0) if image.mode == "F" else (255.0, 65535.0)
     top = next((limit for limit in usual if grey.max(initial=0) <= limit), usual[-1])
     return Image.fromarray(np.rint(np.clip(grey / top, 0, 1) * 255).astype(np.uint8))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -15,8 +15,8 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from fns_lab.errors import InputError
-from fns_lab.files import is_text, whole_file
+from fns_lab.errors import InputError, one_line
+from fns_lab.files import atomic_write, is_text
 
 RULE_PREFIX = "fns_lab rule: "
 """`doc_string` of every node that a rewrite rule wrote: this, then the rule's name."""
@@ -47,7 +47,7 @@ def load(path: str | os.PathLike) -> ModelProto:
     try:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     except Exception as error:  # onnx raises its own, OSError and ValueError here
-        raise InputError(f"{path}: its external weights cannot be read ({_first_line(error)})") from None
+        raise InputError(f"{path}: its external weights cannot be read ({one_line(error)})") from None
     if fault := _fault(model):
         raise InputError(f"{path}: {fault}")
     return model
@@ -58,7 +58,7 @@ def save(model: ModelProto, path: str | os.PathLike) -> Path:
     path = Path(path)
     if model.ByteSize() > LARGEST_BYTES:
         raise InputError(f"{path}: the model is over 2 GB, more than one ONNX file can hold")
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
     return path
 
@@ -114,7 +114,7 @@ def infer_shapes(model: ModelProto) -> ModelProto:
     try:
         return onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception as error:  # onnx's InferenceError, and RuntimeError from its C++
-        raise InputError(f"shape inference: {_first_line(error)}") from None
+        raise InputError(f"shape inference: {one_line(error)}") from None
 
 
 def with_outputs(model: ModelProto, names: Iterable[str] | None = None) -> ModelProto:
@@ -166,7 +166,7 @@ def _fault(model: ModelProto) -> str | None:
         try:
             onnx.checker.check_tensor(tensor)
         except onnx.checker.ValidationError as error:
-            return f"initializer {tensor.name!r} is broken ({_first_line(error)})"
+            return f"initializer {tensor.name!r} is broken ({one_line(error)})"
     return _dangling(graph)
 
 
@@ -194,7 +194,3 @@ def _no_such_value(name: str, computed: list[str]) -> str:
         return f"value {name!r}: its type and shape are not known, so it cannot be an output"
     near = difflib.get_close_matches(name, computed, n=1)
     return f"no node computes a value {name!r}" + (f"; the nearest is {near[0]!r}" if near else "")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

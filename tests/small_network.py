@@ -14,7 +14,7 @@ RULE = "normalise-by-moments"
 
 
 def feeds(seed: int = 0) -> dict[str, np.ndarray]:
-    """A picture-like input, `(2, 3, 7, 10)`, 0..255."""
+    """An image-like input, `(2, 3, 7, 10)`, 0..255."""
     return {"input": np.random.default_rng(seed).uniform(0, 255, (N, C, H, W)).astype(np.float32)}
 
 

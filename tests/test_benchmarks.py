@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 from benchmarks import comparing, lowering, lowering_cost, random_cases, training, tuning
-from fns_lab.bench import ROWS_KEYS
+from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
 
 
-def test_lowering_times_both_models_and_judges_their_pictures(checkpoint):
+def test_lowering_times_both_models_and_judges_their_images(checkpoint):
     result = lowering.run(checkpoint, (32, 48), [TARGET], runs=2)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["inputs"] == {"input": [1, 3, 32, 48]}
@@ -41,7 +41,7 @@ def test_random_models_are_judged_rule_by_rule():
     assert len(random_cases.table(result)) == len(random_cases.CASES) <= sum(row["cases"] for row in result["rows"])
 
 
-def test_tuning_times_all_three_models_and_judges_their_pictures(checkpoint):
+def test_tuning_times_all_three_models_and_judges_their_images(checkpoint):
     result = tuning.run(checkpoint, (32, 48), [TARGET], runs=2)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert [row["model"] for row in result["rows"]] == ["base ops", "lowered", "tuned"]

@@ -15,7 +15,7 @@ import pytest
 
 from fns_lab import images, models
 from fns_lab.cli import BAD_INPUT, COMMANDS, GOOD, INTERRUPTED, MISSING, NO, PIPE_CLOSED, main
-from fns_lab.compare import PICTURE_SAME_ENGINE
+from fns_lab.compare import IMAGE_SAME_ENGINE
 
 TARGET = "onnxjs-0.1.3/webgl"
 
@@ -172,7 +172,7 @@ def test_lower_fixes_the_shape_of_a_dynamic_input(cli, dynamic_file, tmp_path):
     assert models.input_shapes(models.load(fixed))["input"] == (1, 3, 32, 48)
 
 
-def test_run_takes_pictures_and_arrays_to_the_same_result(cli, fns_file, photo, photo_file, tmp_path):
+def test_run_takes_images_and_arrays_to_the_same_result(cli, fns_file, photo, photo_file, tmp_path):
     array, arrays = tmp_path / "x.npy", tmp_path / "x.npz"
     np.save(array, photo)
     np.savez(arrays, input=photo)
@@ -200,25 +200,33 @@ def test_run_writes_every_output_into_an_npz(cli, fns_model, photo_file, tmp_pat
 
 
 @pytest.mark.browser
-def test_run_in_a_browser_engine_gives_ort_s_picture(cli, lowered_file, photo_file, tmp_path):
-    pictures = []
+def test_run_in_a_browser_engine_gives_ort_s_image(cli, lowered_file, photo_file, tmp_path):
+    outputs = []
     for target in ("ort/cpu", "onnxjs-0.1.8/wasm"):
-        out_file = tmp_path / f"{len(pictures)}.png"
+        out_file = tmp_path / f"{len(outputs)}.png"
         assert cli("run", lowered_file, "--target", target, "--input", photo_file, "-o", out_file)[0] == GOOD
-        pictures.append(images.load(out_file))
-    assert np.abs(pictures[0] - pictures[1]).max() <= 1, "of 0..255, both rounded to 8 bits"
+        outputs.append(images.load(out_file))
+    assert np.abs(outputs[0] - outputs[1]).max() <= 1, "of 0..255, both rounded to 8 bits"
 
 
 def test_compare_of_regular_and_lowered_is_equal(cli, fns_file, lowered_file, photo_file):
     code, out, err = cli("compare", fns_file, lowered_file, "--input", photo_file, "--json")
     assert (code, err) == (GOOD, "")
     answer = json.loads(out)
-    assert list(answer) == ["equal", "compared", "skipped", "first_divergence", "ops", "introduced", "disturbed"]
+    assert list(answer) == [
+        "equal",
+        "compared",
+        "skipped",
+        "first_divergence",
+        "ops",
+        "introduced",
+        "changed_by_instrumentation",
+    ]
     assert (answer["equal"], answer["first_divergence"]) == (True, None)
     keys = ["value", "op", "max_abs", "mean_abs", "p99_abs", "psnr_db", "rule"]
     assert all(list(row)[: len(keys)] == keys for row in answer["ops"])
     assert answer["ops"][-1]["value"] == "output"
-    assert answer["ops"][-1]["max_abs"] <= PICTURE_SAME_ENGINE.floor
+    assert answer["ops"][-1]["max_abs"] <= IMAGE_SAME_ENGINE.floor
 
 
 def test_compare_names_where_a_planted_fault_begins(cli, fns_model, fns_file, photo_file, tmp_path):
@@ -236,9 +244,9 @@ def test_compare_names_where_a_planted_fault_begins(cli, fns_model, fns_file, ph
 @pytest.mark.browser
 @pytest.mark.parametrize(("target", "page"), [("onnxjs-0.1.8/webgl", True), ("ort/cpu", False)])
 def test_compare_reduces_a_fault_to_a_model_that_shows_it_again(cli, tmp_path, target, page):
-    from tests.runtimes.graphs import graph, node, picture
+    from tests.runtimes.graphs import graph, image, node
 
-    x = picture(1, 3, 6, 10)
+    x = image(1, 3, 6, 10)
     nodes = [node("Abs", "x", "p"), node("Reshape", "p shape", "flat"), node("ReduceMean", "flat", "mean", axes=[3]),
              node("Sub", "p mean", "out"), node("Neg", "out", "y")]  # fmt: skip
     a, b, inputs = (tmp_path / name for name in ("a.onnx", "b.onnx", "x.npy"))
@@ -276,7 +284,7 @@ def test_tune_writes_the_fastest_right_forms(cli, tmp_path):
     assert code == GOOD
     found = json.loads(text)
     assert found["supported"] and found["right"]
-    assert {row["form"] for row in found["tried"]} >= {"as it is", "instance-norm-reduce"}
+    assert {row["alternative"] for row in found["tried"]} >= {"keep", "instance-norm-reduce"}
     assert len(models.load(out).graph.node) == found["nodes_after"]
 
 
@@ -291,7 +299,7 @@ def test_eval_of_a_checkpoint_is_eval_of_its_export(cli, checkpoint, dynamic_fil
     assert x.std() > 10
 
 
-def test_eval_exports_at_the_picture_s_size(cli, checkpoint, photo_file, tmp_path):
+def test_eval_exports_at_the_image_s_size(cli, checkpoint, photo_file, tmp_path):
     model = tmp_path / "net.onnx"
     code, *_ = cli(
         *("eval", "--model", checkpoint, "--content-image", photo_file, "--content-scale", 8),
@@ -320,7 +328,7 @@ def test_train_resumes_and_ends_in_a_checkpoint_that_eval_takes(cli, photo_file,
 
 
 @pytest.mark.browser
-def test_view_writes_a_picture(cli, fns_file, tmp_path):
+def test_view_writes_a_image(cli, fns_file, tmp_path):
     path = tmp_path / "graph.svg"
     assert cli("view", fns_file, "--svg", path)[0] == GOOD
     assert "InstanceNormalization" in path.read_text()
@@ -363,7 +371,7 @@ def bad(tmp_path_factory, checkpoint, fns_file, photo_file):
     (folder / "code.pth").write_bytes(pickle.dumps(RunsCode(folder / "it_ran")))
     torch.save({"w": RunsCode(folder / "it_ran")}, folder / "code.model")
     torch.save(torch.nn.Linear(3, 4).state_dict(), folder / "other.pth")
-    (folder / "text.png").write_text("a picture would be here\n")
+    (folder / "text.png").write_text("an image would be here\n")
     (folder / "cut.png").write_bytes(photo_file.read_bytes()[:5000])
     np.save(folder / "wrong.npy", np.zeros((1, 3, 60, 96), np.float32))
     np.save(folder / "object.npy", np.array([RunsCode(folder / "it_ran")], dtype=object), allow_pickle=True)
@@ -381,7 +389,7 @@ TRAIN = "train --save-model-dir OUT.dir --max-steps 1 --cuda 0"
 BAD = {
     "no such checkpoint": ("export none.pth -o OUT.onnx", "none.pth: no such file"),
     "no such model": (f"lower none.onnx {ORT} -o OUT.onnx", "none.onnx: no such file"),
-    "no such picture": (f"run net.onnx {ORT} --input none.png -o OUT.png", "none.png: no such file"),
+    "no such image": (f"run net.onnx {ORT} --input none.png -o OUT.png", "none.png: no such file"),
     "no such array": (f"run net.onnx {ORT} --input none.npy -o OUT.png", "none.npy: no such file"),
     "no such folder": (f"run net.onnx {ORT} --input photo.png -o none/OUT.png", "no folder none"),
     "no such notebook": ("report none.ipynb", "none.ipynb"),
@@ -397,13 +405,13 @@ BAD = {
     "another network's checkpoint": ("export other.pth -o OUT.onnx", "other.pth: a checkpoint of another network"),
     "an unknown target": ("lower net.onnx --target onnxjs-0.1.8/wsm -o OUT.onnx", "did you mean 'onnxjs-0.1.8/wasm'"),
     "an unknown target to export for": ("export net.pth -o OUT.onnx --target ort", "did you mean 'ort/cpu'"),
-    "an image that is none": (f"run net.onnx {ORT} --input text.png -o OUT.png", "text.png: not a picture"),
-    "a truncated image": (f"{EVAL} net.pth --content-image cut.png", "cut.png: a broken picture"),
+    "an image that is none": (f"run net.onnx {ORT} --input text.png -o OUT.png", "text.png: not an image"),
+    "a truncated image": (f"{EVAL} net.pth --content-image cut.png", "cut.png: a broken image"),
     "a size the network cannot take": (
         "export net.pth -o OUT.onnx --size 4x64",
         "size 4x64: the network cannot take it",
     ),
-    "a picture the network cannot take": (f"{EVAL} net.pth --content-image tiny.png", "4x4 px is too small"),
+    "an image the network cannot take": (f"{EVAL} net.pth --content-image tiny.png", "4x4 px is too small"),
     "a scale that leaves too little": (f"{EVAL} net.pth --content-scale 200", "px is too small"),
     "a scale below zero": (f"{EVAL} net.pth --content-scale -1", "scale -1"),
     "an array the model cannot take": (f"run net.onnx {ORT} --input wrong.npy -o OUT.png", "1x3x60x96"),
@@ -420,8 +428,8 @@ BAD = {
     "an unknown kind of output": (f"run net.onnx {ORT} --input photo.png -o OUT.txt", "'.txt'"),
     "dynamic for a small runtime": (f"export net.pth -o OUT.onnx --dynamic {ORT}", "leave --dynamic out"),
     "one model twice": (f"bench net.onnx net.onnx {ORT}", "given twice"),
-    "a folder without photographs": (f"{TRAIN} --dataset empty --style-image photo.png", "empty: no pictures in it"),
-    "a style that is no picture": (f"{TRAIN} --dataset . --style-image text.png", "text.png: not a picture"),
+    "a folder without photographs": (f"{TRAIN} --dataset empty --style-image photo.png", "empty: no images in it"),
+    "a style that is no image": (f"{TRAIN} --dataset . --style-image text.png", "text.png: not an image"),
     "no checkpoint to go on from": (
         f"{TRAIN} --dataset . --style-image photo.png --style-size 32 --resume none.ckpt",
         "none.ckpt: no such file",

@@ -58,7 +58,7 @@ def test_the_regular_network_is_64_nodes_and_runs_as_in_torch(net, fns_model, ph
     assert models.input_shapes(fns_model) == {"input": photo.shape}
     assert [(o.name, models.shape_of(o)) for o in fns_model.graph.output] == [("output", photo.shape)]
     onnx.checker.check_model(fns_model, full_check=True)
-    assert_same_picture(net, fns_model, photo)
+    assert_same_image(net, fns_model, photo)
 
 
 def test_values_are_named_after_the_modules_that_compute_them(fns_model, net):
@@ -82,14 +82,14 @@ def test_basic_ops_are_all_that_a_rewritten_network_exports(base_ops, base_ops_m
     assert set(models.count_ops(base_ops_model)) == allowed
     assert len(base_ops_model.graph.node) == 204
     onnx.checker.check_model(base_ops_model, full_check=True)
-    assert_same_picture(base_ops, base_ops_model, pixels(37, 50))
+    assert_same_image(base_ops, base_ops_model, pixels(37, 50))
 
 
 def test_a_dynamic_export_takes_every_size(net, dynamic_model):
     assert models.input_shapes(dynamic_model) == {"input": (1, 3, "height", "width")}
     assert models.count_ops(dynamic_model) == REGULAR_OPS
     for size in ((5, 5), (33, 46)):
-        assert_same_picture(net, dynamic_model, pixels(*size))
+        assert_same_image(net, dynamic_model, pixels(*size))
 
 
 def test_regular_and_rewritten_values_pair_up_by_name(dynamic_model, base_ops_model):
@@ -117,14 +117,14 @@ def test_any_network_exports_in_eval_mode_the_same_bytes_every_time_and_says_not
     assert {"weight", "blur.weight", "blur.bias"} == {tensor.name for tensor in first.graph.initializer}
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-    assert_same_picture(net.eval(), first, pixels(6, 9))
+    assert_same_image(net.eval(), first, pixels(6, 9))
 
 
 def test_a_higher_opset_is_written_as_asked():
     net = nn.Sequential(nn.ReflectionPad2d(2), nn.Conv2d(3, 3, 3)).eval()
     model = onnx_from_torch(net, (6, 9), opset=21)
     assert models.opset(model) == 21
-    assert_same_picture(net, model, pixels(6, 9))
+    assert_same_image(net, model, pixels(6, 9))
 
 
 @pytest.mark.parametrize("size", [(4, 64), (64, 4), (0, 8), (-8, 8)])
@@ -157,7 +157,7 @@ def run(model: onnx.ModelProto, x: np.ndarray, names: list[str]) -> dict[str, np
     return dict(zip(names, session.run(names, {"input": x}), strict=True))
 
 
-def assert_same_picture(net: nn.Module, model: onnx.ModelProto, x: np.ndarray) -> None:
+def assert_same_image(net: nn.Module, model: onnx.ModelProto, x: np.ndarray) -> None:
     with torch.no_grad():
         expected = net(torch.from_numpy(x)).numpy()
     found = run(model, x, ["output"])["output"]

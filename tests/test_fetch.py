@@ -80,8 +80,8 @@ def archive(networks) -> bytes:
 
 
 @pytest.fixture
-def pictures(monkeypatch) -> dict[str, bytes]:
-    """This project's own style pictures in the place of upstream's, which it does not hold."""
+def images(monkeypatch) -> dict[str, bytes]:
+    """This project's own style images in the place of upstream's, which it does not hold."""
     own = {name: (DATA / "style-images" / name).read_bytes() for name in ("candy.jpg", "mosaic.jpg", "waves.jpg")}
     monkeypatch.setattr(fetch, "STYLES", {name: hashlib.sha256(data).hexdigest() for name, data in own.items()})
     return own
@@ -103,18 +103,18 @@ def test_the_networks_of_the_archive_come_and_open(run, server, out, archive, ne
     assert [checkpoints.load(path).width for path in out.iterdir()] == [4] * 4
 
 
-def test_the_style_pictures_come(run, server, out, pictures):
-    server.files |= pictures
+def test_the_style_images_come(run, server, out, images):
+    server.files |= images
     code, printed, err = run("styles")
     assert (code, err) == (GOOD, "")
-    assert printed.splitlines() == [str(out / name) for name in pictures]
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == pictures
+    assert printed.splitlines() == [str(out / name) for name in images]
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == images
 
 
-def test_what_is_there_and_right_is_not_downloaded_again(run, server, out, pictures, archive, networks):
-    server.files |= pictures | {fetch.ARCHIVE: archive}
+def test_what_is_there_and_right_is_not_downloaded_again(run, server, out, images, archive, networks):
+    server.files |= images | {fetch.ARCHIVE: archive}
     out.mkdir()
-    (out / "mosaic.jpg").write_bytes(pictures["mosaic.jpg"])
+    (out / "mosaic.jpg").write_bytes(images["mosaic.jpg"])
     (out / "udnie.pth").write_bytes(networks["udnie.pth"])
     written = (out / "udnie.pth").stat().st_mtime_ns
     assert (run("styles")[0], run("models")[0]) == (GOOD, GOOD)
@@ -126,8 +126,8 @@ def test_what_is_there_and_right_is_not_downloaded_again(run, server, out, pictu
 
 
 @pytest.mark.parametrize(("what", "name"), [("styles", "mosaic.jpg"), ("models", "candy.pth")])
-def test_another_file_in_the_place_is_left_alone(run, server, out, pictures, archive, what, name):
-    server.files |= pictures | {fetch.ARCHIVE: archive}
+def test_another_file_in_the_place_is_left_alone(run, server, out, images, archive, what, name):
+    server.files |= images | {fetch.ARCHIVE: archive}
     out.mkdir()
     (out / name).write_bytes(b"mine\n")
     code, _, err = run(what)
@@ -285,12 +285,12 @@ def test_no_server_is_one_line_as_well(capsys, tmp_path, monkeypatch):
     assert f"{gone}/candy.jpg: no connection to it; by hand: save it as {tmp_path / 'candy.jpg'}" in err
 
 
-def test_a_picture_of_the_wrong_bytes_is_refused(run, server, out, pictures):
-    server.files |= pictures | {"mosaic.jpg": pictures["mosaic.jpg"][:-1] + b"?"}
+def test_a_image_of_the_wrong_bytes_is_refused(run, server, out, images):
+    server.files |= images | {"mosaic.jpg": images["mosaic.jpg"][:-1] + b"?"}
     code, _, err = run("styles")
     assert code == MISSING
     assert is_one_line(err)
-    assert f"{server.address}/mosaic.jpg: not upstream's picture: its SHA-256 is " in err
+    assert f"{server.address}/mosaic.jpg: not upstream's image: its SHA-256 is " in err
     assert [path.name for path in out.iterdir()] == ["candy.jpg"]
 
 
@@ -345,7 +345,7 @@ def refused_whole(run, server, out, said):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("fetch pictures", "'pictures' is not one of"),
+        ("fetch images", "'images' is not one of"),
         ("fetch styles models -o somewhere", "--output somewhere: one WHAT goes there; fetch models and styles one"),
         ("fetch -o somewhere", "fetch models and photos and styles one by one"),
         ("fetch models --from mirror.example", "begins with http"),

@@ -1,4 +1,4 @@
-"""Pictures: every kind that decodes gives upright RGB 0..255; the rest is refused in one line."""
+"""Images: every kind that decodes gives upright RGB 0..255; the rest is refused in one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rgb() -> np.ndarray:
     return np.random.default_rng(0).permutation(H * W * 3).reshape(H, W, 3).astype(np.uint8) * 2
 
 
-def test_a_picture_comes_back_bit_for_bit(rgb, tmp_path):
+def test_a_image_comes_back_bit_for_bit(rgb, tmp_path):
     Image.fromarray(rgb).save(tmp_path / "a.png")
     x = images.load(tmp_path / "a.png")
     assert (x.dtype, x.shape, x.flags.c_contiguous) == (np.float32, (1, 3, H, W), True)
@@ -38,8 +38,8 @@ def test_every_suffix_is_written_as_what_it_says(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_turns_the_picture_upright(orientation, tmp_path):
-    as_stored = {  # what the camera wrote for a picture that is upright as `upright`
+def test_exif_turns_the_image_upright(orientation, tmp_path):
+    as_stored = {  # what the camera wrote for an image that is upright as `upright`
         1: lambda a: a,
         2: lambda a: a[:, ::-1],
         3: lambda a: a[::-1, ::-1],
@@ -74,7 +74,7 @@ def test_deep_grey_is_scaled_to_its_range(dtype, top, suffix, tmp_path):
     assert np.abs(images.load(path)[0, 1] - ramp * 255).max() <= 1
 
 
-def test_a_dark_16_bit_picture_stays_dark(tmp_path):
+def test_a_dark_16_bit_image_stays_dark(tmp_path):
     Image.fromarray(np.full((H, W), 255, dtype=np.uint16)).save(tmp_path / "dark.png")
     assert images.load(tmp_path / "dark.png").max() == 1
 
@@ -121,7 +121,7 @@ def test_values_are_clipped_and_rounded():
     np.testing.assert_array_equal(np.asarray(images.image_from_array(x))[0, :, 0], [0, 0, 1, 255, 255])
 
 
-def test_every_picture_cut_short_is_refused(tmp_path):
+def test_every_image_cut_short_is_refused(tmp_path):
     noise = np.random.default_rng(1).integers(0, 256, (64, 48, 3), dtype=np.uint8)
     for suffix in (".jpg", ".png", ".tif", ".bmp"):
         path = tmp_path / f"cut{suffix}"
@@ -132,9 +132,9 @@ def test_every_picture_cut_short_is_refused(tmp_path):
             refusal(lambda path=path: images.load(path), str(path))
 
 
-def test_what_is_no_picture_is_refused(tmp_path):
-    (tmp_path / "note.png").write_text("no picture")
-    assert "not a picture; give a JPEG" in refusal(lambda: images.load(tmp_path / "note.png"), "note.png")
+def test_what_is_no_image_is_refused(tmp_path):
+    (tmp_path / "note.png").write_text("no image")
+    assert "not an image; give a JPEG" in refusal(lambda: images.load(tmp_path / "note.png"), "note.png")
     assert "no such file" in refusal(lambda: images.load(tmp_path / "gone.png"), "gone.png")
     assert "a folder" in refusal(lambda: images.load(tmp_path), str(tmp_path))
 
@@ -145,7 +145,7 @@ def test_sizes_that_are_none_are_refused(options, tmp_path):
     refusal(lambda: images.load(tmp_path / "a.png", **options), next(iter(options)))
 
 
-def test_arrays_that_are_no_picture_are_refused_and_leave_no_file(tmp_path):
+def test_arrays_that_are_no_image_are_refused_and_leave_no_file(tmp_path):
     good = np.zeros((1, 3, H, W), np.float32)
     bad = good.copy()
     bad[0, 1, 2, 3] = np.nan

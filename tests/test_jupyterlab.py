@@ -1,4 +1,4 @@
-"""The preview notebook in a real JupyterLab, driven by a real browser: it runs, and a choice changes the picture."""
+"""The preview notebook in a real JupyterLab, driven by a real browser: it runs, and a choice changes the image."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def wait_for(url, server, log):
 
 
 async def run_and_choose(chromium, url):
-    """Run all cells, then choose another picture: what the two images show before and after, and both status lines."""
+    """Run all cells, then choose another image: what the two images show before and after, and both status lines."""
     context = await (await chromium.browser()).new_context(viewport={"width": 1400, "height": 1200})
     try:
         page = await context.new_page()
@@ -120,7 +120,7 @@ def test_preview_answers_a_choice_in_jupyterlab(lab):
 
     chromium = shared_chromium()
     before, after, status = chromium.run(run_and_choose(chromium, lab))
-    assert [picture[:2] for picture in before] == [[48, 32], [48, 32]]
+    assert [image[:2] for image in before] == [[48, 32], [48, 32]]
     for old, new in zip(before, after, strict=True):
-        assert old[2] != new[2], "the picture did not change"
+        assert old[2] != new[2], "the image did not change"
     assert status.startswith("ort/cpu: 64 nodes, ran in ")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fns_lab import models
-from fns_lab.bench import bench
 from fns_lab.compare import VALUES_FLOAT32, collect, compare
 from fns_lab.errors import InputError
+from fns_lab.measure.bench import bench
 from fns_lab.views import plots
 from tests import small_network as small
 
@@ -110,20 +110,20 @@ def test_op_counts_has_one_bar_a_model_and_op():
     ]
 
 
-def test_picture_strip_shows_pictures_of_any_size_and_says_where_there_is_none():
+def test_image_strip_shows_images_of_any_size_and_says_where_there_is_none():
     rng = np.random.default_rng(2)
-    pictures = {
+    images = {
         "wide": rng.uniform(-20, 300, (1, 3, 20, 50)),
         "tall": rng.uniform(0, 255, (3, 40, 20)),
         "broken": np.full((1, 3, 20, 50), np.nan),
     }
-    figure = plots.picture_strip(pictures)
+    figure = plots.image_strip(images)
     assert_draws(figure)
-    assert [axes.get_title() for axes in figure.axes] == list(pictures)
+    assert [axes.get_title() for axes in figure.axes] == list(images)
     wide, tall, broken = figure.axes
     assert wide.images[0].get_array().shape == (20, 50, 3)
     assert tall.images[0].get_array().shape == (40, 20, 3)
-    assert np.array_equal(wide.images[0].get_array()[3, 7], np.rint(pictures["wide"][0, :, 3, 7].clip(0, 255)))
+    assert np.array_equal(wide.images[0].get_array()[3, 7], np.rint(images["wide"][0, :, 3, 7].clip(0, 255)))
     assert broken.texts[0].get_text() == "NaN or Inf"
 
 
@@ -143,7 +143,7 @@ def test_timing_bars_show_medians_spread_and_failures():
     assert texts[2] == "failed"
 
 
-@pytest.mark.parametrize("plot", [plots.op_counts, plots.picture_strip])
+@pytest.mark.parametrize("plot", [plots.op_counts, plots.image_strip])
 def test_nothing_to_show_is_refused(plot):
     with pytest.raises(InputError):
         plot({})

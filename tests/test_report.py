@@ -1,4 +1,4 @@
-"""A report is real: a notebook runs, its page opens offline with its pictures, and a failure is told and survived."""
+"""A report is real: a notebook runs, its page opens offline with its images, and a failure is told and survived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.views import page
 from fns_lab.views.report import run_notebooks
 
-PICTURE = """from matplotlib.figure import Figure
+IMAGE = """from matplotlib.figure import Figure
 from IPython.display import Image, display
 import io
 figure, stream = Figure(figsize=(1, 1)), io.BytesIO()
@@ -48,7 +48,7 @@ def reports(tmp_path_factory):
         title,
         new_code_cell("steps = 2  # how many", metadata={"tags": ["parameters"]}),
         new_code_cell("import pandas as pd\npd.DataFrame({'op': ['Conv'], 'count': [steps]})"),
-        new_code_cell(PICTURE),
+        new_code_cell(IMAGE),
         new_code_cell(WIDGET),
         new_code_cell(PROGRESS),
     )
@@ -88,7 +88,7 @@ def test_loads_nothing(reports, name):
         assert value.startswith(("data:", "#")) or (reports[1] / value).is_file(), (attribute, value[:80])
 
 
-def test_shows_table_picture_and_what_stands_for_a_widget(reports):
+def test_shows_table_image_and_what_stands_for_a_widget(reports):
     text = html(reports, "01_good.html")
     assert "<td>7</td>" in text, "the parameter did not arrive"
     assert "data:image/png;base64," in text
@@ -124,7 +124,7 @@ def test_a_click_on_a_head_sorts_the_table(tmp_path):
     assert by_op == ["a", "b", "c"]
 
 
-def test_index_has_a_card_with_picture_question_and_time(reports):
+def test_index_has_a_card_with_image_question_and_time(reports):
     text = html(reports, "index.html")
     assert 'src="01_good.png"' in text
     assert (reports[1] / "01_good.png").read_bytes().startswith(b"\x89PNG")
@@ -146,13 +146,13 @@ def test_index_keeps_other_runs_until_their_notebook_is_gone(reports, tmp_path):
     assert 'href="b.html"' in index.read_text(encoding="utf-8")
 
 
-def test_tagged_picture_goes_before_the_last():
+def test_tagged_image_goes_before_the_last():
     def shows(data, **metadata):
         cell = new_code_cell("", metadata=metadata)
         cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": data})]
         return cell
 
-    cells = [shows("AAAA", tags=[page.PICTURE_TAG]), shows("BBBB")]
+    cells = [shows("AAAA", tags=[page.IMAGE_TAG]), shows("BBBB")]
     assert page.thumbnail(new_notebook(cells=cells)) == (b"\0\0\0", "png")
     assert page.thumbnail(new_notebook(cells=cells[1:])) == (b"\x04\x10A", "png")
     assert page.thumbnail(new_notebook()) is None

@@ -19,9 +19,9 @@ STYLES, WIDTHS = ("mosaic", "candy", "waves"), (32, 16, 8)
 NAMES = [f"{style}_nc{width}" for style in STYLES for width in WIDTHS]
 MOST_BYTES = 25e6
 LEAST_GAIN = 3
-"""A photograph's distance from the style, in Gram matrices, over its picture's; untrained, about 1."""
+"""A photograph's distance from the style, in Gram matrices, over its image's; untrained, about 1."""
 LEAST_LIKENESS = 0.2
-"""Correlation of brightness between photograph and picture: what was painted must still be seen."""
+"""Correlation of brightness between photograph and image: what was painted must still be seen."""
 
 
 def test_every_style_at_every_width_ships_with_its_card_and_nothing_else():
@@ -34,7 +34,7 @@ def test_every_style_at_every_width_ships_with_its_card_and_nothing_else():
 def test_a_card_tells_how_its_network_was_made(name):
     card = (SAVED_MODELS / f"{name}.md").read_text(encoding="utf-8")
     assert card.startswith(f"# {name}\n")
-    for row in ("network", "style picture", "photographs", "batch, crop", "optimizer", "loss network", "time"):
+    for row in ("network", "style image", "photographs", "batch, crop", "optimizer", "loss network", "time"):
         assert f"\n| {row} | " in card
     assert re.search(r"\n\| steps 1 to \d+ \| content weight ", card)
     assert "**What it does badly.**" in card
@@ -47,7 +47,7 @@ def judge():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_picture_is_nearer_its_style_than_the_photograph_and_still_shows_it(name, judge):
+def test_a_image_is_nearer_its_style_than_the_photograph_and_still_shows_it(name, judge):
     style, width = name.split("_nc")
     net = checkpoints.load(SAVED_MODELS / f"{name}.pth")
     assert net.width == int(width)

@@ -1,4 +1,4 @@
-"""Draw the style images of this folder beside this file: seeded, so that the same pictures come out every time."""
+"""Draw the style images of this folder beside this file: seeded, so that the same images come out every time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def mosaic(seed: int = 7) -> Image.Image:
     pixels = np.stack([x.ravel(), y.ravel()], axis=1)
     distance, index = tree.query(pixels, k=2, workers=-1)
     colours = np.array([_colour(discs, *p, rng) for p in seeds])
-    picture = colours[index[:, 0]]
+    image = colours[index[:, 0]]
     # Light falls from the upper left on each slightly domed tile.
     offset = (pixels - seeds[index[:, 0]]) @ np.array([-0.7, -0.7])
-    picture = picture * (1 + 9 * offset[:, None])
+    image = image * (1 + 9 * offset[:, None])
     edge = (distance[:, 1] - distance[:, 0]) * SIDE
     grout = np.clip((edge - 2.2) / 2.0, 0, 1)[:, None]
-    picture = picture * grout + np.array([22, 18, 30]) * (1 - grout)
-    return _finish(picture.reshape(SIDE, SIDE, 3))
+    image = image * grout + np.array([22, 18, 30]) * (1 - grout)
+    return _finish(image.reshape(SIDE, SIDE, 3))
 
 
 def candy(seed: int = 11) -> Image.Image:
@@ -38,21 +38,21 @@ def candy(seed: int = 11) -> Image.Image:
     rng = np.random.default_rng(seed)
     y, x = _grid()
     warp_x, warp_y = (0.07 * _noise(rng, [(1.5, 1), (4, 0.35)]) for _ in range(2))
-    picture = _bands(5 * _noise(rng, [(2, 1), (5, 0.5)]))
+    image = _bands(5 * _noise(rng, [(2, 1), (5, 0.5)]))
     for _ in range(26):
         centre, radius = rng.uniform(-0.05, 1.05, 2), rng.uniform(0.10, 0.26)
         dx, dy = x + warp_x - centre[0], y + warp_y - centre[1]
         distance = np.hypot(dx, dy)
         sweet = _sweet(dx, dy, distance, radius, rng)
-        picture = np.where((distance < radius)[..., None], sweet, picture)
-    return _finish(picture)
+        image = np.where((distance < radius)[..., None], sweet, image)
+    return _finish(image)
 
 
 def waves(seed: int = 5) -> Image.Image:
     """Rows of crested waves in blue lines with foam, after the manner of a woodcut: (512, 512) RGB."""
     rng = np.random.default_rng(seed)
     y, x = _grid()
-    picture = SAND * (1 - 0.25 * y[..., None])
+    image = SAND * (1 - 0.25 * y[..., None])
     for nearness in np.linspace(0, 1, 15):
         phase = rng.uniform()
         u = x + 0.02 * np.sin(2 * np.pi * (2 * x + 3 * phase))
@@ -63,8 +63,8 @@ def waves(seed: int = 5) -> Image.Image:
         ripple = 0.006 * np.sin(2 * np.pi * (17 * u + phase)) * np.sin(2 * np.pi * 31 * u)
         water = np.where((depth < 0.008 + 0.006 * nearness + ripple)[..., None], FOAM, water)
         water = np.where((depth < 0.0028)[..., None], SEA_INK, water)
-        picture = np.where((depth > 0)[..., None], water, picture)
-    return _finish(picture)
+        image = np.where((depth > 0)[..., None], water, image)
+    return _finish(image)
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
@@ -73,13 +73,13 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
     return y, x
 
 
-def _finish(picture: np.ndarray) -> Image.Image:
-    picture = np.clip(picture, 0, 255).astype(np.uint8)
-    return Image.fromarray(picture).filter(ImageFilter.GaussianBlur(0.6)).resize((SIZE_PX, SIZE_PX), Image.LANCZOS)
+def _finish(image: np.ndarray) -> Image.Image:
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    return Image.fromarray(image).filter(ImageFilter.GaussianBlur(0.6)).resize((SIZE_PX, SIZE_PX), Image.LANCZOS)
 
 
 def _noise(rng: np.random.Generator, octaves: list[tuple[float, float]]) -> np.ndarray:
-    """Smooth noise about -1..1: plane waves of random direction, `(cycles across the picture, weight)` an octave."""
+    """Smooth noise about -1..1: plane waves of random direction, `(cycles across the image, weight)` an octave."""
     y, x = _grid()
     total = np.zeros((SIDE, SIDE))
     for cycles, weight in octaves:
@@ -94,8 +94,8 @@ def _line(bands: np.ndarray, begin: float, width: float, strength: float) -> np.
     return strength * np.clip((np.abs(bands % 1 - 0.5) - begin) / width, 0, 1)
 
 
-def _inked(picture: np.ndarray, amount: np.ndarray, ink: np.ndarray) -> np.ndarray:
-    return picture * (1 - amount[..., None]) + ink * amount[..., None]
+def _inked(image: np.ndarray, amount: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    return image * (1 - amount[..., None]) + ink * amount[..., None]
 
 
 def _bands(bands: np.ndarray) -> np.ndarray:

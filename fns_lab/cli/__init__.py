@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import typer
 
-from fns_lab.cli import convert, error_lab, fetch, matrix, measure, networks, show
+from fns_lab.cli import compare, convert, fetch, matrix, measure, networks, show
 from fns_lab.cli import train as training
-from fns_lab.errors import InputError, MissingError
+from fns_lab.errors import InputError, MissingError, RuntimeFault, one_line
 
 GOOD, NO, BAD_INPUT, MISSING, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
 
@@ -25,7 +25,7 @@ COMMANDS = (
     convert.check,
     convert.lower,
     convert.run,
-    error_lab.compare,
+    compare.compare,
     measure.bench,
     measure.tune,
     matrix.matrix,
@@ -74,9 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:
             raise
         return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", BAD_INPUT)
-    except RuntimeError as error:
-        if not _is_fault(error):
-            raise
+    except RuntimeFault as error:
         return _fail(error, NO)
 
 
@@ -85,19 +83,13 @@ def _root() -> None:
 
 
 def _fail(message: object, code: int) -> int:
-    print("fns-lab:", " ".join(str(message).split()), file=sys.stderr)
+    print("fns-lab:", one_line(message), file=sys.stderr)
     return code
 
 
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     return f"{error.format_message()} (see {context.command_path if context else 'fns-lab'} --help)"
-
-
-def _is_fault(error: RuntimeError) -> bool:
-    from fns_lab.runtimes import RuntimeFault
-
-    return isinstance(error, RuntimeFault)
 
 
 def _stop_writing() -> int:

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import numpy as np
     from onnx import ModelProto
 
-PICTURE_CHANNELS = 3
+IMAGE_CHANNELS = 3
 
 
 def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
-    """What `model` eats, from a file: an `.npz` (one array an input name), an `.npy`, or a picture.
+    """What `model` eats, from a file: an `.npz` (one array an input name), an `.npy`, or an image.
 
-    A picture becomes float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut to the model's height and width where these
+    An image becomes float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut to the model's height and width where these
     are fixed. Raises `InputError` when file and model do not fit together.
     """
     from fns_lab import models
@@ -30,22 +30,22 @@ def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
         if len(shapes) != 1:
             raise InputError(f"{path}: the model has {len(shapes)} inputs ({', '.join(shapes)}); give an .npz")
         ((name, shape),) = shapes.items()
-        feeds = {name: _load_array(path) if path.suffix.lower() == ".npy" else _load_picture(path, shape)}
+        feeds = {name: _load_array(path) if path.suffix.lower() == ".npy" else _load_image(path, shape)}
     return _fitting(feeds, model, path)
 
 
 def save_outputs(outputs: dict[str, np.ndarray], path: Path) -> None:
-    """Write what a model gave: `.npz` takes all, `.npy` or a picture the first. Whole or not at all."""
+    """Write what a model gave: `.npz` takes all, `.npy` or an image the first. Whole or not at all."""
     import numpy as np
 
     from fns_lab import images
-    from fns_lab.files import whole_file
+    from fns_lab.files import atomic_write
 
     suffix, first = path.suffix.lower(), next(iter(outputs.values()))
     if suffix not in (".npy", ".npz"):
         images.save(first, path)
         return
-    with whole_file(path) as temporary, temporary.open("wb") as stream:
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:
         np.save(stream, first) if suffix == ".npy" else np.savez(stream, **outputs)
 
 
@@ -58,11 +58,11 @@ def check_output_suffix(path: Path) -> Path:
     return parent_exists(path)
 
 
-def _load_picture(path: Path, shape: tuple[int | str, ...]) -> np.ndarray:
+def _load_image(path: Path, shape: tuple[int | str, ...]) -> np.ndarray:
     from fns_lab import images
 
-    if len(shape) != 4 or shape[1] not in (PICTURE_CHANNELS, *(d for d in shape if isinstance(d, str))):
-        raise InputError(f"{path}: the model's input is {shape_text(shape)}, which no picture is; give .npy")
+    if len(shape) != 4 or shape[1] not in (IMAGE_CHANNELS, *(d for d in shape if isinstance(d, str))):
+        raise InputError(f"{path}: the model's input is {shape_text(shape)}, which no image is; give .npy")
     h, w = shape[2:]
     if isinstance(h, int) and isinstance(w, int):
         return images.load(path, size=(h, w))

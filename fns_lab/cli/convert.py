@@ -82,16 +82,16 @@ def run(
     model: ModelPath,
     target: TargetName,
     input: Annotated[
-        Path, typer.Option("--input", metavar="X", help="A picture, .npy, or .npz (one array an input name).")
+        Path, typer.Option("--input", metavar="X", help="An image, .npy, or .npz (one array an input name).")
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="A picture, .npy (first output) or .npz (all).")
+        Path, typer.Option("-o", "--output", metavar="OUT", help="An image, .npy (first output) or .npz (all).")
     ],
     json: JsonFlag = False,
 ) -> None:
     """Run a model in the real runtime.
 
-    A picture goes in as 1x3xHxW, RGB, 0..255, scaled and cut to the model's size where that is fixed.
+    An image goes in as 1x3xHxW, RGB, 0..255, scaled and cut to the model's size where that is fixed.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def fetch(
     \b
     photos  photographs to train on, from an installed package, without a
             network; into data/photos
-    styles  the four style pictures of pytorch/examples fast_neural_style;
+    styles  the four style images of pytorch/examples fast_neural_style;
             into data/style-images/upstream
     models  its four pretrained networks; into saved_models/upstream
 

@@ -12,8 +12,8 @@ from fns_lab.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fns_lab.matrix.cases import Case
-    from fns_lab.matrix.table import Matrix
+    from fns_lab.measure.matrix.cases import Case
+    from fns_lab.measure.matrix.table import Matrix
 
 
 def matrix(
@@ -28,7 +28,7 @@ def matrix(
     """Run ONNX's own node tests in a target's real engine.
 
     Each test runs three times: native (brought to the engine's opset by onnx's own version converter where that can),
-    carried (by this package, node by node) and lowered. The result is pass, wrong, error (the table takes it, the
+    converted (by this package, node by node) and lowered. The result is pass, wrong, error (the table takes it, the
     engine fails) or unsupported. What was measured is kept, and Ctrl-C loses none of it.
     Exit 1 if an engine is wrong or fails where its table says supported.
 
@@ -52,15 +52,15 @@ def matrix(
 
 
 def _nodes(aims: Sequence, ops: Sequence[str] | None, *, cached: bool) -> Matrix:
-    from fns_lab.matrix.cases import node_cases
-    from fns_lab.matrix.measure import measure
+    from fns_lab.measure.matrix.cases import node_cases
+    from fns_lab.measure.matrix.run import measure_cases
 
-    return measure(_of_ops(node_cases(), ops), aims, cached=cached)
+    return measure_cases(_of_ops(node_cases(), ops), aims, cached=cached)
 
 
 def _pairs(aims: Sequence, ops: Sequence[str] | None, *, cached: bool) -> Matrix:
-    from fns_lab.matrix.pairs import measure_pairs
-    from fns_lab.matrix.parts import PARTS
+    from fns_lab.measure.matrix.pairs import measure_pairs
+    from fns_lab.measure.matrix.parts import PARTS
 
     _known(ops, [part.op for part in PARTS])
     return measure_pairs(aims, involving=ops or None, cached=cached)

@@ -29,7 +29,7 @@ def bench(
     ],
     target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
     input: Annotated[
-        Path | None, typer.Option("--input", metavar="X", help="A picture, .npy or .npz; without it, noise.")
+        Path | None, typer.Option("--input", metavar="X", help="An image, .npy or .npz; without it, noise.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
     warmup: Annotated[
@@ -48,8 +48,8 @@ def bench(
     """
     from fns_lab import models as onnx_files
     from fns_lab import targets
-    from fns_lab.bench import bench as measure
-    from fns_lab.bench import random_feeds
+    from fns_lab.measure.bench import bench as measure
+    from fns_lab.measure.bench import random_feeds
 
     aims = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
@@ -71,7 +71,7 @@ def tune(
     shape: Shapes = None,
     input: Annotated[
         Path | None,
-        typer.Option("--input", metavar="X", help="For the whole model: a picture, .npy or .npz; or noise."),
+        typer.Option("--input", metavar="X", help="For the whole model: an image, .npy or .npz; or noise."),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each form that is near the fastest.")] = 5,
     allow_approximate: AllowApproximate = False,
@@ -88,7 +88,7 @@ def tune(
       fns-lab tune dynamic.onnx --target ort/cpu --shape input=1x3x256x256 -o fast.onnx --json
     """
     from fns_lab import models, targets
-    from fns_lab.tune import tune as tune_model
+    from fns_lab.measure.tune import tune as tune_model
 
     aim = targets.load(target)
     parent_exists(output)

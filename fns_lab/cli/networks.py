@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def eval(
-    content_image: Annotated[Path, typer.Option(help="The picture to stylize.")],
+    content_image: Annotated[Path, typer.Option(help="The image to stylize.")],
     model: Annotated[Path, typer.Option(help="A network: .pth or .model, or an .onnx file.")],
-    output_image: Annotated[Path, typer.Option(help="Where the stylized picture goes.")],
+    output_image: Annotated[Path, typer.Option(help="Where the stylized image goes.")],
     content_scale: Annotated[float | None, typer.Option(help="Divide height and width by this first.")] = None,
     cuda: Cuda = None,
     accel: Accel = False,
     export_onnx: Annotated[
-        Path | None, typer.Option("--export_onnx", help="Also export the network, at the picture's size.")
+        Path | None, typer.Option("--export_onnx", help="Also export the network, at the image's size.")
     ] = None,
     target_framework: Annotated[str | None, typer.Option(help="Lower that export for this target.")] = None,
 ) -> None:
-    """Stylize a picture.
+    """Stylize an image.
 
     \b
     Examples:
@@ -111,29 +111,29 @@ def _export(
     return 0 if supported else 1
 
 
-def _eval_onnx(path: Path, picture: Path, scale: float | None) -> np.ndarray:
-    """The picture through an ONNX file in ONNX Runtime, 0..255; at the picture's own size if the model's is open."""
+def _eval_onnx(path: Path, image: Path, scale: float | None) -> np.ndarray:
+    """The image through an ONNX file in ONNX Runtime, 0..255; at the image's own size if the model's is open."""
     from fns_lab import images, models
     from fns_lab.nets.transformer import DOWNSAMPLING, SMALLEST_SIDE_PX
     from fns_lab.runtimes import open_runner
 
     model = models.load(path)
-    name, (h, w) = _picture_input(model, path)
+    name, (h, w) = _image_input(model, path)
     fixed = isinstance(h, int) and isinstance(w, int)
-    x = images.load(picture, scale=scale, size=(h, w) if fixed else None)
+    x = images.load(image, scale=scale, size=(h, w) if fixed else None)
     height, width = x.shape[2:]
     if fixed:
-        note(f"{path} takes {h}x{w} pixels only: the picture is scaled and cut to that")
+        note(f"{path} takes {h}x{w} pixels only: the image is scaled and cut to that")
     else:
         if min(height, width) < SMALLEST_SIDE_PX:
-            raise InputError(f"{picture}: {height}x{width} px is too small; give at least {SMALLEST_SIDE_PX} a side")
+            raise InputError(f"{image}: {height}x{width} px is too small; give at least {SMALLEST_SIDE_PX} a side")
         x = _edge_pad(x, DOWNSAMPLING)
     with open_runner(model, "ort/cpu") as runner:
         y = next(iter(runner.infer({name: x}).values()))
     return y[..., :height, :width]
 
 
-def _picture_input(model: ModelProto, path: Path) -> tuple[str, tuple[int | str, int | str]]:
+def _image_input(model: ModelProto, path: Path) -> tuple[str, tuple[int | str, int | str]]:
     from fns_lab import models
 
     shapes = models.input_shapes(model)

@@ -12,7 +12,7 @@ from fns_lab.cli.common import JsonFlag, ModelPath, note, parent_exists, print_j
 
 def view(
     model: ModelPath,
-    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write a picture; open nothing.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write an image; open nothing.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where Netron listens; 0 takes a free port.")] = 0,
 ) -> None:
     """Show a model's graph in Netron, until Ctrl-C.

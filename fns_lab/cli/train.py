@@ -12,7 +12,7 @@ from fns_lab.cli.devices import Accel, Cuda, pick_device, prefer_cpu
 
 def train(
     dataset: Annotated[Path, typer.Option(help="Folder of photographs, nested or not, such as data/photos.")],
-    style_image: Annotated[Path, typer.Option(help="The style picture.")],
+    style_image: Annotated[Path, typer.Option(help="The style image.")],
     save_model_dir: Annotated[Path, typer.Option(help="Folder for the trained network.")],
     checkpoint_model_dir: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints, losses and previews.")
@@ -20,7 +20,7 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Times through the photographs.")] = 2,
     batch_size: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
     image_size: Annotated[int, typer.Option(min=16, help="Side of the square crops, pixels.")] = 256,
-    style_size: Annotated[int | None, typer.Option(min=16, help="Shorter side of the style picture, pixels.")] = None,
+    style_size: Annotated[int | None, typer.Option(min=16, help="Shorter side of the style image, pixels.")] = None,
     cuda: Cuda = None,
     accel: Accel = False,
     seed: Annotated[int, typer.Option(help="Seed of weights and crops.")] = 42,
@@ -40,7 +40,7 @@ def train(
         str, typer.Option(help="bf16: convolve in bfloat16; no: float32; auto: bf16 where the device has units for it.")
     ] = "auto",
     max_steps: Annotated[int | None, typer.Option(min=1, help="Steps in all, in place of --epochs.")] = None,
-    preview_interval: Annotated[int | None, typer.Option(min=1, help="Steps between two preview pictures.")] = None,
+    preview_interval: Annotated[int | None, typer.Option(min=1, help="Steps between two preview images.")] = None,
     resume: Annotated[Path | None, typer.Option(help="A checkpoint to go on from, or a folder of them.")] = None,
 ) -> None:
     """Train a style network on a folder of photographs.

@@ -11,10 +11,10 @@ import pandas as pd
 
 from fns_lab import models
 from fns_lab.compare.comparison import COLUMNS, Comparison, Finding, Skipped
+from fns_lab.compare.experiment import Experiment, ModelRun
 from fns_lab.compare.tolerance import Tolerance
-from fns_lab.compare.trial import Side, Trial
 from fns_lab.errors import InputError
-from fns_lab.files import whole_file
+from fns_lab.files import atomic_write
 from fns_lab.tables import json_rows
 
 VERDICT = "comparison.json"
@@ -22,7 +22,7 @@ TABLE = "table.csv"
 MAPS = "maps.npz"
 
 
-def save(folder: Path, trial: Trial, comparison: Comparison) -> Path:
+def save(folder: Path, experiment: Experiment, comparison: Comparison) -> Path:
     """Write `a.onnx`, `inputs_a.npz`, `outputs_a.npz`, the same for b, `table.csv` (for people) and what `load` reads.
 
     The folder is made; its parent must be there, else `InputError`.
@@ -31,7 +31,7 @@ def save(folder: Path, trial: Trial, comparison: Comparison) -> Path:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
-    for name, side, values in (("a", trial.a, trial.values_a), ("b", trial.b, trial.values_b)):
+    for name, side, values in (("a", experiment.a, experiment.values_a), ("b", experiment.b, experiment.values_b)):
         models.save(side.model, folder / f"{name}.onnx")
         _save_arrays(folder / f"inputs_{name}.npz", side.feeds)
         _save_arrays(folder / f"outputs_{name}.npz", _outputs(side, values))
@@ -54,7 +54,7 @@ def load(folder: Path) -> Comparison:
         raise InputError(f"{folder}: not a comparison that --save wrote ({error})") from None
 
 
-def _outputs(side: Side, values) -> dict[str, np.ndarray]:
+def _outputs(side: ModelRun, values) -> dict[str, np.ndarray]:
     return {value.name: values[value.name] for value in side.model.graph.output if value.name in values}
 
 
@@ -81,16 +81,16 @@ def _unpacked(packed: dict, maps: dict[str, np.ndarray]) -> Comparison:
         tuple(Skipped(**skipped) for skipped in packed["skipped"]),
         Tolerance(**packed["tolerance"]),
         maps,
-        {side: math.inf if change is None else change for side, change in packed["disturbed"].items()},
+        {side: math.inf if change is None else change for side, change in packed["changed_by_instrumentation"].items()},
         tuple(Finding(**found) for found in findings),
     )
 
 
 def _save_arrays(path: Path, arrays) -> None:
-    with whole_file(path) as temporary, temporary.open("wb") as stream:
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)
 
 
 def _save_text(path: Path, text: str) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

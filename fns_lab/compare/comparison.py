@@ -19,8 +19,8 @@ from fns_lab.tables import json_rows
 METRICS = ("max_abs", "mean_abs", "p99_abs", "psnr_db", "max_rel", "max_ulps", "decades")
 OPS_KEYS = ("value", "op", "max_abs", "mean_abs", "p99_abs", "psnr_db", "rule", "max_rel", "max_ulps", "decades",
             "fault", "origin")  # fmt: skip
-JUDGED_KEYS = ("judged_a", "judged_b")
-COLUMNS = ("value", "op", *METRICS, "rule", "range", "limit", "fault", "origin", *JUDGED_KEYS)
+TRUTH_KEYS = ("truth_error_a", "truth_error_b")
+COLUMNS = ("value", "op", *METRICS, "rule", "range", "limit", "fault", "origin", *TRUTH_KEYS)
 
 
 class Skipped(NamedTuple):
@@ -39,13 +39,13 @@ class Finding(NamedTuple):
     """Op types of the nodes, in order, Constants left out; more than one: a rewrite, or wrong only together."""
     nodes: tuple[str, ...]
     """The first output of each of them in b."""
-    whose: str
+    source: str
     """"engine": b's engine alone computes them wrong; "rewrite": the engine of a computes the same wrong value."""
     max_abs: float
     limit: float
 
     def __str__(self) -> str:
-        who = {"engine": "in b's engine alone", "rewrite": "in the engine of a too"}[self.whose]
+        who = {"engine": "in b's engine alone", "rewrite": "in the engine of a too"}[self.source]
         together = "together " if len(self.ops) > 1 else ""
         return f"{self.value!r} introduced by {' + '.join(self.ops)}: {together}wrong on true inputs, {who}"
 
@@ -58,7 +58,7 @@ class Comparison:
     a that computes it), `max_abs`, `mean_abs`, `p99_abs` (in the unit of the value), `psnr_db` (peak: `range`),
     `max_rel` (of the range), `max_ulps`, `decades` (see `Metrics`), `rule` (the rewrite that wrote the node in b, or
     ""), `range` (of a's value and zero), `limit` (what the tolerance allows of `max_abs`), `fault` ("" or why the row
-    fails), `origin` ("introduced", "inherited", "unexplained", or "" before `blame`), `judged_a` and `judged_b` (the
+    fails), `origin` ("introduced", "inherited", "unexplained", or "" before `localize`), `truth_error_a` and `truth_error_b` (the
     largest error of each side against the judge, NaN without one). Errors are NaN where there was nothing to subtract.
     """
 
@@ -67,9 +67,9 @@ class Comparison:
     skipped: tuple[Skipped, ...]
     tolerance: Tolerance
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Where in the picture the error sits, `(H, W)`, for the graph outputs and the first value that differs."""
-    disturbed: Mapping[str, float] = field(default_factory=dict)
-    """By how much each side's final answer changed while its inner values were watched, as a fraction of its range."""
+    """Where in the image the error sits, `(H, W)`, for the graph outputs and the first value that differs."""
+    changed_by_instrumentation: Mapping[str, float] = field(default_factory=dict)
+    """By how much each side's final answer changed while its inner values were instrumented, as a fraction of its range."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -99,26 +99,26 @@ class Comparison:
     def _warnings(self) -> list[str]:
         return [
             f"watching inner values changed the answer of {side} by {change:.2g} of its range"
-            for side, change in self.disturbed.items()
+            for side, change in self.changed_by_instrumentation.items()
             if change > self.tolerance.fraction
         ]
 
     def _judgement(self) -> list[str]:
-        judged = self.table.dropna(subset=list(JUDGED_KEYS))
+        judged = self.table.dropna(subset=list(TRUTH_KEYS))
         if judged.empty:
             return []
-        nearer, farther = (judged[judged[x] < judged[y]] for x, y in (JUDGED_KEYS[::-1], JUDGED_KEYS))
+        nearer, farther = (judged[judged[x] < judged[y]] for x, y in (TRUTH_KEYS[::-1], TRUTH_KEYS))
         counts = f"b is nearer the truth than a in {len(nearer)} and farther in {len(farther)} of {len(judged)} values"
         if farther.empty:
             return [counts]
-        worst = farther.loc[((farther["judged_b"] - farther["judged_a"]) / farther["range"]).idxmax()]
-        errors = f"{worst['judged_b']:.3g} against {worst['judged_a']:.3g}"
+        worst = farther.loc[((farther["truth_error_b"] - farther["truth_error_a"]) / farther["range"]).idxmax()]
+        errors = f"{worst['truth_error_b']:.3g} against {worst['truth_error_a']:.3g}"
         return [f"{counts}, most at {worst['value']!r} ({worst['op']}): {errors}"]
 
     def to_json(self) -> dict:
         """One strict JSON object. `psnr_db` is null for arrays that are equal; with `max_abs` null too, the row has no
         error because a value was missing, had another shape, or held NaN or Inf."""
-        judged = JUDGED_KEYS if self.table[list(JUDGED_KEYS)].notna().any(axis=None) else ()
+        judged = TRUTH_KEYS if self.table[list(TRUTH_KEYS)].notna().any(axis=None) else ()
         return {
             "equal": bool(self),
             "compared": self.compared,
@@ -126,7 +126,10 @@ class Comparison:
             "first_divergence": self.first_divergence,
             "ops": json_rows(self.table, (*OPS_KEYS, *judged)),
             "introduced": [finding._asdict() for finding in self.findings],
-            "disturbed": {side: change if np.isfinite(change) else None for side, change in self.disturbed.items()},
+            "changed_by_instrumentation": {
+                side: change if np.isfinite(change) else None
+                for side, change in self.changed_by_instrumentation.items()
+            },
         }
 
 
@@ -166,7 +169,7 @@ def compare(
             continue
         x = y = None  # the last ones go before the next are computed
         x, y = values_a[name], values_b[partner]
-        rows.append(row | _numbers(*verdict(x, y, tolerance)) | _judged(x, y, (judge or {}).get(name)))
+        rows.append(row | _numbers(*compare_arrays(x, y, tolerance)) | _judged(x, y, (judge or {}).get(name)))
         if name in outputs or (rows[-1]["fault"] and not any(row["fault"] for row in rows[:-1])):
             maps[name] = error_map(x, y)
     maps = {name: found for name, found in maps.items() if found is not None}
@@ -176,7 +179,7 @@ def compare(
     return Comparison(pd.DataFrame(rows, columns=list(COLUMNS)), compared, tuple(skipped), tolerance, maps)
 
 
-def verdict(x: np.ndarray, y: np.ndarray, tolerance: Tolerance) -> tuple[Metrics, float, str]:
+def compare_arrays(x: np.ndarray, y: np.ndarray, tolerance: Tolerance) -> tuple[Metrics, float, str]:
     """Error of `y` against `x`, the largest error allowed, and why the pair fails ("" when it does not)."""
     fault = mismatch(x, y)
     if fault:
@@ -206,7 +209,7 @@ def _inside(owner: Mapping[str, str], name: str) -> str:
 
 def _numbers(metrics: Metrics, limit: float, fault: str) -> dict[str, object]:
     found = {key: getattr(metrics, key) for key in METRICS}
-    unjudged = dict.fromkeys(JUDGED_KEYS, float("nan"))
+    unjudged = dict.fromkeys(TRUTH_KEYS, float("nan"))
     return found | {"range": metrics.peak, "limit": limit, "fault": fault, "origin": ""} | unjudged
 
 
@@ -214,4 +217,4 @@ def _judged(x: np.ndarray, y: np.ndarray, truth: np.ndarray | None) -> dict[str,
     if truth is None or mismatch(truth, x) or mismatch(truth, y):
         return {}
     peak = value_range(truth)
-    return {key: measure(truth, side, peak=peak).max_abs for key, side in zip(JUDGED_KEYS, (x, y), strict=True)}
+    return {key: measure(truth, side, peak=peak).max_abs for key, side in zip(TRUTH_KEYS, (x, y), strict=True)}

@@ -53,7 +53,7 @@ class Graph:
             return unknown
         return helper.tensor_dtype_to_np_dtype(self._type(name)).itemsize * math.prod(shape)
 
-    def behind(self, names: Iterable[str], stop: Collection[str] = ()) -> set[int]:
+    def ancestors(self, names: Iterable[str], stop: Collection[str] = ()) -> set[int]:
         """The nodes that compute `names`, back to the model's inputs or to the values in `stop`."""
         found: set[int] = set()
         waiting = [name for name in names if name not in stop]
@@ -64,19 +64,19 @@ class Graph:
                 waiting += [name for name in self.reads[i] if name not in stop]
         return found
 
-    def boundary(self, nodes: Collection[int]) -> list[str]:
+    def inputs_of(self, nodes: Collection[int]) -> list[str]:
         """The values that `nodes` read and do not compute, weights left out, in the order of reading."""
         made = {value for i in nodes for value in self.nodes[i].output}
         names = [name for i in sorted(nodes) for name in self.reads[i] if name not in made]
         fed = self._inputs.keys() - self._initializers.keys()
         return [name for name in dict.fromkeys(names) if name in self.producer or name in fed]
 
-    def ends(self, nodes: Collection[int]) -> list[str]:
+    def outputs_of(self, nodes: Collection[int]) -> list[str]:
         """The values that `nodes` compute and none of them reads."""
         read = {name for i in nodes for name in self.reads[i]}
         return [value for i in sorted(nodes) for value in self.nodes[i].output if value and value not in read]
 
-    def piece(self, nodes: Collection[int], given: Feeds, outputs: Iterable[str]) -> ModelProto:
+    def subgraph(self, nodes: Collection[int], given: Feeds, outputs: Iterable[str]) -> ModelProto:
         """`nodes` alone as a model: inputs are the arrays `given`, weights come along, `outputs` are its outputs.
 
         Opset, IR version, names and marks are the model's own; weights are inputs too where they were.

@@ -13,8 +13,8 @@ import numpy as np
 
 from fns_lab.errors import InputError
 
-PICTURE_PEAK = 255.0
-"""Peak of `psnr_db` for pictures, whose values are 0..255 whatever the brightest pixel is."""
+IMAGE_PEAK = 255.0
+"""Peak of `psnr_db` for images, whose values are 0..255 whatever the brightest pixel is."""
 
 BLOCK = 1 << 18
 """Elements looked at in one go: 1 MiB of float32, which stays in a core's cache through all that is asked of it."""
@@ -62,7 +62,7 @@ UNMEASURED = Metrics(math.nan, math.nan, math.nan, math.nan, math.nan)
 def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
     """Error of `x` against `reference`, arrays of one shape and any numeric type.
 
-    `peak` is `value_range(reference)` for values inside a network, `PICTURE_PEAK` for pictures. Raises `InputError`
+    `peak` is `value_range(reference)` for values inside a network, `IMAGE_PEAK` for images. Raises `InputError`
     for arrays that do not pair up: another shape, no elements, no numbers.
     """
     problem = mismatch(reference, x)
@@ -79,9 +79,9 @@ def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
     return tally.metrics()
 
 
-def measure_picture(reference: np.ndarray, x: np.ndarray) -> Metrics:
-    """`measure` for pictures, `(N, 3, H, W)`, values 0..255: the peak of the PSNR is 255."""
-    return measure(reference, x, peak=PICTURE_PEAK)
+def measure_image(reference: np.ndarray, x: np.ndarray) -> Metrics:
+    """`measure` for images, `(N, 3, H, W)`, values 0..255: the peak of the PSNR is 255."""
+    return measure(reference, x, peak=IMAGE_PEAK)
 
 
 def value_range(reference: np.ndarray) -> float:

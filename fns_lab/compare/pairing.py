@@ -63,7 +63,7 @@ def owners(graph: Graph, paired: Set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for value in graph.producer:
         if value in paired:
-            inside = graph.behind([value], stop=paired - {value})
+            inside = graph.ancestors([value], stop=paired - {value})
             found |= {
                 name: value for i in inside for name in graph.nodes[i].output if name not in paired | found.keys()
             }

@@ -1,10 +1,10 @@
-"""Structural similarity of two pictures: how much of the reference's structure is still there."""
+"""Structural similarity of two images: how much of the reference's structure is still there."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.compare.metrics import PICTURE_PEAK, mismatch, not_finite
+from fns_lab.compare.metrics import IMAGE_PEAK, mismatch, not_finite
 from fns_lab.errors import InputError
 
 SIGMA_PX = 1.5
@@ -13,11 +13,11 @@ WINDOW_PX = 11
 
 
 def ssim(reference: np.ndarray, x: np.ndarray) -> float:
-    """Mean structural similarity of `x` and `reference`, `(1, 3, H, W)`, 0..255: 1 for equal pictures, 0 for unrelated.
+    """Mean structural similarity of `x` and `reference`, `(1, 3, H, W)`, 0..255: 1 for equal images, 0 for unrelated.
 
     Wang et al. 2004 (doi 10.1109/TIP.2003.819861) on each colour channel, data range 255, Gaussian window. Values are
     clipped to 0..255 first, as in a file. NaN where either holds NaN or Inf. Raises `InputError` for arrays that are
-    not two pictures of one shape, or that have a side under 11 pixels.
+    not two images of one shape, or that have a side under 11 pixels.
     """
     from skimage.metrics import structural_similarity
 
@@ -27,11 +27,11 @@ def ssim(reference: np.ndarray, x: np.ndarray) -> float:
         raise InputError(f"SSIM needs (1, 3, H, W) with sides of at least {WINDOW_PX} pixels, not {np.shape(x)}")
     if not_finite(reference) or not_finite(x):
         return float("nan")
-    a, b = (np.clip(np.asarray(picture[0], dtype=np.float64), 0, PICTURE_PEAK) for picture in (reference, x))
+    a, b = (np.clip(np.asarray(image[0], dtype=np.float64), 0, IMAGE_PEAK) for image in (reference, x))
     similarity = structural_similarity(
         a,
         b,
-        data_range=PICTURE_PEAK,
+        data_range=IMAGE_PEAK,
         channel_axis=0,
         gaussian_weights=True,
         sigma=SIGMA_PX,

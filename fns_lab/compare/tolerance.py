@@ -12,7 +12,7 @@ class Tolerance:
     """A value passes when its largest absolute error is at most `floor + fraction * range of the reference`.
 
     `fraction` has no unit and grows with the value, from 1e-2 to 1e6 inside a network; `floor` is in the unit of the
-    value and decides where the range is near zero (or alone, for pictures, whose range is known beforehand).
+    value and decides where the range is near zero (or alone, for images, whose range is known beforehand).
     """
 
     name: str
@@ -44,7 +44,7 @@ VALUES_FLOAT32 = Tolerance(
     fraction=1e-4,
     floor=1e-6,
     reason="one engine, one network written in two ways: sums in another order differ by some 1e-6 of the range over"
-    " sixty layers, and by 4e-5 on a nearly flat picture, whose rounding a normalisation enlarges; a wrong constant or"
+    " sixty layers, and by 4e-5 on a nearly flat image, whose rounding a normalisation enlarges; a wrong constant or"
     " axis gives 1e-3 and more",
 )
 
@@ -64,17 +64,17 @@ VALUES_FLOAT16 = Tolerance(
 )
 
 
-def between(a: str, b: str) -> Tolerance:
+def tolerance_between(a: str, b: str) -> Tolerance:
     """For float32 values of target `a` against those of target `b`, by name, such as `ort/cpu` and `ort-web/webgl`.
 
     One bound serves all pairs of engines. The shipped mosaic network, lowered for each of twelve targets, is within
-    2.5e-6 of the range of ONNX Runtime on a photograph and 4.1e-4 on a flat picture (200 +- 1), except for the 3.9e-2
+    2.5e-6 of the range of ONNX Runtime on a photograph and 4.1e-4 on a flat image (200 +- 1), except for the 3.9e-2
     of ort-web/webgpu, which is a fault (see its InstanceNormalization) and no rounding.
     """
     return VALUES_FLOAT32 if a == b else VALUES_ACROSS_ENGINES
 
 
-def given(fraction: float) -> Tolerance:
+def tolerance_of(fraction: float) -> Tolerance:
     """What a user asks for, of the range; the floor lies as far below it as in the named ones."""
     return Tolerance(f"{fraction:g} of the range", fraction, fraction / 100, reason="asked for")
 
@@ -85,16 +85,16 @@ def for_type(tolerance: Tolerance, *types: np.dtype) -> Tolerance:
     return VALUES_FLOAT16 if half and tolerance.fraction < VALUES_FLOAT16.fraction else tolerance
 
 
-PICTURE_SAME_ENGINE = Tolerance(
-    name="PICTURE_SAME_ENGINE",
+IMAGE_SAME_ENGINE = Tolerance(
+    name="IMAGE_SAME_ENGINE",
     fraction=0.0,
     floor=0.05,
-    reason="of 0..255: a tenth of the half step at which an 8-bit picture could change",
+    reason="of 0..255: a tenth of the half step at which an 8-bit image could change",
 )
 
-PICTURE_ACROSS_ENGINES = Tolerance(
-    name="PICTURE_ACROSS_ENGINES",
+IMAGE_ACROSS_ENGINES = Tolerance(
+    name="IMAGE_ACROSS_ENGINES",
     fraction=0.0,
     floor=0.5,
-    reason="of 0..255: half a step of an 8-bit picture, so no pixel moves by more than one step and nobody can see it",
+    reason="of 0..255: half a step of an 8-bit image, so no pixel moves by more than one step and nobody can see it",
 )

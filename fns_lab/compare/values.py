@@ -28,7 +28,7 @@ class Values(Mapping[str, np.ndarray]):
 
     Graph outputs come from the model as it is. For the inner ones, values become outputs too, in chunks of at most
     `CHUNK_BYTES` in the order of `names` (by default the graph's), one run each; a value whose size is not known before
-    the run has a chunk of its own. `disturbed` says whether being watched changed the engine's answer.
+    the run has a chunk of its own. `changed_by_instrumentation` says whether being instrumented changed the engine's answer.
 
     With `piecewise` a chunk starts from what the one before left, so that all chunks together cost one run of the
     model. This suits an engine whose ops do not depend on their neighbours; elsewhere it would hide what is looked for.
@@ -57,9 +57,9 @@ class Values(Mapping[str, np.ndarray]):
         self._plain: dict[str, np.ndarray] | None = None
         self._left: dict[str, np.ndarray] | None = None
         self._done: set[int] = set()
-        self.disturbed = 0.0
+        self.changed_by_instrumentation = 0.0
         """Largest difference between a graph output of the model as it is and the same output while values were
-        watched, as a fraction of the output's range; 0.0 as long as there is none, inf for another shape or NaN."""
+        instrumented, as a fraction of the output's range; 0.0 as long as there is none, inf for another shape or NaN."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -101,9 +101,9 @@ class Values(Mapping[str, np.ndarray]):
         return chunk
 
     def _whole(self, chunk: Sequence[str]) -> dict[str, np.ndarray]:
-        watched = models.with_outputs(self._graph.model, chunk)
-        found = self._asked(watched, self._feeds, [*self._graph.outputs, *chunk])
-        self._note_disturbance(found)
+        instrumented = models.with_outputs(self._graph.model, chunk)
+        found = self._asked(instrumented, self._feeds, [*self._graph.outputs, *chunk])
+        self._note_change(found)
         return {name: found[name] for name in chunk}
 
     def _pieces(self, chunk: Sequence[str]) -> dict[str, np.ndarray]:
@@ -112,15 +112,15 @@ class Values(Mapping[str, np.ndarray]):
             self._left, self._done = dict(self._feeds), set()
             self._plain = self.outputs  # first: the memory that the whole model takes is then free for the pieces
         last = chunk[-1] == self._last
-        nodes = self._graph.behind([*chunk, *(self._graph.outputs if last else ())], stop=self._left) - self._done
+        nodes = self._graph.ancestors([*chunk, *(self._graph.outputs if last else ())], stop=self._left) - self._done
         self._done |= nodes
         made = [value for i in sorted(nodes) for value in self._graph.nodes[i].output if value]
         asked = list(dict.fromkeys([*chunk, *filter(self._is_needed, made)]))
-        given = {name: self._left[name] for name in self._graph.boundary(nodes)}
-        found = self._asked(self._graph.piece(nodes, given, asked), given, asked)
+        given = {name: self._left[name] for name in self._graph.inputs_of(nodes)}
+        found = self._asked(self._graph.subgraph(nodes, given, asked), given, asked)
         self._left = {name: x for name, x in (self._left | found).items() if self._is_needed(name)}
         if last:
-            self._note_disturbance(self._left)
+            self._note_change(self._left)
         return {name: found[name] for name in chunk}
 
     @property
@@ -138,9 +138,11 @@ class Values(Mapping[str, np.ndarray]):
             raise RuntimeError(f"the engine returned {len(returned)} values but not {lost[0]!r}, which is an output")
         return {name: np.asarray(returned[name]) for name in names}
 
-    def _note_disturbance(self, found: Mapping[str, np.ndarray]) -> None:
+    def _note_change(self, found: Mapping[str, np.ndarray]) -> None:
         for name, plain in self.outputs.items():
-            self.disturbed = max(self.disturbed, _relative_difference(plain, found[name]))
+            self.changed_by_instrumentation = max(
+                self.changed_by_instrumentation, _relative_difference(plain, found[name])
+            )
 
 
 def collect(model: onnx.ModelProto, feeds: Feeds, run: Run) -> dict[str, np.ndarray]:

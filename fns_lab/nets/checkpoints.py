@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fns_lab.errors import InputError
-from fns_lab.files import is_text, whole_file
+from fns_lab.files import atomic_write, is_text
 from fns_lab.nets.transformer import TransformerNet
 
 WRAPPERS = ("state_dict", "model", "net")
@@ -52,7 +52,7 @@ def save(net: nn.Module, path: str | os.PathLike) -> Path:
     """Write the weights of a `TransformerNet` under upstream's names, whole or not at all."""
     path = Path(path)
     state = {_bare(name): value.detach().cpu().clone() for name, value in net.state_dict().items()}
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(state, temporary)
     return path
 

@@ -1,6 +1,6 @@
 """The feed-forward style network of Johnson et al. (2016, arXiv 1603.08155), as in pytorch/examples.
 
-Every picture tensor is `(N, 3, H, W)`, RGB, values 0..255, in and out (the output is not clipped).
+Every image tensor is `(N, 3, H, W)`, RGB, values 0..255, in and out (the output is not clipped).
 The attribute names are those of upstream, so that its `state_dict` files load as they are.
 """
 
@@ -112,6 +112,6 @@ def stylize(net: nn.Module, x: Tensor) -> Tensor:
     h, w = x.shape[-2:]
     if min(h, w) < SMALLEST_SIDE_PX:
         raise InputError(
-            f"a picture of {h}x{w} px is too small for the network; give at least {SMALLEST_SIDE_PX} a side"
+            f"an image of {h}x{w} px is too small for the network; give at least {SMALLEST_SIDE_PX} a side"
         )
     return net(pad_to_multiple(x))[..., :h, :w].clamp(0, 255)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, const, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import Refusal, Rule
 from fns_lab.targets import Target
 
 
 class ConvForm(Rule):
     """Another way to write a convolution, of `x` with the kernel `w`."""
 
-    MENDS = False
+    ADDS_SUPPORT = False
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
@@ -32,13 +33,13 @@ def plain_conv(node: ir.Node) -> None:
 
 
 def plain_conv_of_one(x: ir.Value, w: ir.Value, y: ir.Value) -> None:
-    """Raise `Refusal` unless a plain Conv of constant weights takes one picture x `(1, C, H, W)` of a fixed size."""
+    """Raise `Refusal` unless a plain Conv of constant weights takes one image x `(1, C, H, W)` of a fixed size."""
     plain_conv(y.producer())
-    if const(w).ndim != 4 or fixed_shape(x)[0] != 1:
+    if constant_array(w).ndim != 4 or fixed_shape(x)[0] != 1:
         raise Refusal(f"{x.name} is not (1, C, H, W)")
     biases(y.producer())
 
 
 def biases(conv: ir.Node) -> list[np.ndarray]:
     """The bias `(C',)` of a Conv, or nothing. Raises `Refusal` if it is computed."""
-    return [const(bias) for bias in conv.inputs[2:]]
+    return [constant_array(bias) for bias in conv.inputs[2:]]

@@ -14,15 +14,16 @@ from onnxscript.rewriter import RULE_NAME_TAG, RewriteRuleSet
 
 from fns_lab.errors import InputError
 from fns_lab.models import RULE_PREFIX
+from fns_lab.opset.convert import convert
+from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.rule import Refused, Rule, Scope
 from fns_lab.rewrite.rules import RULES
-from fns_lab.rewrite.slots import Slot
+from fns_lab.rewrite.sites import Site
 from fns_lab.targets import Check, Target
-from fns_lab.targets.check import carried_refusal, check_ir, runs_carried
-from fns_lab.targets.opset import CannotCarry, carry
+from fns_lab.targets.check import check_ir, converted_refusal, runs_converted
 
 NODE_METADATA_SINCE = 10
-"""IR version from which nodes and values may carry metadata."""
+"""IR version from which nodes and values may convert metadata."""
 INITIALIZERS_APART_SINCE = 4
 """IR version from which an initializer need not be a graph input."""
 SMALL = 1024
@@ -38,7 +39,7 @@ class Lowering:
     """A model brought to a target. True when the target runs all of `model`.
 
     `applied` has the columns rule, count, fidelity; `refused` has node, rule, reason; `check` is `model` checked.
-    `slots` are the places where other rules would have done too, if they were asked for.
+    `sites` are the places where other rules would have done too, if they were asked for.
     """
 
     model: onnx.ModelProto
@@ -48,7 +49,7 @@ class Lowering:
     nodes_before: int
     nodes_after: int
     check: Check
-    slots: tuple[Slot, ...] = ()
+    sites: tuple[Site, ...] = ()
 
     @property
     def supported(self) -> bool:
@@ -89,14 +90,14 @@ def lower(
     `doc_string`. What follows from fixed sizes is computed here (`Shape` and the arithmetic on it). Where a node has no
     form at the target's opset, the model stays at its own, and `refused` and `check` name that node with the
     reason. Without `rules`, nodes are only written in the form of the target's opset. `choices` says which rule takes a
-    slot, by the slot's key (`fns_lab.rewrite.slots`); elsewhere what the target needs or prefers holds. With `survey`
-    the result names the slots that were met, and those without a choice stay as they are.
+    site, by the site's key (`fns_lab.rewrite.sites`); elsewhere what the target needs or prefers holds. With `survey`
+    the result names the sites that were met, and those without a choice stay as they are.
     Raises `InputError` if `shapes` does not fit the model.
     """
     lowered = ir.from_proto(model)
     nodes_before = len(lowered.graph)
-    opset, slots = lowered.graph.opset_imports.get("", 1), {} if survey else None
-    scope = Scope(target, opset, lowered.graph, choices=choices or {}, slots=slots)
+    opset, sites = lowered.graph.opset_imports.get("", 1), {} if survey else None
+    scope = Scope(target, opset, lowered.graph, choices=choices or {}, sites=sites)
     _prepare(lowered, shapes or {}, scope)
     applied = []
     for rule in rules:
@@ -104,8 +105,8 @@ def lower(
             applied.append((rule.NAME, _apply(rule, lowered, scope), rule.FIDELITY))
     passes.RemoveUnusedNodesPass()(lowered)  # what no output needs must not stand in the way
     _name_blocked(lowered, scope)
-    carried = _carry_all(lowered, scope)
-    applied.append((OPSET_RULE, carried or 0, "exact"))
+    converted = _convert_all(lowered, scope)
+    applied.append((OPSET_RULE, converted or 0, "exact"))
     _finish(lowered, target)
     return Lowering(
         model=ir.to_proto(lowered),
@@ -114,8 +115,8 @@ def lower(
         refused=pd.DataFrame(_still_refused(lowered, scope.refused), columns=list(Refused._fields)),
         nodes_before=nodes_before,
         nodes_after=len(lowered.graph),
-        check=check_ir(lowered, target, carried_refusal if carried is None else None),
-        slots=tuple((scope.slots or {}).values()),
+        check=check_ir(lowered, target, converted_refusal if converted is None else None),
+        sites=tuple((scope.sites or {}).values()),
     )
 
 
@@ -141,7 +142,7 @@ def _settle(model: ir.Model, scope: Scope) -> None:
         return
 
     def must_fold(node: ir.Node) -> bool | None:
-        return None if runs_carried(node, scope.target, scope.opset) else True
+        return None if runs_converted(node, scope.target, scope.opset) else True
 
     passes.IdentityEliminationPass()(model)
     passes.ShapeInferencePass()(model)
@@ -189,18 +190,18 @@ def _apply(rule: type[Rule], model: ir.Model, scope: Scope) -> int:
 def _name_blocked(model: ir.Model, scope: Scope) -> None:
     """Note each node that has no form that the target runs, with the reason, unless a rule has named it."""
     named = {row.node for row in scope.refused}
-    blocked = {node: carried_refusal(node, scope.target, scope.opset) for node in model.graph.all_nodes()}
+    blocked = {node: converted_refusal(node, scope.target, scope.opset) for node in model.graph.all_nodes()}
     for node, reason in blocked.items():
         if reason and (name := node.name or node.op_type) not in named:
             scope.refused.append(Refused(name, OPSET_RULE, reason))
 
 
-def _carry_all(model: ir.Model, scope: Scope) -> int | None:
+def _convert_all(model: ir.Model, scope: Scope) -> int | None:
     """Write every node in its form at the target's opset; None, and nothing done, where one has no such form."""
     to_opset = min(scope.opset, scope.target.opset)
     try:
-        forms = {node: carry(node, scope.opset, to_opset) for node in model.graph.all_nodes()}
-    except CannotCarry:
+        forms = {node: convert(node, scope.opset, to_opset) for node in model.graph.all_nodes()}
+    except NodeError:
         return None
     model.graph.opset_imports[""] = to_opset
     changed = 0

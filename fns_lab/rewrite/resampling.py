@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, fixed_shape
-from fns_lab.targets.opset import constant
+from fns_lab.opset.nodes import constant_input, fixed_shape
+from fns_lab.rewrite.rule import Refusal
 
 F32 = np.float32
 TIE = 1e-5
@@ -29,7 +29,7 @@ class Axis(NamedTuple):
 
 
 def resized_axes(node: ir.Node) -> list[Axis]:
-    """Every axis of what a Resize or Upsample of any opset reads. Raises `Refusal` or `CannotCarry`."""
+    """Every axis of what a Resize or Upsample of any opset reads. Raises `NodeError`."""
     attributes, old = node.attributes, fixed_shape(node.inputs[0])
     if attributes.get_string("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise Refusal("it keeps the aspect ratio of sizes that are limits")
@@ -38,12 +38,12 @@ def resized_axes(node: ir.Node) -> list[Axis]:
     if "scales" in attributes:
         scales = list(attributes["scales"].as_floats())
     else:
-        scales = constant(node, 1 if node.op_type == "Upsample" or len(node.inputs) == 2 else 2)
+        scales = constant_input(node, 1 if node.op_type == "Upsample" or len(node.inputs) == 2 else 2)
     axes = attributes.get_ints("axes", list(range(len(old))))
     if scales is not None and len(scales):
         given = {a % len(old): Axis(old[a], int(old[a] * s), float(s)) for a, s in zip(axes, scales, strict=True)}
     else:
-        sizes = constant(node, 3)
+        sizes = constant_input(node, 3)
         given = {a % len(old): Axis(old[a], int(m), float(m / old[a])) for a, m in zip(axes, sizes, strict=True)}
     return [given.get(a, Axis(n, n, 1.0)) for a, n in enumerate(old)]
 

@@ -11,17 +11,17 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
-from fns_lab.rewrite.slots import Slot, in_order, key_of, slot_of
+from fns_lab.opset.nodes import NodeError
+from fns_lab.rewrite.sites import Site, in_order, key_of, site_of
 from fns_lab.targets import Target
-from fns_lab.targets.check import QUIRK_KINDS, runs_carried
-from fns_lab.targets.opset import CannotCarry
+from fns_lab.targets.check import QUIRK_KINDS, runs_converted
 
 Fidelity = Literal["exact", "rounding", "approximate"]
 """exact: the same bits where the engine computes the same way; rounding: equal in real arithmetic, float32 rounds
 elsewhere; approximate: another function, never applied unless asked for."""
 
 
-class Refusal(Exception):
+class Refusal(NodeError):
     """A rule cannot rewrite this place; the message says why."""
 
 
@@ -43,18 +43,18 @@ class Scope:
     graph: ir.Graph | None = None
     refused: list[Refused] = field(default_factory=list)
     choices: Mapping[str, str] = field(default_factory=dict)
-    """A rule's name, or `AS_IS`, by the key of a slot."""
-    slots: dict[str, Slot] | None = None
-    """Every slot met, by its key; None when nobody asked."""
+    """A rule's name, or `KEEP`, by the key of a site."""
+    sites: dict[str, Site] | None = None
+    """Every site met, by its key; None when nobody asked."""
 
     def note(self, rule: str, nodes: Sequence[ir.Node]) -> bool:
-        """The rule holds for these nodes; whether they are a slot that nothing was chosen for yet."""
+        """The rule holds for these nodes; whether they are a site that nothing was chosen for yet."""
         key = key_of(nodes)
-        slot = self.slots[key] if key in self.slots else slot_of(nodes, self.opset)
-        if slot is None:
+        site = self.sites[key] if key in self.sites else site_of(nodes, self.opset)
+        if site is None:
             return False
-        self.slots[key] = slot
-        slot.note(rule, in_order(nodes)[-1].outputs[0].name)
+        self.sites[key] = site
+        site.note(rule, in_order(nodes)[-1].outputs[0].name)
         return key not in self.choices
 
 
@@ -62,16 +62,16 @@ class Rule(pattern.RewriteRuleClassBase):
     """A rewrite: `pattern` matches, `guard` raises `Refusal` where it does not apply, `rewrite` writes the new nodes.
 
     It is called for where the target cannot run one of the matched nodes in any form that `lower` could give it,
-    or where the target prefers the rule by name; a choice for the slot overrules both.
+    or where the target prefers the rule by name; a choice for the site overrules both.
     """
 
     NAME: ClassVar[str]
     FIDELITY: ClassVar[Fidelity]
     EMITS: ClassVar[tuple[str, ...]]
     """Op types of the new nodes that the target must take."""
-    REPAIRS: ClassVar[tuple[str, ...]] = ()
-    """Kinds of quirk that call for it, and nothing else does; such a rule is no form of a slot."""
-    MENDS: ClassVar[bool] = True
+    WORKS_AROUND: ClassVar[tuple[str, ...]] = ()
+    """Kinds of quirk that call for it, and nothing else does; such a rule is no form of a site."""
+    ADDS_SUPPORT: ClassVar[bool] = True
     """Whether it can write what a target lacks; a rule whose only gain is speed waits until it is preferred."""
 
     def __init__(self, scope: Scope, root: str) -> None:
@@ -94,16 +94,16 @@ class Rule(pattern.RewriteRuleClassBase):
         """The op types that this rule writes and the target does not take."""
         return tuple(op for op in cls.EMITS if not target.takes(op, target.opset))
 
-    def called_for(self, nodes: Sequence[ir.Node]) -> bool:
+    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
         """Whether this rule is chosen for these nodes; where nothing is, whether the target needs or prefers it."""
         target, opset = self.scope.target, self.scope.opset
-        if self.REPAIRS:
-            return self.quirk_touches(self.REPAIRS, nodes)
+        if self.WORKS_AROUND:
+            return self.quirk_touches(self.WORKS_AROUND, nodes)
         if self.scope.choices and (choice := self.scope.choices.get(key_of(nodes))):
             return choice == self.NAME
         if self.NAME in target.prefer:
             return True
-        return self.MENDS and not all(runs_carried(node, target, opset) for node in nodes)
+        return self.ADDS_SUPPORT and not all(runs_converted(node, target, opset) for node in nodes)
 
     def quirk_touches(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
         """Whether a quirk of one of these kinds touches one of the nodes."""
@@ -111,22 +111,22 @@ class Rule(pattern.RewriteRuleClassBase):
         return any(QUIRK_KINDS[quirk.kind](node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
 
     def guard(self, **bindings: ir.Value | None) -> None:
-        """Raise `Refusal` (or `CannotCarry`) where the rewrite does not hold."""
+        """Raise `Refusal` (or another `NodeError`) where the rewrite does not hold."""
 
     def check(self, context, **bindings: ir.Value | None) -> pattern.MatchResult:
         result = pattern.MatchResult()
-        called_for, surveyed = self.called_for(context.nodes), not self.REPAIRS and self.scope.slots is not None
-        if not called_for and not surveyed:
+        is_needed, surveyed = self.is_needed(context.nodes), not self.WORKS_AROUND and self.scope.sites is not None
+        if not is_needed and not surveyed:
             return result.fail("not called for")
         try:
             self.guard(**bindings)
-        except (Refusal, CannotCarry) as refusal:
-            if called_for:
+        except NodeError as refusal:
+            if is_needed:
                 self.scope.refused.append(Refused(context.root.name or context.root.op_type, self.NAME, str(refusal)))
             return result.fail(str(refusal))
         if surveyed and self.scope.note(self.NAME, context.nodes):
             return result.fail("to be chosen: the next rules shall see it too")
-        return result if called_for else result.fail("not called for")
+        return result if is_needed else result.fail("not called for")
 
     def reduce(self, op, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str) -> ir.Value:
         """A reduction in the form of the model's opset: `axes` became an input at opset 18 (ReduceSum: 13)."""
@@ -134,7 +134,7 @@ class Rule(pattern.RewriteRuleClassBase):
         if self.scope.opset < since:
             return op.op(kind, x, axes=axes, keepdims=int(keepdims), _outputs=[name])
         return op.op(
-            kind, x, constant(op, np.array(axes, np.int64), f"{name}.axes"), keepdims=int(keepdims), _outputs=[name]
+            kind, x, initializer(op, np.array(axes, np.int64), f"{name}.axes"), keepdims=int(keepdims), _outputs=[name]
         )
 
     def slice(self, op, x: ir.Value, starts: list[int], ends: list[int], axes: list[int], name: str) -> ir.Value:
@@ -142,17 +142,17 @@ class Rule(pattern.RewriteRuleClassBase):
         numbers = {"starts": starts, "ends": ends, "axes": axes}
         if self.scope.opset < 10:
             return op.Slice(x, **numbers)
-        return op.Slice(x, *(constant(op, np.array(v, np.int64), f"{name}.{k}") for k, v in numbers.items()))
+        return op.Slice(x, *(initializer(op, np.array(v, np.int64), f"{name}.{k}") for k, v in numbers.items()))
 
     def reshape(self, op, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
         """A Reshape to a constant shape."""
-        return op.Reshape(x, constant(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
+        return op.Reshape(x, initializer(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
 
     def clip(self, op, x: ir.Value, low: float, high: float, name: str) -> ir.Value:
         """A Clip in the form of the model's opset: its limits became inputs at opset 11."""
         if self.scope.opset < 11:
             return op.Clip(x, min=low, max=high, _outputs=[name])
-        limits = (constant(op, np.array(v, np.float32), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
+        limits = (initializer(op, np.array(v, np.float32), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
         return op.Clip(x, *limits, _outputs=[name])
 
 
@@ -169,26 +169,11 @@ class OpRule(Rule):
         return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=["y"])
 
 
-def constant(op, array: np.ndarray, name: str) -> ir.Value:
+def initializer(op, array: np.ndarray, name: str) -> ir.Value:
     """An initializer; equal ones are merged when the lowering ends."""
     return op.initializer(ir.tensor(array), name=name)
 
 
 def scalar(op, x: ir.Value, number: float, name: str) -> ir.Value:
     """An initializer of one float32 that an elementwise op with `x` spreads without adding an axis."""
-    return constant(op, np.full((1,) if x.shape is None or len(x.shape) else (), number, np.float32), name)
-
-
-def fixed_shape(x: ir.Value) -> tuple[int, ...]:
-    """The shape of `x`, all numbers. Raises `Refusal` if a size is not fixed."""
-    if x.shape is None or not x.shape.is_static():
-        raise Refusal(f"the size of {x.name} is not fixed; give --shape NAME=1x3xHxW for the model's input")
-    return tuple(x.shape.numpy())
-
-
-def const(value: ir.Value | None) -> np.ndarray:
-    """The array of an initializer. Raises `Refusal` if the value is computed."""
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    if tensor is None:
-        raise Refusal(f"{'an input' if value is None else value.name} is computed, not constant")
-    return tensor.numpy()
+    return initializer(op, np.full((1,) if x.shape is None or len(x.shape) else (), number, np.float32), name)

@@ -33,17 +33,6 @@ RUNNERS = {
 """The class that runs each target's `runtime`. A module, and with it its engine, is imported when it is asked for."""
 
 
-class RuntimeFault(RuntimeError):
-    """An engine failed: it refused the model, threw, hung, crashed or ran out of memory.
-
-    The message is one line: engine, model, and the engine's own words.
-    """
-
-    def __init__(self, engine: str, model: str, message: str) -> None:
-        super().__init__(f"{engine}, {model}: {' '.join(message.split())}")
-        self.engine, self.model, self.message = engine, model, message
-
-
 class Runner(Protocol):
     """A model loaded into one engine. A context manager: leaving it frees the session."""
 

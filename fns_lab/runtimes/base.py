@@ -11,8 +11,7 @@ from typing import TypeVar
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
-from fns_lab.errors import InputError
-from fns_lab.runtimes import RuntimeFault
+from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.runtimes.packages import installed_version
 from fns_lab.targets import Target
 

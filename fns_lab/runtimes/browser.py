@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from fns_lab.errors import InputError
-from fns_lab.runtimes import DEFAULT_TIMEOUT_S, RuntimeFault
+from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.runtimes import DEFAULT_TIMEOUT_S
 from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage

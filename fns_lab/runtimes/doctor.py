@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fns_lab import targets
+from fns_lab.errors import one_line
 from fns_lab.paths import ROOT
 from fns_lab.runtimes import packages
 from fns_lab.runtimes.chromium import GPU_VARIABLE, INSTALL_HINT, Chromium
@@ -42,7 +43,7 @@ IN_THE_PAGE = """async () => {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnostic:
     """One thing that was looked at. `fix` is empty when `ok`."""
 
     name: str
@@ -57,12 +58,12 @@ class Finding:
         return f"{'ok ' if self.ok else 'NO '} {self.name}: {self.detail}" + (f"; {self.fix}" if self.fix else "")
 
 
-def diagnose() -> list[Finding]:
+def diagnose() -> list[Diagnostic]:
     """Everything the workbench leans on, in about ten seconds and never more than two minutes. Raises nothing."""
     return [_torch(), _program("node", NODE_FIX), _program("npm", NODE_FIX), *_packages(), *_engines(), *_browser()]
 
 
-def _torch() -> Finding:
+def _torch() -> Diagnostic:
     try:
         import torch
 
@@ -73,69 +74,69 @@ def _torch() -> Finding:
         else:
             device = f"cpu, {torch.get_num_threads()} threads"
     except Exception as error:  # a broken install fails in many ways, all of which the user must see
-        return Finding("torch device", False, _line(error), "`pip install -e .` in a fresh environment")
-    return Finding("torch device", True, f"{device} (torch {torch.__version__})")
+        return Diagnostic("torch device", False, one_line(error), "`pip install -e .` in a fresh environment")
+    return Diagnostic("torch device", True, f"{device} (torch {torch.__version__})")
 
 
-def _program(name: str, fix: str) -> Finding:
+def _program(name: str, fix: str) -> Diagnostic:
     beside_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     path = shutil.which(name, path=beside_python)
     if path is None:
-        return Finding(name, False, "not found", fix)
+        return Diagnostic(name, False, "not found", fix)
     try:
         told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROGRAM_LIMIT_S, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding(name, False, f"{path} does not run: {_line(error)}", fix)
-    return Finding(name, True, f"{told.stdout.strip()} ({path})")
+        return Diagnostic(name, False, f"{path} does not run: {one_line(error)}", fix)
+    return Diagnostic(name, True, f"{told.stdout.strip()} ({path})")
 
 
-def _packages() -> list[Finding]:
+def _packages() -> list[Diagnostic]:
     """One finding per engine that pip brings."""
     brought = {t.package: t for t in map(targets.load, targets.names()) if t.package}
     return [_package(target) for target in brought.values()]
 
 
-def _package(target: Target) -> Finding:
+def _package(target: Target) -> Diagnostic:
     wrong = packages.lack(target)
     if wrong:
-        return Finding(target.package, False, wrong, packages.fix(target))
-    return Finding(target.package, True, packages.installed_version(target.package))
+        return Diagnostic(target.package, False, wrong, packages.fix(target))
+    return Diagnostic(target.package, True, packages.installed_version(target.package))
 
 
-def _engines() -> list[Finding]:
+def _engines() -> list[Diagnostic]:
     """One finding per engine that package.json pins."""
     try:
         wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     except (OSError, ValueError, KeyError) as error:
-        return [Finding("npm engines", False, _line(error), f"restore package.json in {ROOT}")]
+        return [Diagnostic("npm engines", False, one_line(error), f"restore package.json in {ROOT}")]
     return [_engine(package, version.rpartition("@")[2]) for package, version in wanted.items()]
 
 
-def _engine(package: str, version: str) -> Finding:
+def _engine(package: str, version: str) -> Diagnostic:
     try:
         found = installed_version(package)
     except (OSError, ValueError, KeyError) as error:
-        return Finding(package, False, _line(error), NPM_FIX)
+        return Diagnostic(package, False, one_line(error), NPM_FIX)
     if found == version:
-        return Finding(package, True, version)
-    return Finding(package, False, f"{found or 'nothing'} installed, {version} wanted", NPM_FIX)
+        return Diagnostic(package, True, version)
+    return Diagnostic(package, False, f"{found or 'nothing'} installed, {version} wanted", NPM_FIX)
 
 
-def _browser() -> list[Finding]:
+def _browser() -> list[Diagnostic]:
     """The browser, and what a page in it can use."""
     chromium = Chromium()
     try:
         version, page = chromium.run(asyncio.wait_for(_look(chromium), BROWSER_LIMIT_S))
     except Exception as error:  # whatever keeps a browser from starting is the finding
-        why = _line(error).removesuffix(f": {INSTALL_HINT}")
+        why = one_line(error).removesuffix(f": {INSTALL_HINT}")
         absent = (False, "no browser to ask", "mend the browser first")
-        others = [Finding(name, *absent) for name in ("WebGL", "WebGPU", "wasm threads")]
-        return [Finding("browser", False, why, INSTALL_HINT), *others]
+        others = [Diagnostic(name, *absent) for name in ("WebGL", "WebGPU", "wasm threads")]
+        return [Diagnostic("browser", False, why, INSTALL_HINT), *others]
     finally:
         chromium.close()
     gpu = f"update the browser, or unset {GPU_VARIABLE} to use the software GPU"
     return [
-        Finding("browser", True, version),
+        Diagnostic("browser", True, version),
         _page_finding("WebGL", page["webgl"], "the browser gives no WebGL 2 context", gpu),
         _page_finding("WebGPU", page["webgpu"], "the browser gives no WebGPU adapter", gpu),
         _page_finding(
@@ -147,8 +148,8 @@ def _browser() -> list[Finding]:
     ]
 
 
-def _page_finding(name: str, detail: str | None, otherwise: str, fix: str) -> Finding:
-    return Finding(name, True, detail) if detail else Finding(name, False, otherwise, fix)
+def _page_finding(name: str, detail: str | None, otherwise: str, fix: str) -> Diagnostic:
+    return Diagnostic(name, True, detail) if detail else Diagnostic(name, False, otherwise, fix)
 
 
 async def _look(chromium: Chromium) -> tuple[str, dict]:
@@ -161,7 +162,3 @@ async def _look(chromium: Chromium) -> tuple[str, dict]:
     page = await context.new_page()
     await page.goto(ORIGIN + "/")
     return f"{browser.browser_type.name} {browser.version} ({chromium.executable})", await page.evaluate(IN_THE_PAGE)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,6 +1,6 @@
 """Which files an engine's page is made of, and the settings it is started with.
 
-Settings a target may carry (`Target.settings`), each with what holds when it is absent:
+Settings a target may convert (`Target.settings`), each with what holds when it is absent:
 
     user_agent   what the page says it is; an ordinary Chrome of this browser's version. ONNX.js 0.1.3 to 0.1.5
                  take "HeadlessChrome" for Safari and then read WebGL results back as bytes: every number is wrong.

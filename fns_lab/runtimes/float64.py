@@ -1,7 +1,7 @@
 """ONNX in double precision: the judge between two float32 answers.
 
 ONNX Runtime has no Conv, InstanceNormalization or Resize for doubles, and ONNX's reference evaluator, which has, takes
-minutes for one style picture. So the evaluator runs the model, cast to float64, and gets the two ops that cost it
+minutes for one style image. So the evaluator runs the model, cast to float64, and gets the two ops that cost it
 nearly all its time from PyTorch and NumPy, also in float64.
 """
 
@@ -14,7 +14,8 @@ import onnx
 from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 
 from fns_lab import models
-from fns_lab.runtimes import RuntimeFault
+from fns_lab.errors import RuntimeFault
+from fns_lab.opset.nodes import REPEATING_MODES
 from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label
 
 NAME = "onnx reference in float64"
@@ -120,14 +121,10 @@ def _fast_ops() -> list[type]:
     return [Conv, Resize]
 
 
-REPEATS = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"))
-"""Coordinates and rounding with which nearest Resize by a whole factor repeats each element that often."""
-
-
 def _whole_factors(x: np.ndarray, scales, sizes, attributes: dict) -> list[int] | None:
     """How often Resize repeats each element of each axis; None where it does something else."""
     way = (attributes.get("coordinate_transformation_mode"), attributes.get("nearest_mode"))
-    if attributes.get("mode") != "nearest" or attributes.get("axes") or way not in REPEATS:
+    if attributes.get("mode") != "nearest" or attributes.get("axes") or way not in REPEATING_MODES:
         return None
     factors = np.asarray(scales if scales is not None and np.size(scales) else np.divide(sizes, x.shape), np.float64)
     return [int(factor) for factor in factors] if (factors >= 1).all() and (factors % 1 == 0).all() else None

@@ -20,7 +20,7 @@ class OrtRunner(InProcessRunner):
     """`onnxruntime.InferenceSession` with the CPU provider, at the engine's defaults but for threads and memory.
 
     Its threads stop when a run ends; by default they go on spinning, and take the cores from whoever runs next.
-    Outputs are views into its arena, and the smallest keeps all that the run took: of a style picture of 1920 x 1080
+    Outputs are views into its arena, and the smallest keeps all that the run took: of a style image of 1920 x 1080
     pixels 1.7 GiB for 24 MiB. So a single run gives copies, or of few ops, whose outputs may be large, has no arena.
     """
 

@@ -9,8 +9,9 @@ import onnx
 import onnx_ir as ir
 import pandas as pd
 
-from fns_lab.targets.limits import LIMIT_KINDS
-from fns_lab.targets.opset import CannotCarry, carry
+from fns_lab.opset.convert import convert
+from fns_lab.opset.nodes import NodeError
+from fns_lab.targets.limit_kinds import LIMIT_KINDS
 from fns_lab.targets.target import Quirk, Target, matches
 
 MODEL = "(model)"
@@ -71,14 +72,14 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
     return _quirk_refusal(node, target.quirks, opset)
 
 
-def carried_refusal(node: ir.Node, target: Target, opset: int) -> str:
+def converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Why `target` cannot run `node` in the form of the opset that `lower` brings models to; empty if it can."""
     if node.domain not in ("", "ai.onnx"):
         return f"the domain {node.domain} is not ONNX's own"
     to_opset = min(opset, target.opset)
     try:
-        form = carry(node, opset, to_opset)
-    except CannotCarry as error:
+        form = convert(node, opset, to_opset)
+    except NodeError as error:
         return str(error)
     if not target.takes(form.op_type, to_opset):
         return f"the {target.backend} backend has no {form.op_type} at opset {to_opset}"
@@ -97,9 +98,9 @@ class _Written:
     attributes: Mapping[str, ir.Attr]
 
 
-def runs_carried(node: ir.Node, target: Target, opset: int) -> bool:
+def runs_converted(node: ir.Node, target: Target, opset: int) -> bool:
     """Whether `target` runs `node` once it is written in the form of the opset that `lower` brings models to."""
-    return not carried_refusal(node, target, opset)
+    return not converted_refusal(node, target, opset)
 
 
 def _quirk_refusal(node: ir.Node | _Written, quirks: Sequence[Quirk], opset: int) -> str:
@@ -123,8 +124,8 @@ def _model_refusals(model: ir.Model, target: Target) -> list[str]:
 
 def _misread(node: ir.Node, opset: int, reads_as: int) -> str:
     try:
-        form = carry(node, opset, reads_as)
-    except CannotCarry as error:
+        form = convert(node, opset, reads_as)
+    except NodeError as error:
         return f"is run as opset {reads_as}: {error}"
     said = {name: attribute.value for name, attribute in node.attributes.items()}
     changed = any(said.get(name) != attribute.value for name, attribute in form.attributes.items())

@@ -35,7 +35,7 @@ def card(trainer: Trainer, name: str) -> str:
     style_size = f", scaled to {config.style_size} px" if config.style_size else ""
     rows = {
         "network": f"`TransformerNet({config.num_channels})`, {numbers:,} parameters",
-        "style picture": f"`{config.style_image.name}`{style_size}",
+        "style image": f"`{config.style_image.name}`{style_size}",
         "photographs": f"{len(data.paths)} in `{data.folder.resolve().name}`; {len(data.skipped)} that could not be "
         "read were skipped; random crops, half of them mirrored",
         "steps": f"{trainer.step}, {trainer.step / data.steps_per_epoch:.3g} times through the photographs",

@@ -25,7 +25,7 @@ class TrainConfig:
     """Photographs a step, in each process."""
     image_size: int = 256
     style_size: int | None = None
-    """Shorter side of the style picture in pixels; None keeps its own."""
+    """Shorter side of the style image in pixels; None keeps its own."""
     content_weight: float = 1e5
     style_weight: float = 1e10
     lr: float = 1e-3

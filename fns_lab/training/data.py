@@ -21,24 +21,24 @@ MAX_ENLARGEMENT = 1.3
 
 
 class Photographs:
-    """Every readable picture under a folder, nested or not, in sorted order.
+    """Every readable image under a folder, nested or not, in sorted order.
 
     All are decoded once, in threads, before the first batch, so that what is broken is known at the start and no batch
     depends on what an earlier one met; of several processes, each decodes its share. `paths` are those to train on;
     `skipped` holds the rest, with what is wrong. `batch_size` is that of all processes together.
-    Raises `InputError` if the folder is not there, holds no readable picture, or is not the same in every process.
+    Raises `InputError` if the folder is not there, holds no readable image, or is not the same in every process.
     """
 
     def __init__(self, folder: Path, crop_px: int, batch_size: int, seed: int) -> None:
         self.folder = Path(folder)
         self.crop_px, self.batch_size, self.seed = crop_px, batch_size, seed
-        found = _pictures_under(self.folder)
+        found = _images_under(self.folder)
         faults = _faults(found)
         self.paths = [path for path, fault in zip(found, faults, strict=True) if fault is None]
         self.skipped = {path: fault for path, fault in zip(found, faults, strict=True) if fault is not None}
         if not self.paths:
             first = next(iter(self.skipped.values()))
-            raise InputError(f"{folder}: none of its {len(found)} pictures can be read; the first: {first}")
+            raise InputError(f"{folder}: none of its {len(found)} images can be read; the first: {first}")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -76,7 +76,7 @@ class Photographs:
                 yield ready.result()
 
     def _crop(self, image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-        """A random square of the picture, scaled to the crop; the rest is never scaled, however long it is."""
+        """A random square of the image, scaled to the crop; the rest is never scaled, however long it is."""
         side = min(image.size) / rng.uniform(1, MAX_ENLARGEMENT)
         left, top = (rng.uniform(0, length - side) for length in image.size)
         square = image.resize((self.crop_px, self.crop_px), Image.LANCZOS, box=(left, top, left + side, top + side))
@@ -84,38 +84,36 @@ class Photographs:
         return np.ascontiguousarray(x[..., ::-1]) if rng.random() < 0.5 else x
 
 
-def _pictures_under(folder: Path) -> list[Path]:
+def _images_under(folder: Path) -> list[Path]:
     if not folder.exists():
         raise InputError(f"{folder}: no such folder")
     if not folder.is_dir():
-        raise InputError(f"{folder}: a file, not a folder of pictures")
+        raise InputError(f"{folder}: a file, not a folder of images")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES)
     if not found:
-        raise InputError(f"{folder}: no pictures in it; give a folder of JPEG or PNG files")
+        raise InputError(f"{folder}: no images in it; give a folder of JPEG or PNG files")
     return found
 
 
 def _faults(found: list[Path]) -> list[str | None]:
-    """What is wrong with each picture, or None; decoded in all the processes there are, in threads."""
+    """What is wrong with each image, or None; decoded in all the processes there are, in threads."""
     from accelerate import PartialState
     from accelerate.utils import gather_object
 
     state = PartialState()
     names = hashlib.sha256("\n".join(map(str, found)).encode("utf-8", "surrogateescape")).hexdigest()
     if len(set(gather_object([names]))) > 1:
-        raise InputError(f"the pictures under {found[0].parent} are not the same ones in every process")
+        raise InputError(f"the images under {found[0].parent} are not the same ones in every process")
     share = found[state.process_index :: state.num_processes]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looked_at = pool.map(_fault, share)
-        bar = tqdm(
-            looked_at, "reads every picture", len(share), delay=2, leave=False, disable=not state.is_main_process
-        )
+        bar = tqdm(looked_at, "reads every image", len(share), delay=2, leave=False, disable=not state.is_main_process)
         known = dict(gather_object(list(zip(share, bar, strict=True))))
     return [known[path] for path in found]
 
 
 def _fault(path: Path) -> str | None:
-    """What keeps a picture from being read, in one line that begins with its path, or None."""
+    """What keeps an image from being read, in one line that begins with its path, or None."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         return f"{path}: not a plain file"  # opening a pipe would wait for ever
     try:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fns_lab.files import whole_file
+from fns_lab.files import atomic_write
 
 if TYPE_CHECKING:
     from fns_lab.training.loop import Step
@@ -25,7 +25,7 @@ class LossLog:
 
     def __init__(self, path: Path, step: int) -> None:
         kept = _whole_lines(path, step) if step else []
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(HEADER + "".join(kept))
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
 
@@ -55,7 +55,7 @@ def plot(csv: Path, png: Path) -> None:
     axes.set(xlabel="step", ylabel="weighted loss", yscale="log")
     axes.grid(alpha=0.3)
     axes.legend()
-    with whole_file(png) as temporary:
+    with atomic_write(png) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
 

@@ -34,7 +34,7 @@ class Trainer:
     """Holds network, optimizer and position; iterate it to train, `save` and `load` to stop and go on.
 
     Under `accelerate launch` each process holds one, with its share of every batch; their weights stay the same.
-    Raises `InputError` for photographs, a style picture or an `init` network that the run cannot use.
+    Raises `InputError` for photographs, a style image or an `init` network that the run cannot use.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -47,7 +47,7 @@ class Trainer:
         self.stops = False
         """Whether the last step is done, or `ask_to_stop` was called in any process."""
         self.last_checkpoint: Path | None = None
-        style = _style_picture(config)  # before the photographs, which may take minutes to read
+        style = _style_image(config)  # before the photographs, which may take minutes to read
         self.accelerator = Accelerator()
         self.processes = self.accelerator.num_processes
         self.data = Photographs(config.dataset, config.image_size, self.processes * config.batch_size, config.seed)
@@ -181,7 +181,7 @@ class Trainer:
         return f"content loss {content:.3g}, style loss {style:.3g} at step {self.step + 1}; {cause}; {go_on}"
 
 
-def _style_picture(config: TrainConfig) -> np.ndarray:
+def _style_image(config: TrainConfig) -> np.ndarray:
     style = images.load(config.style_image)
     if config.style_size is None:
         return style
@@ -205,7 +205,7 @@ def _fixed(trainer: Trainer, style: np.ndarray) -> dict[str, Any]:
     config, data = trainer.config, trainer.data
     in_processes = f" in each of {trainer.processes} processes" if trainer.processes > 1 else ""
     return {
-        "--dataset": f"{len(data.paths)} pictures ({data.fingerprint})",
+        "--dataset": f"{len(data.paths)} images ({data.fingerprint})",
         "--style-image": f"{style.shape[2]}x{style.shape[3]} px ({hashlib.sha256(style).hexdigest()[:16]})",
         "--batch-size": f"{config.batch_size}{in_processes}",
         "--image-size": config.image_size,

@@ -34,7 +34,7 @@ def gram_matrix(features: Tensor) -> Tensor:
 
 
 class PerceptualLoss(nn.Module):
-    """Content loss against the photographs and style loss against one style picture, `(1, 3, H, W)`, 0..255."""
+    """Content loss against the photographs and style loss against one style image, `(1, 3, H, W)`, 0..255."""
 
     def __init__(self, loss_network: LossNetwork, style: Tensor, content_weight: float, style_weight: float) -> None:
         super().__init__()

@@ -17,12 +17,12 @@ class Preview:
 
     def __init__(self, data: Photographs) -> None:
         size = (data.crop_px, data.crop_px)
-        self.pictures = [images.load(path, size=size) for path in data.paths[:COUNT]]
+        self.images = [images.load(path, size=size) for path in data.paths[:COUNT]]
 
     def strip(self, net: torch.nn.Module) -> np.ndarray:
         """`(1, 3, 2 x side, N x side)`, RGB, 0..255. The network stays as it is."""
         device = next(net.parameters()).device
-        stylized = [stylize(net, torch.from_numpy(x).to(device)).cpu().numpy() for x in self.pictures]
-        side = self.pictures[0].shape[-1]
+        stylized = [stylize(net, torch.from_numpy(x).to(device)).cpu().numpy() for x in self.images]
+        side = self.images[0].shape[-1]
         below = [y[..., :side, :side] for y in stylized]
-        return np.concatenate([np.concatenate(row, axis=3) for row in (self.pictures, below)], axis=2)
+        return np.concatenate([np.concatenate(row, axis=3) for row in (self.images, below)], axis=2)

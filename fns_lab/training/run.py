@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fns_lab import images
-from fns_lab.files import whole_file
+from fns_lab.files import atomic_write
 from fns_lab.nets import checkpoints
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.training import log, snapshots
@@ -139,7 +139,7 @@ def _save_trained(trainer: Trainer, path: Path) -> None:
     net = TransformerNet(trainer.config.num_channels)
     net.load_state_dict(trainer.state_dict())
     checkpoints.save(net, path)
-    with whole_file(path.with_suffix(".md")) as temporary:
+    with atomic_write(path.with_suffix(".md")) as temporary:
         temporary.write_text(card(trainer, path.stem), encoding="utf-8")
 
 
@@ -161,7 +161,7 @@ def _folder_of(resume: Path | None) -> Path | None:
 def _name_skipped(trainer: Trainer) -> None:
     data = trainer.data
     if data.skipped:
-        _say(trainer, f"skips {len(data.skipped)} of {len(data.paths) + len(data.skipped)} pictures:")
+        _say(trainer, f"skips {len(data.skipped)} of {len(data.paths) + len(data.skipped)} images:")
         for fault in data.skipped.values():
             _say(trainer, f"  {fault}")
 

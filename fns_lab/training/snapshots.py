@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from fns_lab.errors import InputError
-from fns_lab.files import whole_file
+from fns_lab.files import atomic_write
 
 SUFFIX = ".ckpt"
 KEYS = ("step", "net", "optimizer", "fixed", "history", "config")
@@ -22,7 +22,7 @@ def name(step: int) -> str:
 
 
 def write(state: Mapping[str, Any], path: Path) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(dict(state), temporary)
 
 

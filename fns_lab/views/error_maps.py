@@ -1,4 +1,4 @@
-"""Where in the picture the error sits: heat maps of a comparison, alone or under its error along the depth."""
+"""Where in the image the error sits: heat maps of a comparison, alone or under its error along the depth."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MOST_MAPS = 6
 COLUMNS = 3
 WIDTH_IN, MAP_IN, HEAD_IN = DEPTH_SIZE[0], 3.1, 0.9
 BAR = (1.04, 0.0, 0.05, 1.0)
-"""The colour bar beside a map, in fractions of the map: as high as the picture is."""
+"""The colour bar beside a map, in fractions of the map: as high as the image is."""
 FLATTEST = 6.0
-"""A picture this many times as wide as high, or more, is stretched to be seen at all."""
+"""An image this many times as wide as high, or more, is stretched to be seen at all."""
 
 
 def error_maps(comparison: Comparison, *, title: str = "") -> Figure:
@@ -34,14 +34,14 @@ def error_maps(comparison: Comparison, *, title: str = "") -> Figure:
     are blue. Raises `InputError` if no value that was compared has height and width.
     """
     if not comparison.maps:
-        raise InputError("no value that was compared has height and width; there is no picture of its error")
+        raise InputError("no value that was compared has height and width; there is no image of its error")
     figure = NotebookFigure(figsize=(WIDTH_IN, _height_in(comparison)), layout="constrained")
     _draw_maps(figure, comparison)
     figure.suptitle(title or None)
     return figure
 
 
-def error_picture(comparison: Comparison, *, title: str = "") -> Figure:
+def error_figure(comparison: Comparison, *, title: str = "") -> Figure:
     """`error_along_depth` and under it `error_maps`, in one figure; the maps are left out where there are none."""
     if not comparison.maps:
         return error_along_depth(comparison, title=title)
@@ -77,7 +77,7 @@ def _draw_map(axes: Axes, error: np.ndarray, limit: float) -> None:
     colours = colormaps["inferno"].with_extremes(bad=NOT_A_NUMBER_COLOUR)
     shown = np.ma.masked_array(np.maximum(error, bottom), ~finite)
     flat = not 1 / FLATTEST < error.shape[1] / error.shape[0] < FLATTEST
-    picture = axes.imshow(
+    image = axes.imshow(
         shown, cmap=colours, norm=LogNorm(bottom, top), interpolation="nearest", aspect="auto" if flat else "equal"
     )
     axes.set_xlabel(_reading(error, finite, largest), fontsize="small")
@@ -86,7 +86,7 @@ def _draw_map(axes: Axes, error: np.ndarray, limit: float) -> None:
     axes.tick_params(labelsize="small")
     if largest:
         _mark_largest(axes, np.where(finite, error, -1))
-        bar = axes.figure.colorbar(picture, cax=axes.inset_axes(BAR), extend="min")
+        bar = axes.figure.colorbar(image, cax=axes.inset_axes(BAR), extend="min")
         bar.set_label("largest |error| over the channels\n(line: allowed)", fontsize="small")
         if bottom < limit < top:
             bar.ax.axhline(limit, color="white", lw=2)

@@ -97,7 +97,7 @@ function paint(error) {
   }
   canvas.getContext("2d").putImageData(pixels, 0, 0);
   canvas.style.width = `${Math.min(512, width * Math.max(1, Math.floor(256 / width)))}px`;
-  element("picture").hidden = false;
+  element("image").hidden = false;
 }
 
 function colour(part) {

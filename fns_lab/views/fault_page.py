@@ -16,7 +16,7 @@ import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
 from fns_lab import models
-from fns_lab.compare import Finding, Piece
+from fns_lab.compare import Finding, Subgraph
 from fns_lab.runtimes.base import checked_feeds, output_dtypes
 from fns_lab.runtimes.browser import as_taken, pack
 from fns_lab.runtimes.engines import Engine, engine_for
@@ -33,7 +33,7 @@ WHOSE = {
 }
 
 
-def fault_page(piece: Piece, finding: Finding, target: Target, *, truth: str) -> str:
+def fault_page(piece: Subgraph, finding: Finding, target: Target, *, truth: str) -> str:
     """The page of `piece` in the engine of `target`; `truth` says where the true answer comes from ("ort/cpu").
 
     Engine, model and arrays lie in it gzipped, as base64: ONNX Runtime Web's largest wasm, 27 MB, takes 9 MB. Its
@@ -64,7 +64,7 @@ def fault_page(piece: Piece, finding: Finding, target: Target, *, truth: str) ->
     return framed(title, body, attributes='data-state="running"', styles=[style], scripts=scripts)
 
 
-def _body(title: str, piece: Piece, finding: Finding, target: Target, truth: str) -> str:
+def _body(title: str, piece: Subgraph, finding: Finding, target: Target, truth: str) -> str:
     model = piece.model
     facts = {
         "Engine": f"{target.runtime} {target.version}, backend {target.backend}",
@@ -72,7 +72,7 @@ def _body(title: str, piece: Piece, finding: Finding, target: Target, truth: str
         "Inputs": ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in piece.feeds.items()),
         "Value": f"{piece.value}, {piece.expected.shape}, from {piece.expected.min():g} to {piece.expected.max():g}",
         "True answer": f"that of {truth}",
-        "Whose fault": WHOSE[finding.whose],
+        "Whose fault": WHOSE[finding.source],
         "Error when found": f"{finding.max_abs:.6g} ({finding.limit:.3g} allowed)",
     }
     live = {"Largest error here": "largest", "Elements beyond what is allowed": "beyond", "This browser": "browser"}
@@ -89,7 +89,7 @@ def _body(title: str, piece: Piece, finding: Finding, target: Target, truth: str
 <h2>The first elements that differ</h2>
 <table><thead><tr><th>index</th><th>true</th><th>here</th><th>|error|</th></tr></thead><tbody id="rows"></tbody></table>
 </section>
-<section id="picture" hidden>
+<section id="image" hidden>
 <h2>Where the error sits</h2>
 <canvas id="map"></canvas>
 <p>The largest |error| over batch and channels: bright is the largest of all, black a ten thousandth of it or less,

@@ -1,4 +1,4 @@
-"""Pictures of what engines really support: ops by targets, and pairs of ops."""
+"""Images of what engines really support: ops by targets, and pairs of ops."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from fns_lab.errors import InputError
-from fns_lab.matrix.forms import FORMS
-from fns_lab.matrix.pairs import ARROW
-from fns_lab.matrix.table import Matrix
+from fns_lab.measure.matrix.pairs import ARROW
+from fns_lab.measure.matrix.table import Matrix
+from fns_lab.measure.matrix.variants import VARIANTS
 from fns_lab.views.plots import NotebookFigure
 
 STATES = {
@@ -32,7 +32,7 @@ NOT_MEASURED, UNSUPPORTED, KNOWN, SOME, EVERY, FAILS, SILENT = range(len(STATES)
 
 
 def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
-    """One row an op, three columns a target (native, carried, lowered), coloured by what became of the op's cases.
+    """One row an op, three columns a target (native, converted, lowered), coloured by what became of the op's cases.
 
     A single wrong case colours the whole square. Ops stand in alphabetical order, in `panels` panels side by side.
     Raises `InputError` for an empty matrix.
@@ -48,9 +48,9 @@ def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
     return figure
 
 
-def pair_matrix(matrix: Matrix, target: str, *, form: str = "native", title: str = "") -> Figure:
+def pair_matrix(matrix: Matrix, target: str, *, variant: str = "native", title: str = "") -> Figure:
     """Producers down, consumers across, one panel for chains and one for forks. Raises `InputError` without a pair."""
-    table = matrix.table[(matrix.table.target == target) & (matrix.table.form == form)]
+    table = matrix.table[(matrix.table.target == target) & (matrix.table.variant == variant)]
     if table.empty:
         raise InputError(f"no pair of {target} was measured")
     sides = table.op.str.split(ARROW, expand=True)
@@ -70,14 +70,14 @@ def pair_matrix(matrix: Matrix, target: str, *, form: str = "native", title: str
 
 
 def op_states(matrix: Matrix) -> pd.DataFrame:
-    """A number of `STATES` for each op (rows) and target and form (columns)."""
+    """A number of `STATES` for each op (rows) and target and variant (columns)."""
     if matrix.table.empty:
         raise InputError("no case was measured; there is nothing to plot")
     table = matrix.table.assign(state=_states(matrix.table))
-    groups = table.groupby(["op", "target", "form"], sort=False).state
+    groups = table.groupby(["op", "target", "variant"], sort=False).state
     worst, right = groups.max(), groups.agg(lambda state: (state == EVERY).mean())
-    state = worst.where((worst != EVERY) | (right == 1), SOME).unstack(["target", "form"]).sort_index()
-    columns = [(target, form) for target in dict.fromkeys(matrix.table.target) for form in FORMS]
+    state = worst.where((worst != EVERY) | (right == 1), SOME).unstack(["target", "variant"]).sort_index()
+    columns = [(target, variant) for target in dict.fromkeys(matrix.table.target) for variant in VARIANTS]
     return state.reindex(columns=pd.MultiIndex.from_tuples(columns)).fillna(NOT_MEASURED).astype(int)
 
 
@@ -93,9 +93,9 @@ def _draw_ops(axes: Axes, states: pd.DataFrame) -> None:
     targets = list(dict.fromkeys(states.columns.get_level_values(0)))
     _draw(axes, states.to_numpy())
     axes.set_yticks(range(len(states)), states.index, fontsize=7)
-    axes.set_xticks([(i + 0.5) * len(FORMS) - 0.5 for i in range(len(targets))], targets, rotation=90, fontsize=7)
+    axes.set_xticks([(i + 0.5) * len(VARIANTS) - 0.5 for i in range(len(targets))], targets, rotation=90, fontsize=7)
     for i in range(1, len(targets)):
-        axes.axvline(i * len(FORMS) - 0.5, color="white", lw=2.5)
+        axes.axvline(i * len(VARIANTS) - 0.5, color="white", lw=2.5)
 
 
 def _draw(axes: Axes, states: np.ndarray) -> None:

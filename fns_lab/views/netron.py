@@ -1,4 +1,4 @@
-"""Netron (netron.app) on a model: in a frame, served on this machine, or as an SVG picture that needs nothing.
+"""Netron (netron.app) on a model: in a frame, served on this machine, or as an SVG image that needs nothing.
 
 Netron's Python package carries its web page. Both views hand out that page with the model beside it, less what a
 local viewer has no use for: the usage report, its consent prompt, and the notice that blocks an old version.
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from fns_lab.runtimes.chromium import Chromium
 
 ORIGIN = "https://fns-lab.localhost"
-"""Where the page believes to be while its picture is taken; exists nowhere, every request is answered from here."""
+"""Where the page believes to be while its image is taken; exists nowhere, every request is answered from here."""
 
 COLUMN_GAP_PX = 24
 FRAME_HEIGHT_PX = 640
 CLEAR_OF_NODE_PX = 8
-PICTURE_SHAPE = 1.2
+IMAGE_SHAPE = 1.2
 """Width over height that `svg` aims at when it folds a tall graph into columns."""
 
 LONGEST_LAYOUT_MS = 60_000
@@ -56,16 +56,16 @@ def svg(model: ModelProto, *, columns: int | None = None) -> str:
     text = _share_styles(text.translate(_PLAIN_BRACKETS))
     width, height = _size(text)
     if columns is None:
-        columns = max(1, round(math.sqrt(PICTURE_SHAPE * height / (width + COLUMN_GAP_PX))))
+        columns = max(1, round(math.sqrt(IMAGE_SHAPE * height / (width + COLUMN_GAP_PX))))
     return text if columns == 1 else _fold(text, boxes, columns)
 
 
 def save_svg(model: ModelProto, path: str | os.PathLike, *, columns: int | None = None) -> Path:
     """Write `svg(model)` to a file, whole or not at all."""
-    from fns_lab.files import whole_file
+    from fns_lab.files import atomic_write
 
     text = svg(model, columns=columns)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
@@ -87,7 +87,7 @@ def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, l
     """Graphs for a notebook, side by side, each under its label.
 
     Where the notebook is open in a browser on this machine, each is Netron itself; in a report, on a hub and with
-    `live=False` it is the picture of `svg`, at most `height_px` high.
+    `live=False` it is the image of `svg`, at most `height_px` high.
     """
     if isinstance(models, ModelProto):
         models = {"": models}
@@ -98,21 +98,21 @@ def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, l
 
 @dataclass(frozen=True)
 class Graphs:
-    """What `show` gives a notebook to display: pictures, and frames when there are servers behind them."""
+    """What `show` gives a notebook to display: images, and frames when there are servers behind them."""
 
-    pictures: dict[str, str]
+    images: dict[str, str]
     urls: tuple[str, ...]
     height_px: int
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        """The frames as a widget, which JupyterLab prefers; the pictures for all else, a report among it."""
-        pictures = self._row(
+        """The frames as a widget, which JupyterLab prefers; the images for all else, a report among it."""
+        images = self._row(
             [
                 f"<img src='{_data_url(text)}' alt='graph' style='max-width:100%;max-height:{self.height_px}px'>"
-                for text in self.pictures.values()
+                for text in self.images.values()
             ]
         )
-        bundle = {"text/plain": repr(self), "text/html": pictures}
+        bundle = {"text/plain": repr(self), "text/html": images}
         if not self.urls:
             return bundle
         from ipywidgets import HTML
@@ -129,12 +129,12 @@ class Graphs:
         figures = (
             f"<figure style='flex:1 1 0;margin:0;min-width:0'><figcaption><b>{html.escape(label)}</b></figcaption>"
             f"{item}</figure>"
-            for label, item in zip(self.pictures, items, strict=False)
+            for label, item in zip(self.images, items, strict=False)
         )
         return f"<div style='display:flex;gap:24px;align-items:flex-start'>{''.join(figures)}</div>"
 
     def __repr__(self) -> str:
-        return f"Graphs({', '.join(self.pictures) or 'one'})"
+        return f"Graphs({', '.join(self.images) or 'one'})"
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _local_page(page: str) -> str:
     page = re.sub(r'<meta name="date"[^>]*>', "", page)
     model = '<meta name="version" content="0.0.0"><meta name="file" content="/data/model.onnx">'
     page = re.sub(r'<meta name="version"[^>]*>', model, page)
-    # Its script policy would keep this line out, and its own `eval` guard the driver of the picture.
+    # Its script policy would keep this line out, and its own `eval` guard the driver of the image.
     page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
     ready = "const own = window.eval; Object.defineProperty(window, 'eval', {get: () => own, set() {}});"
     return page.replace("<head>", f"<head><script>document.cookie = 'consent=1;path=/'; {ready}</script>", 1)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from fns_lab.views.report import Card
 
-PICTURE_TAG = "thumbnail"
-"""A cell with this tag gives the notebook's card its picture; without one, the last picture does."""
+IMAGE_TAG = "thumbnail"
+"""A cell with this tag gives the notebook's card its image; without one, the last image does."""
 
 _KINDS = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 """What a report shows of an output, best first: no script, no widget; a widget of ours carries `text/html` too."""
@@ -42,18 +42,18 @@ def opening(notebook: NotebookNode, name: str) -> tuple[str, str]:
 
 
 def thumbnail(notebook: NotebookNode) -> tuple[bytes, str] | None:
-    """The picture for the card as bytes and suffix, or None."""
+    """The image for the card as bytes and suffix, or None."""
     found = None
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            picture = _picture(output.get("data", {}))
-            if picture and PICTURE_TAG in cell.metadata.get("tags", ()):
-                return picture
-            found = picture or found
+            image = _image(output.get("data", {}))
+            if image and IMAGE_TAG in cell.metadata.get("tags", ()):
+                return image
+            found = image or found
     return found
 
 
-def _picture(data: dict[str, str]) -> tuple[bytes, str] | None:
+def _image(data: dict[str, str]) -> tuple[bytes, str] | None:
     for kind, suffix in (("image/png", "png"), ("image/jpeg", "jpg")):
         if kind in data:
             return base64.b64decode(data[kind]), suffix
@@ -89,10 +89,10 @@ from its first cell to its last.</p>
 
 
 def _card(card: Card) -> str:
-    picture = f'<img src="{html.escape(card.picture)}" alt="">' if card.picture else ""
+    image = f'<img src="{html.escape(card.image)}" alt="">' if card.image else ""
     failed = f'<span class="error">Stopped: {html.escape(card.error)}</span>' if card.error else ""
     return (
-        f'<a class="card" href="{html.escape(card.html)}"><span class="picture">{picture}</span>'
+        f'<a class="card" href="{html.escape(card.html)}"><span class="image">{image}</span>'
         f"<strong>{html.escape(card.title)}</strong><span>{html.escape(card.question)}</span>{failed}"
         f'<span class="time">{html.escape(card.name)} · {card.time_s:.0f} s</span></a>'
     )

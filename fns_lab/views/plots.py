@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from fns_lab.bench import Timings, time_text
 from fns_lab.compare import Comparison
 from fns_lab.errors import InputError
 from fns_lab.images import image_from_array
+from fns_lab.measure.bench import Timings, time_text
 
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 """For lines and bars: Okabe and Ito's palette, told apart with every kind of colour vision. Markers differ as well."""
@@ -94,18 +94,18 @@ def op_counts(counts: Mapping[str, Mapping[str, int]], *, title: str = "") -> Fi
     return figure
 
 
-def picture_strip(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Figure:
-    """Pictures side by side under their labels; each `(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped).
+def image_strip(images: Mapping[str, np.ndarray], *, title: str = "") -> Figure:
+    """Images side by side under their labels; each `(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped).
 
-    A picture with NaN or Inf is an empty frame that says so.
+    An image with NaN or Inf is an empty frame that says so.
     """
-    if not pictures:
-        raise InputError("no pictures to show")
-    ratios = [np.shape(x)[-1] / np.shape(x)[-2] for x in pictures.values()]
+    if not images:
+        raise InputError("no images to show")
+    ratios = [np.shape(x)[-1] / np.shape(x)[-2] for x in images.values()]
     height = min(3.2, 14 / sum(ratios))
     figure = NotebookFigure(figsize=(height * sum(ratios), height + 0.4 + 0.4 * bool(title)), layout="constrained")
     for axes, (label, x) in zip(
-        figure.subplots(1, len(pictures), width_ratios=ratios, squeeze=False)[0], pictures.items(), strict=True
+        figure.subplots(1, len(images), width_ratios=ratios, squeeze=False)[0], images.items(), strict=True
     ):
         axes.set_title(label, fontsize="medium")
         axes.set(xticks=[], yticks=[])

@@ -1,6 +1,6 @@
 """Notebooks as a report: each runs from its first cell, becomes one HTML file that opens offline, and gets a card in
-`index.html`. Nothing is loaded from anywhere: pictures are inside, and where a notebook shows a widget or a frame the
-report has the picture that stands in its place (any output that also carries `text/html`).
+`index.html`. Nothing is loaded from anywhere: images are inside, and where a notebook shows a widget or a frame the
+report has the image that stands in its place (any output that also carries `text/html`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fns_lab.errors import InputError
-from fns_lab.files import whole_file
+from fns_lab.errors import InputError, one_line
+from fns_lab.files import atomic_write
 from fns_lab.paths import NOTEBOOKS, REPORTS
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Card:
     title: str
     question: str
     html: str
-    picture: str | None
+    image: str | None
     time_s: float
     error: str | None
     """None, or the failing cell's error in one line."""
@@ -101,7 +101,7 @@ def _checked(paths: list[Path]) -> list[Path]:
         try:
             nbformat.read(path, as_version=4)
         except Exception as error:  # nbformat raises its own, JSON's and jsonschema's
-            raise InputError(f"{path}: not a notebook ({_one_line(error)})") from None
+            raise InputError(f"{path}: not a notebook ({one_line(error)})") from None
     names = [path.stem for path in paths]
     for name in names:
         if names.count(name) > 1:
@@ -116,22 +116,22 @@ def _report(path: Path, out: Path, parameters: dict[str, Any]) -> Card:
     notebook, error = _execute(path, parameters)
     time_s = time.perf_counter() - started
     title, question = page.opening(notebook, path.stem)
-    picture = page.thumbnail(notebook)
-    if picture:
-        picture_name = f"{path.stem}.{picture[1]}"
-        with whole_file(out / picture_name) as temporary:
-            temporary.write_bytes(picture[0])
+    image = page.thumbnail(notebook)
+    if image:
+        image_name = f"{path.stem}.{image[1]}"
+        with atomic_write(out / image_name) as temporary:
+            temporary.write_bytes(image[0])
     card = Card(
         name=path.stem,
         source=str(path.resolve()),
         title=title,
         question=question,
         html=f"{path.stem}.html",
-        picture=picture_name if picture else None,
+        image=image_name if image else None,
         time_s=round(time_s, 1),
         error=error,
     )
-    with whole_file(out / card.html) as temporary:
+    with atomic_write(out / card.html) as temporary:
         temporary.write_text(page.notebook_page(notebook, card), encoding="utf-8")
     return card
 
@@ -158,9 +158,9 @@ def _execute(path: Path, parameters: dict[str, Any]) -> tuple[NotebookNode, str 
                 execution_timeout=LONGEST_CELL_S,
             )
         except papermill.PapermillExecutionError as fault:
-            error = f"cell {fault.exec_count}: {fault.ename}: {_one_line(fault.evalue)}"
+            error = f"cell {fault.exec_count}: {fault.ename}: {one_line(fault.evalue)}"
         except Exception as fault:  # a dead kernel, a time-out, no kernel: each library has its own
-            error = f"{type(fault).__name__}: {_one_line(fault)}"
+            error = f"{type(fault).__name__}: {one_line(fault)}"
         notebook = nbformat.read(copy if copy.exists() else path, as_version=4)
     notebook.cells = [
         cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", ())
@@ -174,9 +174,9 @@ def _write_index(out: Path, cards: list[Card]) -> None:
 
     known = {card.name: card for card in _earlier(out)} | {card.name: card for card in cards}
     known = [known[name] for name in sorted(known)]
-    with whole_file(out / _STATE) as temporary:
+    with atomic_write(out / _STATE) as temporary:
         temporary.write_text(json.dumps([asdict(card) for card in known], indent=1), encoding="utf-8")
-    with whole_file(out / "index.html") as temporary:
+    with atomic_write(out / "index.html") as temporary:
         temporary.write_text(page.index_page(known), encoding="utf-8")
 
 
@@ -186,7 +186,3 @@ def _earlier(out: Path) -> list[Card]:
     except (OSError, ValueError, TypeError):
         return []
     return [card for card in cards if (out / card.html).is_file() and Path(card.source).is_file()]
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fns_lab.compare import EXACT, PICTURE_SAME_ENGINE, VALUES_FLOAT32, collect, compare
+from fns_lab.compare import EXACT, IMAGE_SAME_ENGINE, VALUES_FLOAT32, collect, compare
 from fns_lab.compare.comparison import OPS_KEYS
 from fns_lab.compare.metrics import DECADES
 from tests import small_network as small
@@ -55,9 +55,9 @@ def test_a_planted_fault_is_the_first_divergence(fault):
 
 
 def test_outputs_of_other_names_pair_by_position():
-    comparison = compared(small.regular("picture"), small.rewritten("result"))
+    comparison = compared(small.regular("image"), small.rewritten("result"))
     assert comparison
-    assert comparison.table["value"].iloc[-1] == "picture"
+    assert comparison.table["value"].iloc[-1] == "image"
 
 
 def test_an_output_does_not_pair_with_an_inner_value_of_its_name():
@@ -122,7 +122,7 @@ def test_nothing_compared_fails(values):
 
 def test_only_outputs_can_be_compared(values):
     output = {"output": values["output"]}
-    comparison = compare(small.regular(), small.rewritten(), output, output, PICTURE_SAME_ENGINE)
+    comparison = compare(small.regular(), small.rewritten(), output, output, IMAGE_SAME_ENGINE)
     assert comparison
     assert (comparison.compared, len(comparison.skipped)) == (1, 11)
 
@@ -130,7 +130,7 @@ def test_only_outputs_can_be_compared(values):
 def test_the_tolerance_decides(values):
     nudged = changed(values, "output", values["output"] + np.float32(0.04))
     models = small.regular(), small.regular()
-    assert compare(*models, values, nudged, PICTURE_SAME_ENGINE)
+    assert compare(*models, values, nudged, IMAGE_SAME_ENGINE)
     assert not compare(*models, values, nudged, EXACT)
 
 
@@ -156,9 +156,9 @@ def test_a_judge_says_which_side_is_nearer(values):
     nudged = changed(values, "norm", values["norm"] + np.float32(1e-5))
     comparison = compare(small.regular(), small.regular(), nudged, values, VALUES_FLOAT32, judge=values)
     rows = comparison.table.set_index("value")
-    assert rows.loc["norm", "judged_a"] > 0 == rows.loc["norm", "judged_b"]
+    assert rows.loc["norm", "truth_error_a"] > 0 == rows.loc["norm", "truth_error_b"]
     assert str(comparison).endswith("b is nearer the truth than a in 1 and farther in 0 of 4 values")
-    assert comparison.to_json()["ops"][1]["judged_b"] == 0
+    assert comparison.to_json()["ops"][1]["truth_error_b"] == 0
 
 
 def test_half_precision_has_a_bound_of_its_own(values):
@@ -168,7 +168,7 @@ def test_half_precision_has_a_bound_of_its_own(values):
     assert "VALUES_FLOAT16" in str(compare(small.regular(), small.regular(), values, far, VALUES_FLOAT32))
 
 
-def test_the_map_shows_where_in_the_picture(values):
+def test_the_map_shows_where_in_the_image(values):
     spoilt = values["relu"].copy()
     spoilt[1, 2, 5, 3] += 7
     comparison = compare(small.regular(), small.regular(), values, changed(values, "relu", spoilt), VALUES_FLOAT32)

@@ -7,14 +7,14 @@ import pytest
 
 from fns_lab.compare import (
     EXACT,
-    PICTURE_SAME_ENGINE,
+    IMAGE_SAME_ENGINE,
     VALUES_ACROSS_ENGINES,
     VALUES_FLOAT32,
     Tolerance,
-    between,
-    given,
     measure,
-    measure_picture,
+    measure_image,
+    tolerance_between,
+    tolerance_of,
     value_range,
 )
 from fns_lab.compare.metrics import BLOCK, DECADES, not_finite
@@ -90,9 +90,9 @@ def test_equal_arrays_have_infinite_psnr(x):
     assert (found.max_abs, found.mean_abs, found.p99_abs, found.psnr_db) == (0, 0, 0, math.inf)
 
 
-def test_a_picture_has_peak_255():
-    picture = np.random.default_rng(6).uniform(100, 110, SHAPE).astype(np.float32)
-    assert measure_picture(picture, picture + 1).psnr_db == pytest.approx(48.1308, abs=1e-3)
+def test_a_image_has_peak_255():
+    image = np.random.default_rng(6).uniform(100, 110, SHAPE).astype(np.float32)
+    assert measure_image(image, image + 1).psnr_db == pytest.approx(48.1308, abs=1e-3)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -140,14 +140,16 @@ def test_value_range_counts_zero_in(values, expected):
 def test_tolerance_scales_with_the_value():
     assert VALUES_FLOAT32.limit(1e6) == pytest.approx(100, rel=1e-6)
     assert VALUES_FLOAT32.limit(1e-2) == pytest.approx(2e-6)
-    assert PICTURE_SAME_ENGINE.limit(1e6) == PICTURE_SAME_ENGINE.limit(0) == 0.05
+    assert IMAGE_SAME_ENGINE.limit(1e6) == IMAGE_SAME_ENGINE.limit(0) == 0.05
     assert EXACT.limit(1e6) == 0
 
 
 def test_engines_name_their_tolerance():
-    assert between("ort/cpu", "ort/cpu") == VALUES_FLOAT32
-    assert between("ort/cpu", "ort-web/webgl") == between("torch", "ort/cpu") == VALUES_ACROSS_ENGINES
-    assert given(0.5).limit(10) == pytest.approx(5.005)
+    assert tolerance_between("ort/cpu", "ort/cpu") == VALUES_FLOAT32
+    assert (
+        tolerance_between("ort/cpu", "ort-web/webgl") == tolerance_between("torch", "ort/cpu") == VALUES_ACROSS_ENGINES
+    )
+    assert tolerance_of(0.5).limit(10) == pytest.approx(5.005)
 
 
 @pytest.mark.parametrize("wrong", [{"fraction": -1.0, "floor": 0.0}, {"fraction": 0.0, "floor": math.nan}])

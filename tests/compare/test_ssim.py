@@ -14,36 +14,36 @@ C1 = (0.01 * 255) ** 2
 
 
 @pytest.fixture
-def picture():
+def image():
     """Smooth noise, 0..255."""
     x = np.random.default_rng(3).uniform(0, 255, SHAPE)
     return ((x + np.roll(x, 1, 2) + np.roll(x, 1, 3)) / 3).astype(np.float32)
 
 
-def test_equal_pictures_are_1_and_more_noise_is_less(picture):
+def test_equal_images_are_1_and_more_noise_is_less(image):
     noise = np.random.default_rng(4).normal(0, 1, SHAPE)
-    found = [ssim(picture, picture + sd * noise) for sd in (0, 4, 16, 64)]
+    found = [ssim(image, image + sd * noise) for sd in (0, 4, 16, 64)]
     assert found[0] == 1
     assert found == sorted(found, reverse=True)
     assert found[-1] < 0.8
 
 
-def test_unrelated_pictures_are_near_0(picture):
-    assert abs(ssim(picture, picture[..., ::-1, ::-1])) < 0.15
+def test_unrelated_images_are_near_0(image):
+    assert abs(ssim(image, image[..., ::-1, ::-1])) < 0.15
 
 
-def test_of_flat_pictures_the_brightness_is_left():
+def test_of_flat_images_the_brightness_is_left():
     dark, bright = np.full(SHAPE, 50.0), np.full(SHAPE, 200.0)
     assert ssim(dark, bright) == pytest.approx((2 * 50 * 200 + C1) / (50**2 + 200**2 + C1))
 
 
-def test_values_outside_a_file_do_not_count(picture):
-    assert ssim(np.clip(picture, 0, 200) * 1.4, np.clip(np.clip(picture, 0, 200) * 1.4, 0, 255)) == 1
+def test_values_outside_a_file_do_not_count(image):
+    assert ssim(np.clip(image, 0, 200) * 1.4, np.clip(np.clip(image, 0, 200) * 1.4, 0, 255)) == 1
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_nan_leaves_no_number(picture, side):
-    pair = [picture, picture.copy()]
+def test_nan_leaves_no_number(image, side):
+    pair = [image, image.copy()]
     pair[side][0, 1, 2, 3] = np.nan
     assert math.isnan(ssim(*pair))
 
@@ -57,6 +57,6 @@ def test_nan_leaves_no_number(picture, side):
         ((1, 3, 10, 31), (1, 3, 10, 31), "at least 11 pixels"),
     ],
 )
-def test_what_is_no_pair_of_pictures_is_refused(shape, other, message):
+def test_what_is_no_pair_of_images_is_refused(shape, other, message):
     with pytest.raises(InputError, match=message):
         ssim(np.zeros(shape), np.zeros(other))

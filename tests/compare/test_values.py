@@ -86,14 +86,14 @@ def test_values_that_do_not_fit_are_dropped_and_computed_again(monkeypatch):
 def test_an_engine_that_answers_otherwise_when_watched_is_found_out():
     def shy(model, feeds):
         found = small.run(model, feeds)
-        watched = len(model.graph.output) > 1
-        return found | {"output": found["output"] * np.float32(1.01 if watched else 1)}
+        instrumented = len(model.graph.output) > 1
+        return found | {"output": found["output"] * np.float32(1.01 if instrumented else 1)}
 
     found = Values(small.regular(), small.feeds(), shy)
-    assert found.disturbed == 0
+    assert found.changed_by_instrumentation == 0
     assert np.array_equal(found["output"], small.run(small.regular(), small.feeds())["output"])
     found["norm"]
-    assert 0.001 < found.disturbed < 0.02
+    assert 0.001 < found.changed_by_instrumentation < 0.02
     honest = Values(small.regular(), small.feeds(), small.run)
     honest["norm"]
-    assert honest.disturbed < 1e-6
+    assert honest.changed_by_instrumentation < 1e-6

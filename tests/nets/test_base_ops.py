@@ -14,7 +14,7 @@ from fns_lab.nets.transformer import TransformerNet
 N, C, H, W = 2, 3, 11, 14
 LAYER_TOLERANCE = 2e-5
 """Absolute, on values of about 1 to 10: float32 sums over 154 pixels in another order."""
-PICTURE_TOLERANCE = 5e-3
+IMAGE_TOLERANCE = 5e-3
 """Absolute, of 255: sixteen layers of such sums; a wrong pixel anywhere differs by more than 1."""
 
 
@@ -24,7 +24,7 @@ def x() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def picture() -> torch.Tensor:
+def image() -> torch.Tensor:
     return torch.rand(N, 3, 21, 34, generator=torch.Generator().manual_seed(4)) * 255
 
 
@@ -64,12 +64,12 @@ def test_zeros_stand_where_the_reflection_stood(x):
     assert torch.equal(to_base_ops(nn.ReflectionPad2d(padding), "zeros")(x), nn.ZeroPad2d(padding)(x))
 
 
-def test_the_rewritten_network_is_the_regular_one(net, picture):
+def test_the_rewritten_network_is_the_regular_one(net, image):
     rewritten = to_base_ops(net)
     with torch.no_grad():
-        expected = net(picture)
+        expected = net(image)
         assert expected.std() > 10
-        torch.testing.assert_close(rewritten(picture), expected, atol=PICTURE_TOLERANCE, rtol=0)
+        torch.testing.assert_close(rewritten(image), expected, atol=IMAGE_TOLERANCE, rtol=0)
     assert fidelity(rewritten) == "rounding"
 
 
@@ -82,21 +82,21 @@ def test_nothing_regular_is_left_and_every_weight_stays(net):
     assert all(torch.equal(rewritten.state_dict()[name], value) for name, value in net.state_dict().items())
 
 
-def test_the_network_it_was_made_from_is_left_alone(picture):
+def test_the_network_it_was_made_from_is_left_alone(image):
     net = TransformerNet(4).train()
     with torch.no_grad():
-        before = net(picture)
+        before = net(image)
         rewritten = to_base_ops(net)
         rewritten.in1.weight.zero_()
-        assert torch.equal(net(picture), before)
+        assert torch.equal(net(image), before)
     assert (net.training, rewritten.training) == (True, False)
 
 
-def test_zero_padding_is_approximate_and_differs(net, picture):
+def test_zero_padding_is_approximate_and_differs(net, image):
     rewritten = to_base_ops(net, padding="zeros")
     assert fidelity(rewritten) == "approximate"
     with torch.no_grad():
-        assert (rewritten(picture) - net(picture)).abs().max() > 1
+        assert (rewritten(image) - net(image)).abs().max() > 1
 
 
 def test_a_layer_shared_by_two_names_is_rewritten_under_both(x):

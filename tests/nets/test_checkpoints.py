@@ -76,7 +76,7 @@ def test_every_upstream_form_opens_as_the_same_network(state, form, zipped, tmp_
         assert torch.equal(value, state[name]), name
 
 
-def test_saved_and_read_back_it_gives_the_same_picture(net, tmp_path):
+def test_saved_and_read_back_it_gives_the_same_image(net, tmp_path):
     path = checkpoints.save(torch.nn.DataParallel(net), tmp_path / "style.pth")
     x = torch.rand(2, 3, 9, 14, generator=torch.Generator().manual_seed(1)) * 255
     with torch.no_grad():

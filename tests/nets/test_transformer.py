@@ -1,4 +1,4 @@
-"""The style network: sizes in and out, upstream's names, and pictures that come back at their own size."""
+"""The style network: sizes in and out, upstream's names, and images that come back at their own size."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_nothing_smaller_than_the_stated_side_passes(tiny):
             stylize(tiny, pixels(1, 3, *size))
 
 
-def test_a_stylized_picture_has_its_own_size_and_a_picture_range(net):
+def test_a_stylized_image_has_its_own_size_and_a_image_range(net):
     x = pixels(2, 3, 29, 38)
     y = stylize(net, x)
     assert y.shape == x.shape

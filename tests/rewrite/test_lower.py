@@ -12,13 +12,13 @@ from fns_lab.rewrite.lower import OPSET_RULE, lower
 from fns_lab.runtimes import open_runner
 from tests.rewrite.graphs import EXACT, assert_same, model, node, values
 
-PICTURE_TOLERANCE = 0.05
-"""Of 255: the rewrites reorder float32 sums, the weights scale them up to the picture's range."""
+IMAGE_TOLERANCE = 0.05
+"""Of 255: the rewrites reorder float32 sums, the weights scale them up to the image's range."""
 MOST_NODES = 190
 """The hand-made rewrite of the same network has 371."""
 
 
-def picture(proto, photo):
+def image(proto, photo):
     with open_runner(proto, "ort/cpu") as runner:
         return runner.infer({"input": photo})["output"]
 
@@ -34,7 +34,7 @@ def test_the_style_network_reaches_every_target(name, fns_model, photo):
     assert not len(lowered.refused)
     assert targets.check(lowered.model, target)
     onnx.checker.check_model(lowered.model, full_check=True)
-    assert np.abs(picture(lowered.model, photo) - picture(fns_model, photo)).max() < PICTURE_TOLERANCE
+    assert np.abs(image(lowered.model, photo) - image(fns_model, photo)).max() < IMAGE_TOLERANCE
 
 
 def test_lowering_is_idempotent_and_leaves_its_input_alone(fns_model):
@@ -102,7 +102,7 @@ def test_shapes_that_do_not_fit(shapes, message):
 
 
 def test_every_node_that_nothing_can_lower_is_named_and_no_other():
-    """The MaxPool and the Relu could be carried: they are not to blame."""
+    """The MaxPool and the Relu could be converted: they are not to blame."""
     nodes = [
         node("MaxPool", "x", "pooled", kernel_shape=[2, 2]),
         node("Relu", "pooled", "positive"),
@@ -174,8 +174,8 @@ def test_nodes_inside_a_branch_are_carried_too():
 
 def test_a_loop_s_body_still_ends_in_two_values():
     """Without the Identity of its body both outputs of this Scan are one value, which ONNX Runtime gets wrong."""
-    from fns_lab.matrix.cases import node_cases
-    from fns_lab.matrix.measure import run_case
+    from fns_lab.measure.matrix.cases import node_cases
+    from fns_lab.measure.matrix.run import run_case
 
     (case,) = (case for case in node_cases() if case.name == "test_scan9_sum")
     target = targets.load("ort/cpu")

@@ -2,8 +2,8 @@
 
 from hypothesis import HealthCheck, given, settings
 
-from benchmarks.random_graphs import CASES, NETWORK, Case, cases, judge
 from fns_lab.rewrite.rules import RULES
+from tests.random_models import CASES, NETWORK, Case, cases, judge
 
 
 def test_every_rule_has_its_random_models():

@@ -47,7 +47,7 @@ def graph(
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
-def picture(*shape: int, mean: float = 50.0, sd: float = 3.0) -> np.ndarray:
+def image(*shape: int, mean: float = 50.0, sd: float = 3.0) -> np.ndarray:
     """Seeded float32 noise far from 0, so that a lost mean shows."""
     return np.random.default_rng(0).normal(mean, sd, shape).astype(np.float32)
 

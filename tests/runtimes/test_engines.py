@@ -10,15 +10,15 @@ import pytest
 from onnx import TensorProto
 
 from fns_lab import targets
-from fns_lab.errors import InputError, MissingError
-from fns_lab.runtimes import RuntimeFault, open_runner
+from fns_lab.errors import InputError, MissingError, RuntimeFault
+from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.runtimes.engine_page import SMALL_BYTES
 from fns_lab.runtimes.reference import ReferenceRunner
-from tests.runtimes.graphs import BROWSER_TARGETS, FLOAT32_ERROR, PIP_TARGETS, graph, node, picture, relu, worst_error
+from tests.runtimes.graphs import BROWSER_TARGETS, FLOAT32_ERROR, PIP_TARGETS, graph, image, node, relu, worst_error
 
 IN_A_BROWSER = [pytest.param(name, marks=pytest.mark.browser) for name in BROWSER_TARGETS]
-X = picture(1, 3, 10, 14, mean=0.0)
+X = image(1, 3, 10, 14, mean=0.0)
 
 
 def residual_block() -> tuple:
@@ -97,7 +97,7 @@ def test_bool_tensors_go_in_and_out():
 @pytest.mark.parametrize("target", ["onnxjs-0.1.8/wasm", "ort-web/wasm"])
 def test_large_tensors_arrive_unchanged(target):
     """Blocks too large for base64 travel as files; small and large ones may alternate in one session's page."""
-    small, large = picture(1, 3, 5, 7, mean=0), picture(1, 3, 257, 191, mean=0)
+    small, large = image(1, 3, 5, 7, mean=0), image(1, 3, 257, 191, mean=0)
     assert small.nbytes < SMALL_BYTES < large.nbytes
     with open_runner(relu(small), target) as one, open_runner(relu(large), target) as other:
         for runner, x in ((one, small), (other, large), (one, small), (other, -large)):
@@ -107,7 +107,7 @@ def test_large_tensors_arrive_unchanged(target):
 @pytest.mark.browser
 def test_many_large_tensors_in_a_row_all_arrive():
     """A browser lets one frame start ten downloads a second; these 30 take about one."""
-    x = picture(1, 3, 257, 191, mean=0)
+    x = image(1, 3, 257, 191, mean=0)
     with open_runner(relu(x), "onnxjs-0.1.8/wasm", timeout_s=10) as runner:
         for shift in range(30):
             np.testing.assert_array_equal(runner.infer({"x": x + shift})["y"], np.maximum(x + shift, 0))

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from fns_lab.errors import InputError
-from fns_lab.runtimes import RuntimeFault
+from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.runtimes.reference import ReferenceRunner
 from fns_lab.runtimes.torch_runner import TorchRunner
-from tests.runtimes.graphs import picture, relu
+from tests.runtimes.graphs import image, relu
 
-X = picture(2, 3, 5, 7, mean=0.0)
+X = image(2, 3, 5, 7, mean=0.0)
 
 
 def test_torch_runs_in_eval_mode():

@@ -8,9 +8,9 @@ import pytest
 from fns_lab import targets
 from fns_lab.runtimes import kept_outputs, open_runner
 from fns_lab.runtimes.reference import ReferenceRunner
-from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, picture, relu, worst_error
+from tests.runtimes.graphs import FLOAT32_ERROR, graph, image, node, relu, worst_error
 
-X = picture(1, 3, 6, 10, mean=0.0)
+X = image(1, 3, 6, 10, mean=0.0)
 WEIGHT = {"w": np.random.default_rng(2).normal(size=(4, 3, 1, 1)).astype(np.float32)}
 MIDDLE = {"y": (1, 4, 6, 10), "a": (1, 3, 6, 10), "b": (1, 3, 6, 10), "c": (1, 4, 6, 10), "r": (1, 4, 6, 10)}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fns_lab import targets
-from fns_lab.matrix.cases import node_cases
-from fns_lab.matrix.forms import carried, loadable
-from fns_lab.matrix.measure import run_case
+from fns_lab.measure.matrix.cases import node_cases
+from fns_lab.measure.matrix.run import run_case
+from fns_lab.measure.matrix.variants import converted, loadable
 from fns_lab.targets import check
-from fns_lab.targets.limits import LIMIT_KINDS
+from fns_lab.targets.limit_kinds import LIMIT_KINDS
 
 OLD = ("onnxjs-0.1.3/cpu", "onnxjs-0.1.4/wasm")
 LAST = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl")
@@ -28,7 +28,7 @@ SHOWN = {
     "no-omitted-inputs": (WEB, "clip_default_max", "clip"),
     "both-limits": (WEB, "clip_default_min", "clip"),
     "no-pad-axes": (WEB, "constant_pad_axes", "constant_pad"),
-    "pictures-only": (WEB, "convtranspose_1d", "convtranspose"),
+    "images-only": (WEB, "convtranspose_1d", "convtranspose"),
     "plain-max-pool": (WEB, "maxpool_2d_dilations", "maxpool_2d_default"),
     "plain-average-pool": (WEB, "averagepool_2d_ceil", "averagepool_2d_default"),
     "whole-shape": (WEB, "shape_start_1", "shape"),
@@ -56,7 +56,7 @@ def test_bound(name, target, cases):
     target = targets.load(target)
     quirk = next(quirk for quirk in target.quirks if quirk.name == name)
     case, neighbour = cases[f"test_{touched}"], cases[f"test_{near}"]
-    forms = [loadable(case.model, target), carried(case.model, target).model]
+    forms = [loadable(case.model, target), converted(case.model, target).model]
     model = next(m for m in forms if m and quirk.summary in "; ".join(check(m, target).table.reason))
     assert run_case(case, model, target).result in ("wrong", "error")
-    assert run_case(neighbour, carried(neighbour.model, target).model, target).result == "pass"
+    assert run_case(neighbour, converted(neighbour.model, target).model, target).result == "pass"

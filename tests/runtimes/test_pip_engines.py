@@ -10,11 +10,12 @@ import pytest
 from onnx import helper
 
 from fns_lab import targets
+from fns_lab.errors import RuntimeFault
 from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import RuntimeFault, open_runner
-from tests.runtimes.graphs import FLOAT32_ERROR, PIP_TARGETS, graph, node, picture, worst_error
+from fns_lab.runtimes import open_runner
+from tests.runtimes.graphs import FLOAT32_ERROR, PIP_TARGETS, graph, image, node, worst_error
 
-X = picture(3, 4, 6, 10, mean=2.0, sd=1.0)
+X = image(3, 4, 6, 10, mean=2.0, sd=1.0)
 WRONG = 0.05
 """Relative error above which an engine is not inaccurate but wrong."""
 
@@ -58,7 +59,7 @@ def lone_node(op_type: str) -> onnx.ModelProto:
     """`op_type` with as many float inputs as it must have, right or wrong."""
     opset = 8 if op_type == "Upsample" else NEWEST_OPSET
     schema = onnx.defs.get_schema(op_type, opset, "")
-    inputs = {f"x{i}": picture(1, 3, 8, 8) for i in range(schema.min_input)}
+    inputs = {f"x{i}": image(1, 3, 8, 8) for i in range(schema.min_input)}
     outputs = [f"y{i}" for i in range(max(1, schema.min_output))]
     made = helper.make_node(op_type, list(inputs), outputs)
     return graph([made], inputs, outputs={"y0": (1, 3, 8, 8)}, opset=opset, ir_version=8)
@@ -84,7 +85,7 @@ def says_no(model, name: str) -> bool:
 @pytest.mark.parametrize("op", ["Conv", "AveragePool", "MaxPool"])
 def test_opencv_takes_same_lower_for_same_upper(op):
     def padded(mode):
-        weights = {"w": picture(4, 4, 2, 2)} if op == "Conv" else {}
+        weights = {"w": image(4, 4, 2, 2)} if op == "Conv" else {}
         made = node(op, " ".join(["x", *weights]), "y", kernel_shape=[2, 2], auto_pad=mode)
         return graph([made], {"x": X}, weights, outputs={"y": X.shape}, opset=11)
 
@@ -167,7 +168,7 @@ def test_openvino_is_asked_for_float32():
     """Left to itself it computes in bfloat16 where the processor can, and says so."""
     import openvino
 
-    weights = {"w": picture(8, 4, 3, 3)}
+    weights = {"w": image(8, 4, 3, 3)}
     model = graph([node("Conv", "x w", "y")], {"x": X}, weights, outputs={"y": (3, 8, 4, 8)})
     target = targets.load("openvino/cpu")
     core = openvino.Core()

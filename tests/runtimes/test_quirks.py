@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from fns_lab import targets
+from fns_lab.errors import RuntimeFault
 from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import RuntimeFault, open_runner
+from fns_lab.runtimes import open_runner
 from fns_lab.targets import check
-from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, picture, relu, worst_error
+from tests.runtimes.graphs import FLOAT32_ERROR, graph, image, node, relu, worst_error
 
 pytestmark = pytest.mark.browser
 
-X = picture(1, 4, 6, 10)
+X = image(1, 4, 6, 10)
 N, C, H, W = X.shape
 HEADLESS = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36"
@@ -64,7 +65,7 @@ def test_issue_53_a_computed_value_twice_among_the_inputs(op, backend):
 
 @pytest.mark.parametrize(("size", "right"), [((24, 32), True), ((48, 64), False), ((1, 2048), False)])
 def test_issue_102_instance_normalization_out_of_bounds(size, right):
-    x = picture(1, 2, *size)
+    x = image(1, 2, *size)
     weights = {"scale": np.array([1.5, -0.5], np.float32), "bias": np.array([0.0, 3.0], np.float32)}
     model = graph([node("InstanceNormalization", "x scale bias", "y")], {"x": x}, weights, outputs={"y": x.shape})
     if right:
@@ -128,7 +129,7 @@ AFTER_RESHAPE = {
 @pytest.mark.parametrize("op", AFTER_RESHAPE)
 def test_reshape_then_this_op_is_wrong_in_ort_web_webgl(op):
     """Right again with an Add between the two, and in ONNX.js."""
-    x = picture(*X.shape, mean=0.5, sd=1.0)
+    x = image(*X.shape, mean=0.5, sd=1.0)
     shape = (N, 2, 10, 12)
     sides = {"Pad": (N, 2, 12, 16), "Upsample": (N, 2, 20, 24)}.get(op, shape)
     constants = {"shape": np.array(shape)}
@@ -195,7 +196,7 @@ def weights(*shape: int) -> np.ndarray:
 
 
 ALL, OLD = ("0.1.3", "0.1.4", "0.1.8"), ("0.1.3", "0.1.4")
-SMALL = picture(1, 4, 7, 9, mean=0.5, sd=1.0)
+SMALL = image(1, 4, 7, 9, mean=0.5, sd=1.0)
 ONE_OP = {
     "same-padding": (
         node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=[2, 2]), {"w": weights(3, 4, 3, 2)}, SMALL[:, :, :6],
@@ -282,7 +283,7 @@ def test_a_number_of_axes_that_an_engine_does_not_take(op, target):
 @pytest.mark.parametrize("after", ["Reshape", "Flatten"])
 def test_two_values_of_one_shape_after_a_reshape_are_wrong_in_ort_web_webgl(after, op):
     """Right again with a copy between, which `lower` makes, and where one of the two is broadcast."""
-    x, target = picture(*X.shape, mean=2.0, sd=0.2), targets.load("ort-web/webgl")
+    x, target = image(*X.shape, mean=2.0, sd=0.2), targets.load("ort-web/webgl")
     shape = (N, 2, 10, 12) if after == "Reshape" else (N, C * H * W)
     first = node("Reshape", "x shape", "r") if after == "Reshape" else node("Flatten", "x", "r", axis=1)
 
@@ -290,7 +291,7 @@ def test_two_values_of_one_shape_after_a_reshape_are_wrong_in_ort_web_webgl(afte
         constants = {"shape": np.array(shape), "other": other}
         return graph([first, node(op, "r other", "y")], {"x": x}, constants, outputs={"y": shape})
 
-    alike = joined_with(picture(*shape, mean=1.5, sd=0.2))
+    alike = joined_with(image(*shape, mean=1.5, sd=0.2))
     assert error_of(alike, target, {"x": x}) > WRONG
     assert "of two values of one shape straight after Reshape, Flatten or DepthToSpace" in "".join(
         check(alike, target).table.reason

@@ -13,14 +13,14 @@ import time
 import numpy as np
 import pytest
 
-from fns_lab.errors import MissingError
+from fns_lab.errors import MissingError, RuntimeFault
 from fns_lab.paths import ROOT
-from fns_lab.runtimes import RuntimeFault, open_runner
+from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
-from tests.runtimes.graphs import graph, node, picture, relu
+from tests.runtimes.graphs import graph, image, node, relu
 
 TARGET = "onnxjs-0.1.8/cpu"
-X = picture(1, 3, 5, 7, mean=0.0)
+X = image(1, 3, 5, 7, mean=0.0)
 HANG_S = 2.0
 GONE_S = 20.0
 """Seconds for the processes of a browser to go away on a busy machine."""
@@ -37,8 +37,8 @@ runner.infer(feeds)
 
 def slow_model():
     """A convolution that keeps the JavaScript of ONNX.js cpu busy for a minute or more."""
-    feeds = {"x": picture(1, 16, 192, 160, mean=0.0)}
-    weights = {"w": picture(64, 16, 9, 9, mean=0.0)}
+    feeds = {"x": image(1, 16, 192, 160, mean=0.0)}
+    weights = {"w": image(64, 16, 9, 9, mean=0.0)}
     convolution = node("Conv", "x w", "y", kernel_shape=[9, 9], pads=[4, 4, 4, 4])
     return graph([convolution], feeds, weights, outputs={"y": (1, 64, 192, 160)}), feeds
 
@@ -93,7 +93,7 @@ def test_a_page_that_crashed_between_calls_is_replaced():
 
 
 @pytest.mark.browser
-def test_a_lost_webgl_context_is_a_fault_and_not_a_picture_of_zeros():
+def test_a_lost_webgl_context_is_a_fault_and_not_a_image_of_zeros():
     lose = "() => [...contexts].forEach(gl => gl.getExtension('WEBGL_lose_context').loseContext())"
     with open_runner(relu(X), "onnxjs-0.1.8/webgl") as runner:
         in_page(runner, lose)
@@ -104,7 +104,7 @@ def test_a_lost_webgl_context_is_a_fault_and_not_a_picture_of_zeros():
 
 @pytest.mark.browser
 def test_an_engine_out_of_memory_says_so():
-    x = picture(1, 3, 64, 64)
+    x = image(1, 3, 64, 64)
     repeats = {"t": np.array([1, 1, 512, 1024])}
     model = graph([node("Tile", "x t", "y")], {"x": x}, repeats, outputs={"y": (1, 3, 64 * 512, 64 * 1024)})
     with open_runner(model, "onnxjs-0.1.8/cpu") as runner, pytest.raises(RuntimeFault, match="Array buffer allocation"):

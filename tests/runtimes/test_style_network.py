@@ -1,10 +1,10 @@
-"""The main claim: the trained style network, lowered, gives the same picture in every engine."""
+"""The main claim: the trained style network, lowered, gives the same image in every engine."""
 
 import numpy as np
 import pytest
 
 from fns_lab import targets
-from fns_lab.compare.tolerance import PICTURE_ACROSS_ENGINES
+from fns_lab.compare.tolerance import IMAGE_ACROSS_ENGINES
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from tests.runtimes.graphs import BROWSER_TARGETS, PIP_TARGETS
@@ -19,11 +19,11 @@ def expected(fns_model, photo):
 @pytest.mark.parametrize(
     "name", [*PIP_TARGETS, *(pytest.param(name, marks=pytest.mark.browser) for name in BROWSER_TARGETS)]
 )
-def test_the_lowered_network_gives_the_same_picture(name, fns_model, photo, expected):
+def test_the_lowered_network_gives_the_same_image(name, fns_model, photo, expected):
     lowered = lower(fns_model, targets.load(name))
     assert lowered
     with open_runner(lowered.model, name, timeout_s=300) as runner:
-        picture = runner.infer({"input": photo})["output"]
-    assert picture.shape == expected.shape
+        image = runner.infer({"input": photo})["output"]
+    assert image.shape == expected.shape
     assert np.ptp(expected) > 100
-    assert np.abs(picture - expected).max() < PICTURE_ACROSS_ENGINES.floor
+    assert np.abs(image - expected).max() < IMAGE_ACROSS_ENGINES.floor

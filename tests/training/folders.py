@@ -1,4 +1,4 @@
-"""Folders to train on: small photographs of noise, and pictures broken in ten ways."""
+"""Folders to train on: small photographs of noise, and images broken in ten ways."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from PIL import Image
 
 BROKEN = {
-    "a/cut.jpg": "a broken picture",
-    "a/cut.png": "a broken picture",
-    "b/bad_crc.png": "not a picture",
-    "b/empty.jpg": "not a picture",
-    "b/folder.jpg": "a folder, not a picture",
+    "a/cut.jpg": "a broken image",
+    "a/cut.png": "a broken image",
+    "b/bad_crc.png": "not an image",
+    "b/empty.jpg": "not an image",
+    "b/folder.jpg": "a folder, not an image",
     "gone.png": "no such file",
-    "header_only.jpg": "a broken picture",
-    "no_size.png": "picture",
-    "random.jpeg": "not a picture",
-    "text.png": "not a picture",
+    "header_only.jpg": "a broken image",
+    "no_size.png": "image",
+    "random.jpeg": "not an image",
+    "text.png": "not an image",
 }
 """Path to a part of what is said of it."""
 
@@ -41,7 +41,7 @@ def good_folder(folder: Path, count: int) -> Path:
 
 
 def mixed_folder(folder: Path) -> Path:
-    """Thirty pictures, ten of them `BROKEN`."""
+    """Thirty images, ten of them `BROKEN`."""
     good_folder(folder, 20)
     jpeg, png = encoded("JPEG"), encoded("PNG")
     wrong_crc = bytes(255 - byte for byte in png[29:33])  # of the header: its size may be wrong as well
@@ -55,7 +55,7 @@ def mixed_folder(folder: Path) -> Path:
         "header_only.jpg": jpeg[:12],
         "no_size.png": png[:8] + no_size + png[33:],
         "random.jpeg": np.random.default_rng(0).bytes(4000),
-        "text.png": b"a picture would be here\n",
+        "text.png": b"an image would be here\n",
     }
     for name, content in contents.items():
         (folder / name).parent.mkdir(exist_ok=True)

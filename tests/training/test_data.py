@@ -35,7 +35,7 @@ def test_ten_broken_of_thirty_are_skipped_and_named(photographs, mixed):
         assert "\n" not in fault
 
 
-def test_a_broken_picture_changes_no_batch(photographs, mixed, tmp_path):
+def test_a_broken_image_changes_no_batch(photographs, mixed, tmp_path):
     whole = tmp_path / "whole"
     shutil.copytree(mixed, whole, symlinks=True)
     for name in BROKEN:
@@ -74,8 +74,8 @@ def test_an_epoch_shows_every_photograph_once(tmp_path):
         assert sorted(round(photographs.batch(step).mean() / 30) for step in steps) == list(range(7))
 
 
-def test_every_kind_of_picture_gives_its_own_colours(tmp_path):
-    """A grey, a deep grey, a print, a glass and a turned picture, each of one known colour."""
+def test_every_kind_of_image_gives_its_own_colours(tmp_path):
+    """A grey, a deep grey, a print, a glass and a turned image, each of one known colour."""
     red, exif = (200, 40, 30), Image.Exif()
     exif[0x0112] = 6  # stored on its side
     Image.new("L", (20, 30), 77).save(tmp_path / "a_grey.jpg", quality=95)
@@ -95,7 +95,7 @@ def test_every_kind_of_picture_gives_its_own_colours(tmp_path):
     assert all(np.abs(means - colour).max(1).min() < 3 for colour in expected)
 
 
-def test_a_crop_is_a_piece_of_the_picture_in_its_proportions(tmp_path):
+def test_a_crop_is_a_piece_of_the_image_in_its_proportions(tmp_path):
     """A ramp of one grey level a pixel, 200 wide and 100 high: a crop of 100 spans 77 to 100 levels."""
     ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (100, 200, 3))
     Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "ramp.png")
@@ -107,14 +107,14 @@ def test_a_crop_is_a_piece_of_the_picture_in_its_proportions(tmp_path):
     assert max(x.max() for x in crops) > 180 and min(x.min() for x in crops) < 30, "they come from all over"
 
 
-def test_a_folder_without_a_readable_picture_is_refused(tmp_path):
-    (tmp_path / "a.png").write_text("no picture")
+def test_a_folder_without_a_readable_image_is_refused(tmp_path):
+    (tmp_path / "a.png").write_text("no image")
     (tmp_path / "b.jpg").touch()
-    refused(tmp_path, "none of its 2 pictures can be read; the first: ")
+    refused(tmp_path, "none of its 2 images can be read; the first: ")
     refused(tmp_path / "gone", "no such folder")
     refused(tmp_path / "a.png", "a file, not a folder")
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", "no pictures in it")
+    refused(tmp_path / "empty", "no images in it")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

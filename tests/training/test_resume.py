@@ -92,12 +92,12 @@ def test_another_run_s_checkpoint_is_refused_by_what_differs(config, half, key):
     refused(replace(config, **{key: value}), half, said)
 
 
-def test_other_pictures_are_refused(config, half, folder, tmp_path):
+def test_other_images_are_refused(config, half, folder, tmp_path):
     refused(replace(config, style_image=folder / "near/photo03.png"), half, "--style-image was")
-    refused(replace(config, dataset=good_folder(tmp_path, 4)), half, "--dataset was 5 pictures")
+    refused(replace(config, dataset=good_folder(tmp_path, 4)), half, "--dataset was 5 images")
 
 
-def test_the_same_pictures_elsewhere_are_the_same(config, half, tmp_path):
+def test_the_same_images_elsewhere_are_the_same(config, half, tmp_path):
     moved = Trainer(replace(config, dataset=good_folder(tmp_path, 5)))
     moved.load(half)
     assert moved.step == 3

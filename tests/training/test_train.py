@@ -41,7 +41,7 @@ def test_a_folder_with_ten_broken_of_thirty_trains_and_says_which(train, tmp_pat
     code, out, err = train(folder, "--max-steps", 2)
     assert code == GOOD, err
     assert Path(out.splitlines()[-1]).is_file()
-    assert "skips 10 of 30 pictures:" in err
+    assert "skips 10 of 30 images:" in err
     for name in BROKEN:
         assert f"{folder / name}: " in err
 

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fns_lab.compare import VALUES_FLOAT32, Side, Trial
+from fns_lab.compare import VALUES_FLOAT32, Experiment, ModelRun
 from fns_lab.errors import InputError
-from fns_lab.views.error_maps import DECADES, MOST_MAPS, error_maps, error_picture
+from fns_lab.views.error_maps import DECADES, MOST_MAPS, error_figure, error_maps
 from tests import small_network as small
 
 
 @pytest.fixture(scope="module")
 def faulty():
-    sides = (Side(model, small.feeds(), small.run) for model in (small.regular(), small.rewritten(eps=100.0)))
-    return Trial(*sides, VALUES_FLOAT32).compare()
+    sides = (ModelRun(model, small.feeds(), small.run) for model in (small.regular(), small.rewritten(eps=100.0)))
+    return Experiment(*sides, VALUES_FLOAT32).compare()
 
 
 def panels(figure):
@@ -69,7 +69,7 @@ def test_a_map_of_no_error_or_of_no_number_is_drawn(faulty, value):
     assert panels(figure)[0].get_xlabel().startswith("no error")
 
 
-def test_a_picture_as_flat_as_a_line_is_stretched(faulty):
+def test_a_image_as_flat_as_a_line_is_stretched(faulty):
     (panel,) = panels(error_maps(with_maps(faulty, norm=np.ones((1, 60)))))
     assert panel.get_aspect() == "auto"
 
@@ -84,7 +84,7 @@ def test_many_outputs_are_cut_short(faulty):
 
 
 def test_depth_and_maps_in_one_figure(faulty):
-    figure = error_picture(faulty, title="both")
+    figure = error_figure(faulty, title="both")
     assert [axes.get_title() for axes in panels(figure)] == [axes.get_title() for axes in panels(error_maps(faulty))]
     assert figure.get_axes()[0].get_title() == "both"
     size = Image.open(io.BytesIO(figure._repr_png_())).size
@@ -93,6 +93,6 @@ def test_depth_and_maps_in_one_figure(faulty):
 
 def test_without_height_and_width_the_depth_is_drawn_alone(faulty):
     flat = with_maps(faulty)
-    assert not panels(error_picture(flat))
-    with pytest.raises(InputError, match="no picture of its error"):
+    assert not panels(error_figure(flat))
+    with pytest.raises(InputError, match="no image of its error"):
         error_maps(flat)

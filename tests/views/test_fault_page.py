@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from fns_lab import targets
-from fns_lab.compare import Finding, Piece
+from fns_lab.compare import Finding, Subgraph
 from fns_lab.errors import InputError
 from fns_lab.runtimes import run_in
 from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.runtimes.engine_page import CHROME
 from fns_lab.views.fault_page import fault_page
-from tests.runtimes.graphs import graph, node, picture
+from tests.runtimes.graphs import graph, image, node
 
-X = picture(2, 3, 6, 10)
+X = image(2, 3, 6, 10)
 N, C, H, W = X.shape
 FLAT = {"shape": np.array([N, C, 1, H * W])}
 OPEN_MS = 60_000
@@ -45,7 +45,7 @@ FAR = graph(
 def page_of(tmp_path, model, target, value="y", shift=0.0):
     """The page of `model` as a fault of `target`; `shift` is added to the true answer."""
     expected = run_in("ort/cpu")(model, {"x": X})[value] + np.asarray(shift, np.float32)
-    piece = Piece(model, {"x": X}, value, expected)
+    piece = Subgraph(model, {"x": X}, value, expected)
     finding = Finding(value, tuple(n.op_type for n in model.graph.node), (value,), "engine", 1.0, 0.01)
     path = tmp_path / "fault.html"
     path.write_text(fault_page(piece, finding, targets.load(target), truth="ort/cpu"), encoding="utf-8")

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from fns_lab.errors import InputError
-from fns_lab.matrix.table import COLUMNS, Matrix
+from fns_lab.measure.matrix.table import COLUMNS, Matrix
 from fns_lab.views import matrix_plots as plots
 
 NAN = float("nan")

@@ -108,7 +108,7 @@ def test_svg_folds_without_cutting_a_node(tall):
 
 
 @pytest.mark.browser
-def test_show_gives_pictures_to_a_report_and_frames_to_a_notebook(monkeypatch):
+def test_show_gives_images_to_a_report_and_frames_to_a_notebook(monkeypatch):
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
     both = {"before": netron.part(regular(), ["conv1"], ["norm"]), "after": regular()}
     live = netron.show(both)._repr_mimebundle_()

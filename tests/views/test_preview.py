@@ -39,19 +39,19 @@ def test_shows_what_the_engine_gives(small):
 
 
 def test_a_change_by_hand_runs_again(small):
-    before, picture = small.result, small._after.value
-    small.picture.value = photos.NAMES[1]
+    before, image = small.result, small._after.value
+    small.image.value = photos.NAMES[1]
     assert not np.array_equal(small.result, before)
-    assert small._after.value != picture
+    assert small._after.value != image
     small.size.value = SIZES[1]
     assert small.result.shape == (1, 3, *SIZES[1])
     assert len(small.history) == 3
 
 
 def test_choose_sets_several_and_runs_once(small):
-    assert small.choose(picture=photos.NAMES[2], size=SIZES[1], network="b") is small
+    assert small.choose(image=photos.NAMES[2], size=SIZES[1], network="b") is small
     assert len(small.history) == 2
-    assert tuple(small.history.iloc[-1][["picture", "network", "height", "width"]]) == (photos.NAMES[2], "b", *SIZES[1])
+    assert tuple(small.history.iloc[-1][["image", "network", "height", "width"]]) == (photos.NAMES[2], "b", *SIZES[1])
 
 
 @pytest.mark.parametrize("wrong", [{"colour": "red"}, {"size": (1, 2)}, {"engine": "ort/tpu"}])
@@ -69,7 +69,7 @@ def test_keeps_few_models_loaded(small, monkeypatch):
     assert len(small._runners) == 2
 
 
-def test_a_report_gets_both_pictures_and_the_choice(small):
+def test_a_report_gets_both_images_and_the_choice(small):
     static = small._repr_mimebundle_()["text/html"]
     assert shown(small._before.value) in static
     assert shown(small._after.value) in static
@@ -78,16 +78,16 @@ def test_a_report_gets_both_pictures_and_the_choice(small):
     assert not re.search(r"src='(?!data:)", static)
 
 
-def test_a_picture_file_of_ones_own(tmp_path):
+def test_a_image_file_of_ones_own(tmp_path):
     path = images.save(np.full((3, 30, 30), 200.0), tmp_path / "grey.png")
-    own = StylePreview({"a": regular(n=1, h="h", w="w")}, pictures={"grey": path}, sizes=SIZES, engines=["ort/cpu"])
+    own = StylePreview({"a": regular(n=1, h="h", w="w")}, image_paths={"grey": path}, sizes=SIZES, engines=["ort/cpu"])
     assert own.result.shape == (1, 3, *SIZES[0])
     own.close()
 
 
 def test_a_failure_is_said_in_the_line_below(small, tmp_path):
-    small._pictures["coffee"] = tmp_path / "gone.png"
-    small.picture.value = "coffee"
+    small._image_paths["coffee"] = tmp_path / "gone.png"
+    small.image.value = "coffee"
     assert "no such file" in small.status
     assert small.result is None
     assert small._after.value == b""

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, fixed_shape
+from fns_lab.opset.nodes import fixed_shape
+from fns_lab.rewrite.rule import Refusal, Rule
 from fns_lab.targets import Target
 
 
 class AddSum(Rule):
     NAME = "add-sum"
     FIDELITY = "exact"
-    MENDS = False
+    ADDS_SUPPORT = False
     EMITS = ("Sum",)
 
     @classmethod

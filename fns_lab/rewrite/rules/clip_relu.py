@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import constant_input
 from fns_lab.rewrite.rule import OpRule, Refusal, scalar
-from fns_lab.targets.opset import constant as constant_input
 
 
 class ClipRelu(OpRule):
@@ -46,7 +46,7 @@ class ClipRelu(OpRule):
 
 
 def _limits(node: ir.Node) -> tuple[float | None, float | None]:
-    """The two limits; None for one that is missing or no limit in float32. Raises `CannotCarry` if one is computed."""
+    """The two limits; None for one that is missing or no limit in float32. Raises `NodeError` if one is computed."""
     found = []
     for index, name in ((1, "min"), (2, "max")):
         value = constant_input(node, index)

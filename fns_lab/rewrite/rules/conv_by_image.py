@@ -1,8 +1,8 @@
-"""Conv of several pictures as one Conv a picture.
+"""Conv of several images as one Conv an image.
 
     Conv(x)  =  Concat(Conv(x[0:1]), Conv(x[1:2]), ...)  along axis 0
 
-x `(N, C, H, W)`, N fixed. Conv of any opset. Fidelity: exact. The cpu backend of ONNX.js 0.1.8 writes every picture's
+x `(N, C, H, W)`, N fixed. Conv of any opset. Fidelity: exact. The cpu backend of ONNX.js 0.1.8 writes every image's
 result where the first one's belongs and leaves the others at their bias.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import fixed_size
 from fns_lab.rewrite.rule import OpRule
-from fns_lab.targets.opset import fixed_size
 
 
 class ConvByImage(OpRule):
     NAME = "conv-by-image"
     FIDELITY = "exact"
-    REPAIRS = ("batch",)
+    WORKS_AROUND = ("batch",)
     EMITS = ("Slice", "Concat")
     OPS = ("Conv",)
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, constant
+from fns_lab.opset.nodes import constant_array
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 MOST_VALUES = 2**24
 """In a kernel that is written out: 64 MB."""
@@ -21,25 +22,25 @@ MOST_VALUES = 2**24
 class ConvDense(OpRule):
     NAME = "conv-dense"
     FIDELITY = "rounding"
-    REPAIRS = ("grouped", "grouped-wide", "dilated")
+    WORKS_AROUND = ("grouped", "grouped-wide", "dilated")
     EMITS = ("Conv",)
     OPS = ("Conv",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = y.producer()
-        w = const(node.inputs[1])
+        w = constant_array(node.inputs[1])
         if self._is_grouped(node) and w.size * node.attributes.get_int("group", 1) > MOST_VALUES:
             raise Refusal(f"the whole kernel would have more than {MOST_VALUES} values")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
         node = y.producer()
-        kernel, kept = const(node.inputs[1]), dict(node.attributes)
+        kernel, kept = constant_array(node.inputs[1]), dict(node.attributes)
         if self._is_grouped(node):
             kernel = _without_groups(kernel, kept.pop("group").as_int())
         if self.quirk_touches(("dilated",), [node]):
             kernel = _without_dilations(kernel, kept.pop("dilations").as_ints())
         kept["kernel_shape"] = ir.AttrInt64s("kernel_shape", kernel.shape[2:])
-        return op.Conv(x, constant(op, kernel, f"{y.name}.kernel"), *node.inputs[2:], **kept)
+        return op.Conv(x, initializer(op, kernel, f"{y.name}.kernel"), *node.inputs[2:], **kept)
 
     def _is_grouped(self, node: ir.Node) -> bool:
         return self.quirk_touches(("grouped", "grouped-wide"), [node])

@@ -17,8 +17,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import constant_array
 from fns_lab.rewrite.convolution import ConvForm, plain_conv
-from fns_lab.rewrite.rule import Refusal, const, constant
+from fns_lab.rewrite.rule import Refusal, initializer
 
 FEW = 4
 """Outputs must be this many times fewer than inputs, or the sum costs more than it saves."""
@@ -31,14 +32,14 @@ class ConvSplitKernel(ConvForm):
 
     def guard(self, x: ir.Value, w: ir.Value, y: ir.Value) -> None:
         plain_conv(y.producer())
-        c_out, c, *kernel = const(w).shape
+        c_out, c, *kernel = constant_array(w).shape
         if len(kernel) != 2 or min(kernel) == 1:
             raise Refusal(f"a kernel of {'x'.join(map(str, kernel))} has no rows to part")
         if FEW * c_out > c:
             raise Refusal(f"{c_out} outputs are not few beside {c} inputs")
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, y: ir.Value) -> ir.Value:
-        kernel, node = const(w), y.producer()
+        kernel, node = constant_array(w), y.producer()
         c_out, c, k, width = kernel.shape
         a = _rows_at_a_time(k)
         b = k // a
@@ -47,12 +48,12 @@ class ConvSplitKernel(ConvForm):
         sums = np.eye(c_out * b, dtype=np.float32).reshape(c_out, b, c_out * b).transpose(0, 2, 1)[..., None]
         parts = op.Conv(
             x,
-            constant(op, np.ascontiguousarray(bands), f"{y.name}.band_kernels"),
+            initializer(op, np.ascontiguousarray(bands), f"{y.name}.band_kernels"),
             kernel_shape=[a, width],
             pads=[top, left, bottom, right],
             _outputs=[f"{y.name}.bands"],
         )
-        sums = constant(op, np.ascontiguousarray(sums), f"{y.name}.sum_kernels")
+        sums = initializer(op, np.ascontiguousarray(sums), f"{y.name}.sum_kernels")
         return op.Conv(parts, sums, *node.inputs[2:], kernel_shape=[b, 1], dilations=[a, 1])
 
 

@@ -22,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 
 class Side(NamedTuple):
@@ -45,7 +46,7 @@ class ConvTransposeSubpixel(OpRule):
         if len(fixed_shape(x)) != 4 or len(fixed_shape(y)) != 4:
             raise Refusal(f"{x.name} is not (N, C, H, W)")
         for weight in y.producer().inputs[1:]:
-            const(weight)
+            constant_array(weight)
         if y.producer().attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
             raise Refusal("it pads by itself (auto_pad)")
         if "output_shape" in y.producer().attributes:
@@ -55,13 +56,13 @@ class ConvTransposeSubpixel(OpRule):
         node = y.producer()
         n, _, height, width = fixed_shape(x)
         group = node.attributes.get_int("group", 1)
-        kernel = _dilated(const(node.inputs[1]), node.attributes.get_ints("dilations", [1, 1]))
+        kernel = _dilated(constant_array(node.inputs[1]), node.attributes.get_ints("dilations", [1, 1]))
         down, across = sides = [_side(node, i, kernel.shape[2 + i]) for i in (0, 1)]
         weight = _phases(kernel, group, *sides)
         c_out, (s, t) = weight.shape[0] // (down.stride * across.stride), (down.stride, across.stride)
-        weights = [constant(op, weight, f"{y.name}.phases")]
+        weights = [initializer(op, weight, f"{y.name}.phases")]
         if len(node.inputs) > 2 and node.inputs[2] is not None:
-            weights.append(constant(op, const(node.inputs[2]).repeat(s * t), f"{y.name}.phase_bias"))
+            weights.append(initializer(op, constant_array(node.inputs[2]).repeat(s * t), f"{y.name}.phase_bias"))
         pads = [side.taps - 1 for side in sides]
         after = [side.rows - size for side, size in zip(sides, (height, width), strict=True)]
         small = op.Conv(

@@ -22,8 +22,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import constant_array, fixed_shape
 from fns_lab.rewrite.convolution import ConvForm, biases, plain_conv_of_one
-from fns_lab.rewrite.rule import Refusal, const, constant, fixed_shape
+from fns_lab.rewrite.rule import Refusal, initializer
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
 """All but the last, infinity. The one at BIAS_POINT is 1: what is added to its product is added to every row."""
@@ -42,13 +43,13 @@ class ConvWinograd(ConvForm):
 
     def guard(self, x: ir.Value, w: ir.Value, y: ir.Value) -> None:
         plain_conv_of_one(x, w, y)
-        if const(w).shape[2] == 1:
+        if constant_array(w).shape[2] == 1:
             raise Refusal("the kernel is one row high")
         if fixed_shape(y)[2] < WRITTEN:
             raise Refusal(f"the result has fewer than {WRITTEN} rows")
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, y: ir.Value) -> ir.Value:
-        kernel, (_, c_out, h_out, w_out) = const(w), fixed_shape(y)
+        kernel, (_, c_out, h_out, w_out) = constant_array(w), fixed_shape(y)
         width, tiles = fixed_shape(x)[3], -(-h_out // WRITTEN)
         top, left, bottom, right = y.producer().attributes.get_ints("pads", [0, 0, 0, 0])
         a, g, b = _transforms()
@@ -57,7 +58,7 @@ class ConvWinograd(ConvForm):
         channels = lines.shape[1]
         rows = self._gathered(op, x, lines, y.name)
         rows = self.reshape(op, rows, (READ, channels * tiles * width), f"{y.name}.tiles_flat")
-        to_points = constant(op, b.astype(np.float32), f"{y.name}.to_points")
+        to_points = initializer(op, b.astype(np.float32), f"{y.name}.to_points")
         values = op.MatMul(to_points, rows, _outputs=[f"{y.name}.values"])
         products = op.Conv(
             self.reshape(op, values, (1, READ * channels, tiles, width), f"{y.name}.by_point"),
@@ -69,7 +70,7 @@ class ConvWinograd(ConvForm):
         )
         products = self.reshape(op, products, (READ, c_out * tiles * w_out), f"{y.name}.products_flat")
         found = op.MatMul(
-            constant(op, a.astype(np.float32), f"{y.name}.from_points"), products, _outputs=[f"{y.name}.found"]
+            initializer(op, a.astype(np.float32), f"{y.name}.from_points"), products, _outputs=[f"{y.name}.found"]
         )
         found = self.reshape(op, found, (WRITTEN, c_out, tiles, w_out), f"{y.name}.by_row")
         found = op.Transpose(found, perm=[1, 2, 0, 3], _outputs=[f"{y.name}.in_order"])
@@ -83,9 +84,9 @@ class ConvWinograd(ConvForm):
         _, c, h, width = fixed_shape(x)
         found = self.reshape(op, x, (c * h, width), f"{name}.lines")
         if lines.max() == c * h:
-            zeros = constant(op, np.zeros((1, width), np.float32), f"{name}.line_of_zeros")
+            zeros = initializer(op, np.zeros((1, width), np.float32), f"{name}.line_of_zeros")
             found = op.Concat(found, zeros, axis=0, _outputs=[f"{name}.lines_and_zeros"])
-        return op.Gather(found, constant(op, lines, f"{name}.sources"), axis=0, _outputs=[f"{name}.tiles"])
+        return op.Gather(found, initializer(op, lines, f"{name}.sources"), axis=0, _outputs=[f"{name}.tiles"])
 
     @staticmethod
     def _kernels(op, y: ir.Value, kernel: np.ndarray, g: np.ndarray) -> list[ir.Value]:
@@ -95,11 +96,11 @@ class ConvWinograd(ConvForm):
         whole = np.pad(kernel.astype(np.float64), ((0, 0), (0, 0), (0, bands * TAPS - k), (0, 0)))
         at_points = np.einsum("pr,ocbrl->pobcl", g, whole.reshape(c_out, c, bands, TAPS, width))
         at_points = at_points.reshape(READ * c_out, bands * c, 1, width).astype(np.float32)
-        kernels = [constant(op, at_points, f"{y.name}.kernels_at_points")]
+        kernels = [initializer(op, at_points, f"{y.name}.kernels_at_points")]
         for bias in biases(y.producer()):
             spread = np.zeros((READ, c_out), np.float32)
             spread[BIAS_POINT] = bias
-            kernels.append(constant(op, spread.reshape(-1), f"{y.name}.bias_at_point"))
+            kernels.append(initializer(op, spread.reshape(-1), f"{y.name}.bias_at_point"))
         return kernels
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, constant
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.targets import Target
 from fns_lab.targets.check import made_after, repeated_input
 
@@ -27,7 +27,7 @@ class CopyAroundQuirk(Rule):
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(op for quirk in target.quirks if quirk.kind in cls.REPAIRS for op in quirk.ops))
+        return tuple(dict.fromkeys(op for quirk in target.quirks if quirk.kind in cls.WORKS_AROUND for op in quirk.ops))
 
     def pattern(self, op):
         return getattr(op, self.root)(_allow_other_inputs=True, _outputs=["y"])
@@ -42,7 +42,7 @@ class CopyAroundQuirk(Rule):
     def rewrite(self, op, y: ir.Value, **bindings: ir.Value | None) -> ir.Value:
         node = y.producer()
         inputs, copied = list(node.inputs), self.copied_inputs(node)
-        zero = constant(op, np.zeros(1, np.float32), f"{y.name}.zero")
+        zero = initializer(op, np.zeros(1, np.float32), f"{y.name}.zero")
         for index in copied:
             name = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}"
             inputs[index] = op.Add(inputs[index], zero, _outputs=[name])
@@ -53,14 +53,14 @@ class CopyBeforeSharedReshape(CopyAroundQuirk):
     """Reshape(x) with x used elsewhere too  =  Reshape(x + 0): ONNX.js 0.1.7 and 0.1.8 webgl spoil such a value."""
 
     NAME = "copy-before-shared-reshape"
-    REPAIRS = ("shared-input",)
+    WORKS_AROUND = ("shared-input",)
 
 
 class CopyBetween(CopyAroundQuirk):
     """Relu(Reshape(x))  =  Relu(Reshape(x) + 0): ONNX Runtime Web's webgl reads the layout of before the Reshape."""
 
     NAME = "copy-between"
-    REPAIRS = ("read-after",)
+    WORKS_AROUND = ("read-after",)
 
 
 class CopyBetweenAlike(CopyAroundQuirk):
@@ -70,10 +70,10 @@ class CopyBetweenAlike(CopyAroundQuirk):
     """
 
     NAME = "copy-between-alike"
-    REPAIRS = ("read-after-alike",)
+    WORKS_AROUND = ("read-after-alike",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        quirk = next(q for q in self.scope.target.quirks if q.kind in self.REPAIRS and node.op_type in q.ops)
+        quirk = next(q for q in self.scope.target.quirks if q.kind in self.WORKS_AROUND and node.op_type in q.ops)
         return made_after(node, quirk)
 
 
@@ -81,7 +81,7 @@ class CopySecondOperand(CopyAroundQuirk):
     """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one result twice."""
 
     NAME = "copy-second-operand"
-    REPAIRS = ("same-input-twice",)
+    WORKS_AROUND = ("same-input-twice",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         return (repeated_input(node),)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, fixed_shape
+from fns_lab.opset.nodes import fixed_shape
+from fns_lab.rewrite.rule import OpRule
 
 
 class DepthToSpaceTranspose(OpRule):

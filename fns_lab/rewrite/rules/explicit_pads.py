@@ -12,14 +12,14 @@ import math
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import fixed_size
 from fns_lab.rewrite.rule import OpRule
-from fns_lab.targets.opset import fixed_size
 
 
 class ExplicitPads(OpRule):
     NAME = "explicit-pads"
     FIDELITY = "exact"
-    REPAIRS = ("auto-pad",)
+    WORKS_AROUND = ("auto-pad",)
     EMITS = ()
     OPS = ("Conv", "MaxPool", "AveragePool")
 

@@ -12,8 +12,8 @@ import math
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import fixed_size, rank
 from fns_lab.rewrite.rule import OpRule
-from fns_lab.targets.opset import fixed_size, rank
 
 
 class FlattenReshape(OpRule):

@@ -14,7 +14,7 @@ import onnx
 import onnx_ir as ir
 from onnx import inliner
 
-from fns_lab.rewrite.rule import OpRule, Refusal, constant
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 
 class FunctionBody(OpRule):
@@ -52,7 +52,7 @@ class FunctionBody(OpRule):
         for inner in body:
             names = [f"{y.name}.{value.name.rsplit('__', 1)[0]}" for value in inner.outputs]
             if inner.op_type == "Constant":
-                found = constant(op, ir.convenience.get_const_tensor(inner.outputs[0]).numpy(), names[0])
+                found = initializer(op, ir.convenience.get_const_tensor(inner.outputs[0]).numpy(), names[0])
             else:
                 inputs = [None if value is None else known[value.name] for value in inner.inputs]
                 found = op.op(inner.op_type, *inputs, **inner.attributes, _outputs=names)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 
 class GatherNDGather(OpRule):
@@ -22,15 +23,15 @@ class GatherNDGather(OpRule):
     OPS = ("GatherND",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        fixed_shape(x), const(y.producer().inputs[1])
+        fixed_shape(x), constant_array(y.producer().inputs[1])
         if y.producer().attributes.get_int("batch_dims", 0):
             raise Refusal("it has batch axes")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        shape, indices = fixed_shape(x), const(y.producer().inputs[1])
+        shape, indices = fixed_shape(x), constant_array(y.producer().inputs[1])
         k = indices.shape[-1]
         flat = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0)), shape[:k], mode="wrap")
         joined = self.reshape(op, x, (int(np.prod(shape[:k])), *shape[k:]), f"{y.name}.joined")
-        picked = op.Gather(joined, constant(op, flat.reshape(-1), f"{y.name}.flat"), axis=0)
+        picked = op.Gather(joined, initializer(op, flat.reshape(-1), f"{y.name}.flat"), axis=0)
         picked.name = f"{y.name}.picked"
         return self.reshape(op, picked, (*indices.shape[:-1], *shape[k:]), y.name)

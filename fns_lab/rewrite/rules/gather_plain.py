@@ -11,27 +11,27 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, const, constant, fixed_shape
-from fns_lab.targets.opset import fixed_size, rank
+from fns_lab.opset.nodes import constant_array, fixed_shape, fixed_size, rank
+from fns_lab.rewrite.rule import OpRule, initializer
 
 
 class GatherPlain(OpRule):
     NAME = "gather-plain"
     FIDELITY = "exact"
-    REPAIRS = ("negative-indices", "scalar-indices")
+    WORKS_AROUND = ("negative-indices", "scalar-indices")
     EMITS = ("Gather", "Reshape")
     OPS = ("Gather",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        indices = const(y.producer().inputs[1])
+        indices = constant_array(y.producer().inputs[1])
         fixed_size(x, self._axis(y))
         if not indices.ndim:
             fixed_shape(x)
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        axis, indices = self._axis(y), const(y.producer().inputs[1])
+        axis, indices = self._axis(y), constant_array(y.producer().inputs[1])
         plain = np.atleast_1d(indices % fixed_size(x, axis))
-        picked = op.Gather(x, constant(op, plain, f"{y.name}.indices"), axis=axis)
+        picked = op.Gather(x, initializer(op, plain, f"{y.name}.indices"), axis=axis)
         if indices.ndim:
             return picked
         picked.name = f"{y.name}.picked"

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 DEFAULT_EPSILON = 1e-5
 BY_CHANNEL_SINCE = 21
@@ -27,19 +28,19 @@ class GroupNormInstanceNorm(OpRule):
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         if len(fixed_shape(x)) != 4:
             raise Refusal(f"{x.name} is not (N, C, H, W)")
-        const(y.producer().inputs[1]), const(y.producer().inputs[2])
+        constant_array(y.producer().inputs[1]), constant_array(y.producer().inputs[2])
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
         node, (n, c, h, w) = y.producer(), fixed_shape(x)
         groups = node.attributes["num_groups"].as_int()
         per_group = 1 if self.scope.opset >= BY_CHANNEL_SINCE else c // groups
-        gamma, beta = (const(value).repeat(per_group).reshape(1, c, 1, 1) for value in node.inputs[1:3])
+        gamma, beta = (constant_array(value).repeat(per_group).reshape(1, c, 1, 1) for value in node.inputs[1:3])
         grouped = self.reshape(op, x, (n, groups, c // groups * h, w), f"{y.name}.grouped")
         grouped.shape, grouped.type = ir.Shape((n, groups, c // groups * h, w)), x.type
-        ones = constant(op, np.ones(groups, np.float32), f"{y.name}.ones")
-        zeros = constant(op, np.zeros(groups, np.float32), f"{y.name}.zeros")
+        ones = initializer(op, np.ones(groups, np.float32), f"{y.name}.ones")
+        zeros = initializer(op, np.zeros(groups, np.float32), f"{y.name}.zeros")
         eps = node.attributes.get_float("epsilon", DEFAULT_EPSILON)
         normal = op.InstanceNormalization(grouped, ones, zeros, epsilon=eps, _outputs=[f"{y.name}.normal"])
         spread = self.reshape(op, normal, (n, c, h, w), f"{y.name}.channels")
-        scaled = op.Mul(spread, constant(op, gamma, f"{y.name}.gamma"), _outputs=[f"{y.name}.scaled"])
-        return op.Add(scaled, constant(op, beta, f"{y.name}.beta"))
+        scaled = op.Mul(spread, initializer(op, gamma, f"{y.name}.gamma"), _outputs=[f"{y.name}.scaled"])
+        return op.Add(scaled, initializer(op, beta, f"{y.name}.beta"))

@@ -1,4 +1,4 @@
-"""InstanceNormalization of one picture as BatchNormalization fed with computed statistics: four nodes.
+"""InstanceNormalization of one image as BatchNormalization fed with computed statistics: four nodes.
 
     BatchNormalization(x, gamma, beta, mu, var; eps) = gamma (x - mu) / sqrt(var + eps) + beta,  all by channel (C,)
 
@@ -20,7 +20,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.rewrite.rules.instance_norm_reduce import epsilon
 from fns_lab.targets import Target
 
@@ -44,14 +45,14 @@ class InstanceNormBatchNorm(Rule):
         shape = fixed_shape(x)
         if len(shape) != 4 or shape[0] != 1:
             raise Refusal(f"{x.name} is not (1, C, H, W): BatchNormalization shares its statistics among samples")
-        const(gamma), const(beta)
+        constant_array(gamma), constant_array(beta)
 
     def rewrite(self, op, x: ir.Value, gamma: ir.Value, beta: ir.Value, y: ir.Value) -> ir.Value:
         _, c, h, w = fixed_shape(x)
         eps = epsilon(y)
-        ones = constant(op, np.ones(c, np.float32), f"{y.name}.ones")
-        zeros = constant(op, np.zeros(c, np.float32), f"{y.name}.zeros")
-        scaled_gamma = constant(op, const(gamma) * np.float32(math.sqrt(h * w)), f"{y.name}.gamma")
+        ones = initializer(op, np.ones(c, np.float32), f"{y.name}.ones")
+        zeros = initializer(op, np.zeros(c, np.float32), f"{y.name}.zeros")
+        scaled_gamma = initializer(op, constant_array(gamma) * np.float32(math.sqrt(h * w)), f"{y.name}.gamma")
         mu = self.reduce(op, "ReduceMean", x, [0, 2, 3], keepdims=False, name=f"{y.name}.mean")
         d = op.BatchNormalization(x, ones, zeros, mu, ones, epsilon=NO_EPSILON, _outputs=[f"{y.name}.centred"])
         s = self.reduce(op, "ReduceSumSquare", d, [0, 2, 3], keepdims=False, name=f"{y.name}.sum_square")

@@ -20,7 +20,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.targets import Target
 
 DEFAULT_EPSILON = 1e-5
@@ -42,15 +43,17 @@ class InstanceNormReduce(Rule):
     def guard(self, x: ir.Value, gamma: ir.Value, beta: ir.Value, y: ir.Value) -> None:
         if len(fixed_shape(x)) != 4:
             raise Refusal(f"{x.name} is not (N, C, H, W)")
-        const(gamma), const(beta)
+        constant_array(gamma), constant_array(beta)
 
     def rewrite(self, op, x: ir.Value, gamma: ir.Value, beta: ir.Value, y: ir.Value) -> ir.Value:
         _, c, h, w = fixed_shape(x)
         eps = epsilon(y)
         per_channel = (1, c, 1, 1)
-        scaled_gamma = constant(op, const(gamma).reshape(per_channel) * np.float32(math.sqrt(h * w)), f"{y.name}.gamma")
-        shift = constant(op, const(beta).reshape(per_channel), f"{y.name}.beta")
-        scaled_eps = constant(op, np.full((1, 1, 1, 1), h * w * eps, np.float32), f"{y.name}.epsilon")
+        scaled_gamma = initializer(
+            op, constant_array(gamma).reshape(per_channel) * np.float32(math.sqrt(h * w)), f"{y.name}.gamma"
+        )
+        shift = initializer(op, constant_array(beta).reshape(per_channel), f"{y.name}.beta")
+        scaled_eps = initializer(op, np.full((1, 1, 1, 1), h * w * eps, np.float32), f"{y.name}.epsilon")
         mu = self.reduce(op, "ReduceMean", x, [2, 3], keepdims=True, name=f"{y.name}.mean")
         d = op.Sub(x, mu, _outputs=[f"{y.name}.centred"])
         s = self.reduce(op, "ReduceSumSquare", d, [2, 3], keepdims=True, name=f"{y.name}.sum_square")

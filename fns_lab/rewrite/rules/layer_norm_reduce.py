@@ -17,8 +17,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, constant, scalar
-from fns_lab.targets.opset import fixed_size, rank
+from fns_lab.opset.nodes import constant_array, fixed_size, rank
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer, scalar
 
 DEFAULT_EPSILON = 1e-5
 """Of ONNX's LayerNormalization."""
@@ -38,7 +38,7 @@ class LayerNormReduce(OpRule):
             fixed_size(x, axis)
         for weight in node.inputs[1:]:
             if weight is not None:
-                const(weight)
+                constant_array(weight)
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
         node = y.producer()
@@ -50,7 +50,7 @@ class LayerNormReduce(OpRule):
         s = self.reduce(op, "ReduceSumSquare", d, axes, keepdims=True, name=f"{y.name}.sum_square")
         shifted = op.Add(s, scalar(op, x, n * eps, f"{y.name}.epsilon"), _outputs=[f"{y.name}.shifted"])
         root = op.Sqrt(shifted, _outputs=[f"{y.name}.root"])
-        gamma = constant(op, const(node.inputs[1]) * np.float32(math.sqrt(n)), f"{y.name}.gamma")
+        gamma = initializer(op, constant_array(node.inputs[1]) * np.float32(math.sqrt(n)), f"{y.name}.gamma")
         scaled = op.Mul(op.Div(d, root, _outputs=[f"{y.name}.divided"]), gamma)
         if len(node.inputs) < 3 or node.inputs[2] is None:
             return scaled

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import rank
 from fns_lab.rewrite.rule import OpRule
-from fns_lab.targets.opset import rank
 
 ONE_AXIS_SINCE = 13
 """Opset from which Softmax and its kin run along one axis."""

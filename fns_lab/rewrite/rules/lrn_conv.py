@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, constant, scalar
-from fns_lab.targets.opset import fixed_size, rank
+from fns_lab.opset.nodes import fixed_size, rank
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer, scalar
 
 
 class LrnConv(OpRule):
@@ -37,7 +37,7 @@ class LrnConv(OpRule):
         band = band.astype(np.float32).reshape(c, c, 1, 1) * np.float32(attributes.get_float("alpha", 1e-4) / size)
         squares = op.Mul(x, x, _outputs=[f"{y.name}.squares"])
         around = op.Conv(
-            squares, constant(op, band, f"{y.name}.band"), constant(op, np.full(c, bias, np.float32), f"{y.name}.bias"),
+            squares, initializer(op, band, f"{y.name}.band"), initializer(op, np.full(c, bias, np.float32), f"{y.name}.bias"),
             kernel_shape=[1, 1], _outputs=[f"{y.name}.around"],
         )  # fmt: skip
         log = op.Log(around, _outputs=[f"{y.name}.log"])

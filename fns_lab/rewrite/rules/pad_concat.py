@@ -1,8 +1,8 @@
-"""Reflection and edge padding by putting the borders around the picture: one Concat per padded axis.
+"""Reflection and edge padding by putting the borders around the image: one Concat per padded axis.
 
     Pad(x)  =  Concat(x[border before], x, x[border after])    along H, then along W of the result
 
-Each border is a Gather of `begin` or `end` lines, so that the picture itself, `(N, C, H, W)` to `(N, C, H', W')`, is
+Each border is a Gather of `begin` or `end` lines, so that the image itself, `(N, C, H, W)` to `(N, C, H', W')`, is
 copied as a whole. Any opset with Pad. Fidelity: exact. Three nodes an axis where `pad-gather` has one, for engines
 whose Gather looks every value up: ONNX.js on cpu and wasm copies one in 2 ns with Concat and in 80 with Gather.
 """
@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, constant
+from fns_lab.opset.nodes import full_pads
+from fns_lab.rewrite.rule import Refusal, initializer
 from fns_lab.rewrite.rules.pad_gather import PadGather
-from fns_lab.targets.opset import full_pads
 
 
 class PadConcat(PadGather):
@@ -36,7 +36,7 @@ def surrounded(op, x: ir.Value, axis: int, before: np.ndarray, after: np.ndarray
     def border(lines: np.ndarray, side: str) -> list[ir.Value]:
         if not len(lines):
             return []
-        indices = constant(op, np.asarray(lines, np.int64), f"{name}.{side}_lines")
+        indices = initializer(op, np.asarray(lines, np.int64), f"{name}.{side}_lines")
         return [op.Gather(x, indices, axis=axis, _outputs=[f"{name}.{side}"])]
 
     return op.Concat(*border(before, "before"), x, *border(after, "after"), axis=axis, _outputs=[name])

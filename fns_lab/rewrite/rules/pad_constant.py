@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, constant, fixed_shape
-from fns_lab.targets.opset import constant as constant_input
-from fns_lab.targets.opset import full_pads
+from fns_lab.opset.nodes import constant_input, fixed_shape, full_pads
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 
 class PadConstant(OpRule):
@@ -41,7 +40,7 @@ class PadConstant(OpRule):
                 for where, width in (("before", begin), ("after", end)):
                     if width > 0:
                         block = np.full((*shape[:axis], width, *shape[axis + 1 :]), value, np.float32)
-                        border = constant(op, block, f"{y.name}.axis{axis}_{where}")
+                        border = initializer(op, block, f"{y.name}.axis{axis}_{where}")
                         parts = [border, *parts] if where == "before" else [*parts, border]
                 last = op.Concat(*parts, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
                 shape[axis] += max(begin, 0) + max(end, 0)

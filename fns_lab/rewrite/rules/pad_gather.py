@@ -4,7 +4,7 @@
 
 with `rows` and `columns` the source index of each output index, so `(N, C, H, W)` goes to `(N, C, H', W')` by copying
 alone. Any opset with Pad. Fidelity: exact. ONNX.js has no Pad on cpu and wasm before 0.1.8; its author's model padded
-with zeros there, which is another function at the picture's border.
+with zeros there, which is another function at the image's border.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, constant, fixed_shape
+from fns_lab.opset.nodes import fixed_shape, full_pads
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.targets import Target
-from fns_lab.targets.opset import full_pads
 
 
 class PadGather(Rule):
@@ -55,7 +55,7 @@ class PadGather(Rule):
 
     def padded(self, op, x: ir.Value, axis: int, source: np.ndarray, begin: int, end: int, name: str) -> ir.Value:
         """`x` with its lines `source` along one axis: the first `begin` and the last `end` of them are padding."""
-        return op.Gather(x, constant(op, source, f"{name}_source"), axis=axis, _outputs=[name])
+        return op.Gather(x, initializer(op, source, f"{name}_source"), axis=axis, _outputs=[name])
 
 
 def source_lines(size: int, begin: int, end: int, mode: str) -> np.ndarray:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, scalar
+from fns_lab.opset.nodes import constant_array
+from fns_lab.rewrite.rule import OpRule, Refusal, scalar
 
 PRODUCTS = {1.0: 1, 2.0: 2, 3.0: 3, 4.0: 4}
 NEVER_NEGATIVE = ("Relu", "Abs", "Exp", "Sigmoid", "Sqrt", "Softmax", "ReduceSumSquare")
@@ -24,7 +25,7 @@ class Power(OpRule):
     OPS = ("Pow",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        p = const(y.producer().inputs[1])
+        p = constant_array(y.producer().inputs[1])
         if p.size != 1 or x.dtype != ir.DataType.FLOAT or (x.shape is not None and p.ndim > len(x.shape)):
             raise Refusal("the exponent is not one number, or the base not float32")
         if abs(p.item()) in (*PRODUCTS, 0.5):
@@ -34,7 +35,7 @@ class Power(OpRule):
             raise Refusal(f"the power {p.item():g} of a value that may be negative or 0")
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        p = float(const(y.producer().inputs[1]).item())
+        p = float(constant_array(y.producer().inputs[1]).item())
         if abs(p) in PRODUCTS:
             power = self._product(op, x, PRODUCTS[abs(p)], y.name)
         elif abs(p) == 0.5:

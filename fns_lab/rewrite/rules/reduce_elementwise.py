@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import rank, reduced_axes
 from fns_lab.rewrite.rule import OpRule, Refusal
-from fns_lab.targets.opset import rank, reduced_axes
 
 
 class ReduceElementwise(OpRule):

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnxscript.rewriter.pattern import OrValue
 
 from fns_lab.rewrite.resampling import resized_axes, sources
-from fns_lab.rewrite.rule import Refusal, Rule, constant
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.targets import Target
 
 
@@ -43,7 +43,7 @@ class ResizeGather(Rule):
         for index, axis in enumerate(resized_axes(node)):
             rows = sources(node, axis)
             if not np.array_equal(rows, np.arange(axis.old)):
-                indices = constant(op, rows, f"{y.name}.axis{index}_source")
+                indices = initializer(op, rows, f"{y.name}.axis{index}_source")
                 last = op.Gather(last, indices, axis=index, _outputs=[f"{y.name}.axis{index}"])
         return last if last is not x else op.Identity(x)
 

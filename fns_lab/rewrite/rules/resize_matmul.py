@@ -12,7 +12,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.rewrite.resampling import Axis, resized_axes, weights
-from fns_lab.rewrite.rule import OpRule, Refusal, constant
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 
 class ResizeMatMul(OpRule):
@@ -35,10 +35,10 @@ class ResizeMatMul(OpRule):
         *_, rows, columns = resized_axes(y.producer())
         last = x
         if _changes(rows):
-            a = constant(op, weights(y.producer(), rows), f"{y.name}.rows")
+            a = initializer(op, weights(y.producer(), rows), f"{y.name}.rows")
             last = op.MatMul(a, last, _outputs=[f"{y.name}.tall"])
         if _changes(columns):
-            a = constant(op, weights(y.producer(), columns).T.copy(), f"{y.name}.columns")
+            a = initializer(op, weights(y.producer(), columns).T.copy(), f"{y.name}.columns")
             last = op.MatMul(last, a, _outputs=[f"{y.name}.wide"])
         return last if last is not x else op.Identity(x)
 

@@ -3,7 +3,7 @@
     Pad(Upsample(x))[n, c, i, j] = x[n, c, rows[i] / s, columns[j] / s]
 
 with rows and columns the source indices of the padding, as in `pad-gather`: `(N, C, H, W)` to `(N, C, s H + 2 p,
-s W + 2 p)` by copying alone, in two nodes where `resize-gather` and `pad-gather` take four and write the big picture
+s W + 2 p)` by copying alone, in two nodes where `resize-gather` and `pad-gather` take four and write the big image
 twice. Fidelity: exact. For runtimes without Pad or Upsample.
 """
 
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import Refusal, Rule, constant, fixed_shape
+from fns_lab.opset.nodes import fixed_shape, full_pads, resize_scales
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.rewrite.rules.pad_gather import source_lines
 from fns_lab.rewrite.rules.resize_gather import upsampling
 from fns_lab.targets import Target
-from fns_lab.targets.opset import full_pads, resize_scales
 
 
 class ResizePadGather(Rule):
@@ -45,6 +45,6 @@ class ResizePadGather(Rule):
             begin, end, scale = pads[axis], pads[axis + len(scales)], int(scales[axis])
             if begin or end or scale != 1:
                 source = source_lines(size * scale, begin, end, mode) // scale
-                indices = constant(op, source, f"{y.name}.axis{axis}_source")
+                indices = initializer(op, source, f"{y.name}.axis{axis}_source")
                 last = op.Gather(last, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
         return last if last is not x else op.Identity(x)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, const, constant
-from fns_lab.targets.opset import fixed_size, rank
+from fns_lab.opset.nodes import constant_array, fixed_size, rank
+from fns_lab.rewrite.rule import OpRule, initializer
 
 
 class SliceGather(OpRule):
@@ -28,7 +28,7 @@ class SliceGather(OpRule):
         last = x
         for axis, rows in _kept(y.producer()).items():
             if not np.array_equal(rows, np.arange(fixed_size(x, axis))):
-                indices = constant(op, rows, f"{y.name}.axis{axis}_kept")
+                indices = initializer(op, rows, f"{y.name}.axis{axis}_kept")
                 last = op.Gather(last, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
         return last if last is not x else op.Identity(x)
 
@@ -39,11 +39,11 @@ def _kept(node: ir.Node) -> dict[int, np.ndarray]:
         starts, ends = (node.attributes[name].as_ints() for name in ("starts", "ends"))
         axes, steps = node.attributes.get_ints("axes", list(range(len(starts)))), [1] * len(starts)
     else:
-        given = [const(value).tolist() for value in node.inputs[1:3]]
+        given = [constant_array(value).tolist() for value in node.inputs[1:3]]
         starts, ends = given
         extra = dict(enumerate(node.inputs[3:]))
-        axes = const(extra[0]).tolist() if extra.get(0) is not None else list(range(len(starts)))
-        steps = const(extra[1]).tolist() if extra.get(1) is not None else [1] * len(starts)
+        axes = constant_array(extra[0]).tolist() if extra.get(0) is not None else list(range(len(starts)))
+        steps = constant_array(extra[1]).tolist() if extra.get(1) is not None else [1] * len(starts)
     axes = [axis % rank(node) for axis in axes]
     return {
         axis: np.arange(fixed_size(node.inputs[0], axis), dtype=np.int64)[start:end:step]

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import rank
 from fns_lab.rewrite.rule import OpRule
 from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
-from fns_lab.targets.opset import rank
 
 
 class SoftmaxShift(OpRule):
     NAME = "softmax-shift"
     FIDELITY = "rounding"
-    REPAIRS = ("unshifted",)
+    WORKS_AROUND = ("unshifted",)
     EMITS = ("ReduceMax", "Sub", "Softmax")
     OPS = ("Softmax",)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import rank
 from fns_lab.rewrite.rule import OpRule, Refusal
 from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
-from fns_lab.targets.opset import rank
 
 
 class SoftmaxTranspose(OpRule):

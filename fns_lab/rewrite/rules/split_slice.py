@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnxscript.rewriter import pattern
 
+from fns_lab.opset.nodes import rank, split_sizes
 from fns_lab.rewrite.rule import Rule, Scope
 from fns_lab.targets import Target
-from fns_lab.targets.opset import rank, split_sizes
 
 
 class SplitSlice(Rule):
@@ -40,8 +40,8 @@ class SplitSlice(Rule):
     def pattern(self, op, x):
         return op.Split(x, _allow_other_inputs=True, _outputs=[f"y{i}" for i in range(self.parts)])
 
-    def called_for(self, nodes: Sequence[ir.Node]) -> bool:
-        return len(nodes[0].outputs) == self.parts and super().called_for(nodes)
+    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
+        return len(nodes[0].outputs) == self.parts and super().is_needed(nodes)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
         rank(y0.producer())

@@ -1,6 +1,6 @@
 """`subpixel-upsample-conv` with its four kernels apart, put together by Concat: no value is looked up one by one.
 
-Rows 2i of the result come from rows i - 1 and i of the small picture, rows 2i + 1 from i and i + 1; columns likewise.
+Rows 2i of the result come from rows i - 1 and i of the small image, rows 2i + 1 from i and i + 1; columns likewise.
 So each of the four interleaved quarters of y is a 2x2 convolution of x with one line more, at the top or the bottom and
 at the left or the right:
 
@@ -17,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import initializer
 from fns_lab.rewrite.rules.pad_concat import surrounded
 from fns_lab.rewrite.rules.subpixel_upsample_conv import PHASE_TAPS, SubpixelUpsampleConv
 
@@ -30,7 +31,7 @@ class SubpixelConcat(SubpixelUpsampleConv):
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, up: ir.Value, padded: ir.Value, y: ir.Value) -> ir.Value:
         n, _, h, width = fixed_shape(x)
-        c_out, rows = len(const(w)), []
+        c_out, rows = len(constant_array(w)), []
         for a, half in enumerate(_with_one_line_more(op, x, 2, f"{y.name}.row")):
             quarters = [
                 self._quarter(op, part, w, y, a, b)
@@ -42,9 +43,9 @@ class SubpixelConcat(SubpixelUpsampleConv):
 
     def _quarter(self, op, x: ir.Value, w: ir.Value, y: ir.Value, a: int, b: int) -> ir.Value:
         taps = PHASE_TAPS[1 - a], PHASE_TAPS[1 - b]
-        kernel = np.einsum("uk,vl,ockl->ocuv", *taps, const(w).astype(np.float64)).astype(np.float32)
+        kernel = np.einsum("uk,vl,ockl->ocuv", *taps, constant_array(w).astype(np.float64)).astype(np.float32)
         name = f"{y.name}.quarter{a}{b}"
-        kernel = constant(op, kernel, f"{name}_kernel")
+        kernel = initializer(op, kernel, f"{name}_kernel")
         return op.Conv(x, kernel, *y.producer().inputs[2:], kernel_shape=[2, 2], _outputs=[name])
 
 
@@ -61,7 +62,7 @@ def _with_one_line_more(op, x: ir.Value, axis: int, name: str) -> tuple[ir.Value
 
 def _interleaved(op, pair: list[ir.Value], shape: tuple[int, int], name: str) -> ir.Value:
     """Two values of one size as `shape` `(lines, length)`, line by line beside each other: `(lines, 2 length)`."""
-    lines = constant(op, np.array(shape), f"{name}.lines")
+    lines = initializer(op, np.array(shape), f"{name}.lines")
     return op.Concat(
         *(op.Reshape(value, lines, _outputs=[f"{name}.{i}"]) for i, value in enumerate(pair)), axis=1, _outputs=[name]
     )

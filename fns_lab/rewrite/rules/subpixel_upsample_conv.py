@@ -1,7 +1,7 @@
 """Nearest upsampling by 2, padding by 1 and a 3x3 convolution as one 2x2 convolution at the small size.
 
-Row 2i + a of the convolution's output reads rows 2i + a - 1, 2i + a and 2i + a + 1 of the doubled picture, and a
-doubled picture has only two different rows among any three: a = 0 reads rows i - 1 and i of the small one with the
+Row 2i + a of the convolution's output reads rows 2i + a - 1, 2i + a and 2i + a + 1 of the doubled image, and a
+doubled image has only two different rows among any three: a = 0 reads rows i - 1 and i of the small one with the
 kernel rows (w0, w1 + w2), a = 1 reads i and i + 1 with (w0 + w1, w2). The same holds for columns. So
 
     Conv3x3(Pad1(Up2(x)), w)  =  Crop1(Shuffle2(Conv2x2(EdgePad1(x), w')))
@@ -21,16 +21,16 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import constant_array, fixed_shape, full_pads, resize_scales
 from fns_lab.rewrite.convolution import biases
-from fns_lab.rewrite.rule import Refusal, Rule, const, constant, fixed_shape
+from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.rewrite.rules.resize_gather import upsampling
 from fns_lab.targets import Target
-from fns_lab.targets.opset import full_pads, resize_scales
 
 PADS_BY_1 = [0, 0, 1, 1, 0, 0, 1, 1]
 PHASE_TAPS = np.array([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]], np.float64)
 """(phase, small tap, kernel tap). Phase 0 is the odd rows (a = 1), phase 1 the even rows: before the crop of one row
-the even rows of the result are the odd ones of the shuffled picture."""
+the even rows of the result are the odd ones of the shuffled image."""
 
 
 class SubpixelUpsampleConv(Rule):
@@ -55,7 +55,7 @@ class SubpixelUpsampleConv(Rule):
         mode = pad.attributes.get_string("mode", "constant")
         if full_pads(pad) != PADS_BY_1 or mode not in ("reflect", "edge"):
             raise Refusal("the padding is not a reflection or edge by 1")
-        if const(w).shape[2:] != (3, 3):
+        if constant_array(w).shape[2:] != (3, 3):
             raise Refusal("the convolution is not 3x3")
         plain = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
         if any(list(conv.attributes.get_ints(k, v)) != v for k, v in plain.items()):
@@ -66,12 +66,12 @@ class SubpixelUpsampleConv(Rule):
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, up: ir.Value, padded: ir.Value, y: ir.Value) -> ir.Value:
         n, c, height, width = fixed_shape(x)
-        kernel = const(w)
+        kernel = constant_array(w)
         c_out = kernel.shape[0]
         phases = np.einsum("suk,tvl,ockl->ostcuv", PHASE_TAPS, PHASE_TAPS, kernel.astype(np.float64))
-        weights = [constant(op, phases.reshape(4 * c_out, c, 2, 2).astype(np.float32), f"{y.name}.phases")]
+        weights = [initializer(op, phases.reshape(4 * c_out, c, 2, 2).astype(np.float32), f"{y.name}.phases")]
         for bias in biases(y.producer()):
-            weights.append(constant(op, bias.repeat(4), f"{y.name}.phase_bias"))
+            weights.append(initializer(op, bias.repeat(4), f"{y.name}.phase_bias"))
         edge = self.edge_pad(op, x, f"{y.name}.padded")
         edge.shape, edge.type = ir.Shape((n, c, height + 2, width + 2)), x.type
         small = op.Conv(edge, *weights, kernel_shape=[2, 2], _outputs=[f"{y.name}.small"])
@@ -84,4 +84,4 @@ class SubpixelUpsampleConv(Rule):
         """`x` with its edge repeated once on every side of H and W, in the form of the model's opset."""
         if self.scope.opset < 11:
             return op.Pad(x, mode="edge", pads=PADS_BY_1, _outputs=[name])
-        return op.Pad(x, constant(op, np.array(PADS_BY_1, np.int64), f"{name}.pads"), mode="edge", _outputs=[name])
+        return op.Pad(x, initializer(op, np.array(PADS_BY_1, np.int64), f"{name}.pads"), mode="edge", _outputs=[name])

@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import const, constant
+from fns_lab.opset.nodes import constant_array
+from fns_lab.rewrite.rule import initializer
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 
 TAPS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float64)
@@ -28,9 +29,9 @@ class UpsampleConvTranspose(SubpixelUpsampleConv):
     EMITS = ("ConvTranspose", "Pad")
 
     def rewrite(self, op, x: ir.Value, w: ir.Value, up: ir.Value, padded: ir.Value, y: ir.Value) -> ir.Value:
-        kernel = np.einsum("uk,vl,ockl->couv", TAPS, TAPS, const(w).astype(np.float64)).astype(np.float32)
+        kernel = np.einsum("uk,vl,ockl->couv", TAPS, TAPS, constant_array(w).astype(np.float64)).astype(np.float32)
         edge = self.edge_pad(op, x, f"{y.name}.padded")
-        kernel = constant(op, np.ascontiguousarray(kernel), f"{y.name}.transposed_kernel")
+        kernel = initializer(op, np.ascontiguousarray(kernel), f"{y.name}.transposed_kernel")
         return op.ConvTranspose(
             edge, kernel, *y.producer().inputs[2:], strides=[2, 2], pads=[3, 3, 3, 3], kernel_shape=[4, 4]
         )

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal, const, constant, fixed_shape
+from fns_lab.opset.nodes import constant_array, fixed_shape
+from fns_lab.rewrite.rule import OpRule, Refusal, initializer
 
 
 class WhereGather(OpRule):
@@ -23,7 +24,7 @@ class WhereGather(OpRule):
     OPS = ("Where",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        const(x)
+        constant_array(x)
         for side in y.producer().inputs[1:]:
             fixed_shape(side)
         if y.dtype != ir.DataType.FLOAT:
@@ -33,14 +34,14 @@ class WhereGather(OpRule):
 
     def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
         _, a, b = y.producer().inputs
-        holds = const(x).astype(bool)
+        holds = constant_array(x).astype(bool)
         shape = np.broadcast_shapes(holds.shape, fixed_shape(a), fixed_shape(b))
         holds = np.broadcast_to(holds, shape)
         first, from_first, size = self._laid(op, a, holds, f"{y.name}.true")
         second, from_second, _ = self._laid(op, b, ~holds, f"{y.name}.false")
         source = np.where(holds, from_first, size + from_second)
         both = op.Concat(first, second, axis=0, _outputs=[f"{y.name}.both"])
-        return op.Gather(both, constant(op, source, f"{y.name}.source"), axis=0)
+        return op.Gather(both, initializer(op, source, f"{y.name}.source"), axis=0)
 
     def _laid(self, op, side: ir.Value, used: np.ndarray, name: str) -> tuple[ir.Value, np.ndarray, int]:
         """`side` on one axis, where on it lies the value for each place of the result, and how long it is."""
@@ -50,4 +51,4 @@ class WhereGather(OpRule):
             return flat, np.broadcast_to(places.reshape(fixed_shape(side)), used.shape), places.size
         array = np.broadcast_to(tensor.numpy(), used.shape)
         bits, places = np.unique(np.where(used, array, array.flat[0]).view(np.int32), return_inverse=True)
-        return constant(op, bits.view(np.float32), f"{name}.values"), places.reshape(used.shape), bits.size
+        return initializer(op, bits.view(np.float32), f"{name}.values"), places.reshape(used.shape), bits.size

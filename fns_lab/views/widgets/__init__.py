@@ -1,4 +1,4 @@
-"""Controls for notebooks. State lives in the widgets; each also carries a static picture for a report."""
+"""Controls for notebooks. State lives in the widgets; each also carries a static image for a report."""
 
 from fns_lab.views.widgets.preview import StylePreview
 

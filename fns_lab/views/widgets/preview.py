@@ -1,4 +1,4 @@
-"""Choose a picture, a network, a size and an engine, and see what the engine makes of them."""
+"""Choose an image, a network, a size and an engine, and see what the engine makes of them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ipywidgets import Dropdown, HBox, Image, Label, Layout, VBox
 from onnx import ModelProto
 
 from fns_lab import images, photos, targets
-from fns_lab.errors import InputError, MissingError
+from fns_lab.errors import InputError, MissingError, RuntimeFault
 from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import Runner, RuntimeFault, open_runner
+from fns_lab.runtimes import Runner, open_runner
 
 OPEN_RUNNERS = 4
 """So many loaded models are kept; the one that was used longest ago goes first."""
@@ -24,24 +24,24 @@ OPEN_RUNNERS = 4
 ENGINES = ("ort/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
 SIZES = ((96, 144), (128, 192), (192, 288))
 
-COLUMNS = ("picture", "network", "height", "width", "engine", "nodes", "create_ms", "ms")
+COLUMNS = ("image", "network", "height", "width", "engine", "nodes", "create_ms", "ms")
 
 
 class StylePreview(VBox):
-    """Four drop-down lists over two pictures: the photograph, and what the chosen engine makes of it.
+    """Four drop-down lists over two images: the photograph, and what the chosen engine makes of it.
 
     `networks`: ONNX models by label, each from one input `(1, 3, H, W)` to one output, 0..255, with H and W free.
-    `pictures`: files by label; without them, the photographs of `fns_lab.photos`. `sizes`: (H, W) in pixels, to which
-    a picture is scaled and cut. `engines`: names of targets. Each choice is lowered for its engine and size when it is
+    `images`: files by label; without them, the photographs of `fns_lab.photos`. `sizes`: (H, W) in pixels, to which
+    an image is scaled and cut. `engines`: names of targets. Each choice is lowered for its engine and size when it is
     first made. `result` is the last output, `history` a table of every run. An engine that fails says why in the line
-    below the pictures.
+    below the images.
     """
 
     def __init__(
         self,
         networks: Mapping[str, ModelProto],
         *,
-        pictures: Mapping[str, str | os.PathLike] | None = None,
+        image_paths: Mapping[str, str | os.PathLike] | None = None,
         sizes: Sequence[tuple[int, int]] = SIZES,
         engines: Sequence[str] = ENGINES,
     ) -> None:
@@ -50,17 +50,17 @@ class StylePreview(VBox):
         if not (networks and sizes and engines):
             raise InputError("a preview needs at least one network, one size and one engine")
         self._networks = dict(networks)
-        self._pictures = dict(pictures or {name: photos.path(name) for name in photos.NAMES})
+        self._image_paths = dict(image_paths or {name: photos.path(name) for name in photos.NAMES})
         self._rows: list[tuple] = []
         self.result: np.ndarray | None = None
-        self.picture = Dropdown(options=list(self._pictures), description="picture")
+        self.image = Dropdown(options=list(self._image_paths), description="image")
         self.network = Dropdown(options=list(networks), description="network")
         self.size = Dropdown(options=[(f"{h} x {w}", (h, w)) for h, w in sizes], description="size")
         self.engine = Dropdown(options=list(engines), description="engine")
-        self._choices = {"picture": self.picture, "network": self.network, "size": self.size, "engine": self.engine}
+        self._choices = {"image": self.image, "network": self.network, "size": self.size, "engine": self.engine}
         self._before, self._after = (Image(format="png", layout=Layout(width="48%")) for _ in range(2))
         self._status = Label()
-        rows = ((self.picture, self.network), (self.size, self.engine), (self._before, self._after))
+        rows = ((self.image, self.network), (self.size, self.engine), (self._before, self._after))
         self.children = [*map(HBox, rows), self._status]
         self._listening = True
         for choice in self._choices.values():
@@ -69,7 +69,7 @@ class StylePreview(VBox):
 
     @property
     def status(self) -> str:
-        """The line below the pictures: what ran where and how long, or why it did not."""
+        """The line below the images: what ran where and how long, or why it did not."""
         return self._status.value
 
     @property
@@ -78,7 +78,7 @@ class StylePreview(VBox):
         return pd.DataFrame(self._rows, columns=list(COLUMNS))
 
     def choose(self, **values) -> StylePreview:
-        """Set any of picture, network, size and engine from code, then run. Raises `InputError` for no such choice."""
+        """Set any of image, network, size and engine from code, then run. Raises `InputError` for no such choice."""
         for name, value in values.items():
             if name not in self._choices:
                 raise InputError(f"a preview has no {name!r}; choose among {', '.join(self._choices)}")
@@ -101,7 +101,7 @@ class StylePreview(VBox):
         super().close()
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
-        """The widget, and beside it a picture of what it shows now, for a report."""
+        """The widget, and beside it an image of what it shows now, for a report."""
         encoded = [base64.b64encode(image.value).decode() for image in (self._before, self._after) if image.value]
         figures = "".join(f"<img src='data:image/png;base64,{text}' alt='' style='width:48%'> " for text in encoded)
         chosen = " · ".join(html.escape(str(choice.label)) for choice in self._choices.values())
@@ -113,7 +113,7 @@ class StylePreview(VBox):
             return
         self._status.value = f"{self.engine.value}: running …"
         try:
-            x = images.load(self._pictures[self.picture.value], size=self.size.value)
+            x = images.load(self._image_paths[self.image.value], size=self.size.value)
             self._before.value = images.png(x)
             runner, nodes = self._runner()
             (y,) = runner.infer(dict.fromkeys(self._input_names(), x)).values()
@@ -125,7 +125,7 @@ class StylePreview(VBox):
         self._after.value = images.png(self.result)
         self._rows.append(
             (
-                self.picture.value,
+                self.image.value,
                 self.network.value,
                 *self.size.value,
                 self.engine.value,

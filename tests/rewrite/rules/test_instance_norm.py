@@ -1,4 +1,4 @@
-"""Both forms of InstanceNormalization: by BatchNormalization for one picture, by basic ops for any number."""
+"""Both forms of InstanceNormalization: by BatchNormalization for one image, by basic ops for any number."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_two_passes_keep_a_small_deviation_on_a_large_mean(n):
     assert np.abs(run(lower(before, TARGET).model, x) - truth).max() < 5e-3
 
 
-def test_a_flat_picture_gives_beta():
+def test_a_flat_image_gives_beta():
     before = instance_norm((1, 3, 4, 6))
     x = np.full((1, 3, 4, 6), 7.0, np.float32)
     beta = np.frombuffer(before.graph.initializer[1].raw_data, np.float32).reshape(1, 3, 1, 1)
@@ -57,7 +57,7 @@ def test_a_flat_picture_gives_beta():
 
 
 @pytest.mark.parametrize(("n", "reason"), [(2, "(1, C, H, W)"), ("n", "--shape")])
-def test_the_batch_form_refuses_more_than_one_picture(n, reason):
+def test_the_batch_form_refuses_more_than_one_image(n, reason):
     refused = lower(instance_norm((n, 3, 5, 7)), TARGET).refused
     assert n == 2 or reason in refused[refused.rule == "instance-norm-batch-norm"].iloc[0].reason
 

@@ -1,0 +1,1 @@
+"""What is measured in the real engines: times, op support, the fastest alternatives, precision and cost."""

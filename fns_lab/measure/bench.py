@@ -1,0 +1,246 @@
+"""How long models take in real engines: warmed up, interleaved, with spread, creation and first run kept apart."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from onnx import ModelProto
+
+from fns_lab import models as onnx_models
+from fns_lab import targets as known_targets
+from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.runtimes import Runner, engine_name, open_runner
+from fns_lab.tables import json_rows
+from fns_lab.targets import Target
+
+Feeds = Mapping[str, np.ndarray]
+
+WARM_UP = 3
+WARM_UP_OF = {"ort-web": 8}
+"""Runs thrown away, where a runtime needs more than most. ONNX Runtime Web's wasm falls to a fifth of its first time
+over about eight runs; the others settle in two or three."""
+
+PROGRESS_AFTER_S = 2.0
+"""Seconds of silence before a progress bar appears on stderr."""
+
+FREE_SIDE_PX = 256
+"""Height and width of noise where a model leaves them free."""
+ROWS_KEYS = ("model", "target", "ms_median", "ms_p10", "ms_p90", "runs", "ratio")
+COLUMNS = (*ROWS_KEYS, "ms_create", "ms_first", "warmup", "engine", "fault")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What `bench` measured. True when every model ran in every target.
+
+    `table` has one row a model and target: `ms_median`, `ms_p10`, `ms_p90` of `runs` warm runs, inside the engine;
+    `ratio`, the median over that of the first model in the same target (0.5: half the time); `ms_create`, loading the
+    model; `ms_first`, the first run; `warmup`, runs thrown away, that one among them; `engine` with its version;
+    `fault`, "" or the engine's message, in which case the times are NaN. `outputs` holds each model's graph outputs of
+    the last run, by (model, target): a time is worth as much as the image that it bought.
+    """
+
+    table: pd.DataFrame
+    shapes: Mapping[str, tuple[int, ...]]
+    device: str
+    outputs: Mapping[tuple[str, str], Mapping[str, np.ndarray]] = field(repr=False)
+
+    def __bool__(self) -> bool:
+        return not self.table.empty and bool((self.table["fault"] == "").all())
+
+    def __str__(self) -> str:
+        if self.table.empty:
+            return "nothing was timed"
+        return "; ".join(_sentence(target, rows) for target, rows in self.table.groupby("target", sort=False))
+
+    def to_json(self) -> dict:
+        """Strict JSON: null for the times of a model that did not run, whose row then has a `fault`."""
+        return {
+            "device": self.device,
+            "inputs": {name: list(shape) for name, shape in self.shapes.items()},
+            "rows": json_rows(self.table, COLUMNS),
+        }
+
+
+def bench(
+    models: Mapping[str, ModelProto],
+    targets: Sequence[Target | str],
+    feeds: Feeds,
+    *,
+    runs: int,
+    warmup: int | None = None,
+) -> Timings:
+    """Time every model, by label, in every target on the same input.
+
+    Per target all models are loaded first, then run in turns, and each round starts with another model, so that a
+    machine that slows down slows them all. `warmup` runs are thrown away (None: as many as the engine needs). A model
+    whose inputs have other names than `feeds` takes them by position. A model that an engine refuses keeps its row,
+    with the engine's message. Raises `InputError` for nothing to time or an input of another shape, `MissingError` for
+    an engine that is not installed.
+    """
+    chosen = [known_targets.load(target) if isinstance(target, str) else target for target in targets]
+    if not models or not chosen or runs < 1 or (warmup is not None and warmup < 1):
+        raise InputError(
+            f"nothing to time: {len(models)} models, {len(chosen)} targets, {runs} runs, {warmup} warm-up runs;"
+            " each must be at least one (the first run is never counted)"
+        )
+    fitted = {label: _fit(label, model, feeds) for label, model in models.items()}
+    rounds = {target.name: (warmup or WARM_UP_OF.get(target.runtime, WARM_UP)) + runs for target in chosen}
+    rows, outputs = [], {}
+    with _progress(len(models) * sum(rounds.values())) as progress:
+        for target in chosen:
+            contenders = [_Contender(label, model, fitted[label]) for label, model in models.items()]
+            _race(contenders, target, rounds[target.name], progress)
+            rows += _rows(contenders, target, runs, rounds[target.name] - runs)
+            outputs |= {(contender.label, target.name): contender.outputs for contender in contenders}
+    shapes = {name: np.shape(x) for name, x in feeds.items()}
+    return Timings(pd.DataFrame(rows, columns=list(COLUMNS)), shapes, device_name(), outputs)
+
+
+def random_feeds(model: ModelProto, *, seed: int = 0, side_px: int = FREE_SIDE_PX) -> dict[str, np.ndarray]:
+    """Smooth noise like an image, float32, 0..255, for each input of `model`; a free side becomes `side_px`, a free
+    first one 1. The same seed gives the same input."""
+    rng = np.random.default_rng(seed)
+    feeds = {}
+    for name, shape in onnx_models.input_shapes(model).items():
+        if shape == onnx_models.UNKNOWN_RANK:
+            raise InputError(f"input {name!r} has no known rank; give the input as a file")
+        free = [1, *[side_px] * len(shape)]
+        feeds[name] = _smooth(rng, tuple(side if isinstance(side, int) else free[i] for i, side in enumerate(shape)))
+    return feeds
+
+
+def device_name() -> str:
+    """System, processor and number of cores that this process may use, in one line."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.system()} {platform.machine()}, {_processor()}, {cores} cores"
+
+
+def time_text(row: pd.Series) -> str:
+    """The median of a row of the table for people: `2104 ms`, `7.41 ms`, or `failed`."""
+    ms = row["ms_median"]
+    return "failed" if row["fault"] else f"{ms:.0f} ms" if ms >= 100 else f"{ms:.3g} ms"
+
+
+@dataclass
+class _Contender:
+    """A model on its way through one target."""
+
+    label: str
+    model: ModelProto
+    feeds: Feeds
+    runner: Runner | None = None
+    times_ms: list[float] = field(default_factory=list)
+    outputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    fault: str = ""
+
+    def open(self, target: Target, stack: ExitStack) -> None:
+        try:
+            self.runner = stack.enter_context(open_runner(self.model, target))
+        except RuntimeFault as error:
+            self.fault = str(error)
+
+    def run(self) -> None:
+        if self.fault:
+            return
+        try:
+            self.outputs = self.runner.infer(self.feeds)
+            self.times_ms.append(self.runner.ms)
+        except RuntimeFault as error:
+            self.fault = str(error)
+            self.outputs = {}
+
+    def quantile_ms(self, percent: float, runs: int) -> float:
+        """Of the last `runs` runs; NaN for a model that failed."""
+        return float("nan") if self.fault else float(np.percentile(self.times_ms[-runs:], percent))
+
+
+def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progress) -> None:
+    progress.set_description(target.name, refresh=False)
+    with ExitStack() as stack:
+        for contender in contenders:
+            contender.open(target, stack)
+        for turn in range(rounds):
+            for i in range(len(contenders)):
+                contenders[(turn + i) % len(contenders)].run()
+                progress.update()
+
+
+def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: int) -> list[dict]:
+    engine = engine_name(target)
+    first_ms = contenders[0].quantile_ms(50, runs)
+    return [
+        {
+            "model": contender.label,
+            "target": target.name,
+            "ms_median": contender.quantile_ms(50, runs),
+            "ms_p10": contender.quantile_ms(10, runs),
+            "ms_p90": contender.quantile_ms(90, runs),
+            "runs": 0 if contender.fault else runs,
+            "ratio": contender.quantile_ms(50, runs) / first_ms,
+            "ms_create": contender.runner.create_ms if contender.runner else np.nan,
+            "ms_first": contender.times_ms[0] if contender.times_ms else np.nan,
+            "warmup": warmup,
+            "engine": engine,
+            "fault": contender.fault,
+        }
+        for contender in contenders
+    ]
+
+
+def _fit(label: str, model: ModelProto, feeds: Feeds) -> Feeds:
+    """`feeds` under the names of this model's inputs."""
+    wanted = onnx_models.input_shapes(model)
+    if len(wanted) != len(feeds):
+        raise InputError(f"{label}: has {len(wanted)} inputs ({', '.join(wanted)}), given {len(feeds)}")
+    fitted = dict(feeds) if wanted.keys() == feeds.keys() else dict(zip(wanted, feeds.values(), strict=True))
+    for name, shape in wanted.items():
+        given = np.shape(fitted[name])
+        if shape != onnx_models.UNKNOWN_RANK and not _admits(shape, given):
+            raise InputError(f"{label}: input {name!r} has shape {shape}, given {given}; export it at that size")
+    return fitted
+
+
+def _admits(shape: Sequence[int | str], given: Sequence[int]) -> bool:
+    return len(shape) == len(given) and all(
+        isinstance(side, str) or side == real for side, real in zip(shape, given, strict=True)
+    )
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Noise averaged with its neighbours along the last two axes, stretched to 0..255."""
+    x = rng.uniform(0, 1, shape)
+    for axis in range(max(0, len(shape) - 2), len(shape)):
+        x = x + np.roll(x, 1, axis) + np.roll(x, 2, axis)
+    low, high = x.min(), x.max()
+    return (255 * (x - low) / max(high - low, np.finfo(float).tiny)).astype(np.float32)
+
+
+def _sentence(target: str, rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    parts = [f"{first['model']} {time_text(first)}"]
+    for _, row in rows.iloc[1:].iterrows():
+        speed = "" if np.isnan(row["ratio"]) else f" ({1 / row['ratio']:.2f} times as fast)"
+        parts.append(f"{row['model']} {time_text(row)}{speed}")
+    return f"{target}: {', '.join(parts)}"
+
+
+def _progress(total: int):
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="run", delay=PROGRESS_AFTER_S, file=sys.stderr, leave=False)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"

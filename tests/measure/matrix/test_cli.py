@@ -1,0 +1,54 @@
+"""`fns-lab matrix` on real targets."""
+
+import json
+
+import pytest
+
+from fns_lab.cli import BAD_INPUT, GOOD, NO, main
+
+
+def run(capsys, *argv):
+    code = main(["matrix", *argv])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_json_is_the_contract(capsys):
+    code, out, _ = run(capsys, "--target", "ort/cpu", "--op", "Relu", "--op", "Abs", "--json")
+    assert code == GOOD
+    rows = json.loads(out)["rows"]
+    assert [list(row) for row in rows[:1]] == [["target", "op", "case", "variant", "result", "max_abs"]]
+    assert {row["op"] for row in rows} == {"Relu", "Abs"}
+    assert {row["variant"] for row in rows} == {"native", "converted", "lowered"}
+    assert {row["result"] for row in rows} == {"pass"}
+
+
+def test_a_broken_promise_is_exit_1_and_told(capsys):
+    code, out, _ = run(capsys, "--target", "ort/cpu", "--op", "RoiAlign")
+    assert code == NO
+    assert "Could not find an implementation for RoiAlign" in out
+    assert "0 wrong in silence" in out
+
+
+def test_pairs_of_an_engine(capsys):
+    code, out, _ = run(capsys, "--target", "ort/cpu", "--pairs", "--op", "DepthToSpace", "--json")
+    assert code == GOOD
+    rows = json.loads(out)["rows"]
+    assert {"chain Conv > DepthToSpace", "fork DepthToSpace > Relu"} & {row["case"] for row in rows}
+    assert all("DepthToSpace" in row["op"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("--target", "ort"), "did you mean 'ort/cpu'"),
+        (("--target", "ort/cpu", "--op", "Rellu"), "no test is of that op; did you mean Relu"),
+        (("--target", "ort/cpu", "--pairs", "--op", "Scan"), "no test is of that op"),
+        ((), "--target"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, argv, expected):
+    code, out, err = run(capsys, *argv)
+    assert (code, out) == (BAD_INPUT, "")
+    assert err.count("\n") == 1
+    assert expected in err

@@ -1,0 +1,172 @@
+"""Cases in the real engines: a sample of what is shipped, the faults that pairs show, and what survives a stop."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from fns_lab.errors import InputError
+from fns_lab.measure.matrix import cache, run
+from fns_lab.measure.matrix.cases import node_cases
+from fns_lab.measure.matrix.pairs import PAIR_TARGETS, pair_cases, pairs_of, single_cases
+from fns_lab.measure.matrix.shipped import NODES, read
+from fns_lab.measure.matrix.variants import converted, lowered, native
+from fns_lab.models import count_ops, opset
+from fns_lab.paths import ROOT
+
+CASES = {case.name: case for case in node_cases()}
+EVERY_NTH = 40
+"""Of the node tests, for the sample that runs in the suite."""
+
+
+def test_cases_are_what_a_network_would_hold():
+    assert len(CASES) > 1200
+    reduce = CASES["test_reduce_mean_do_not_keepdims_example"]
+    assert set(reduce.feeds) == {"data"}
+    assert [tensor.name for tensor in reduce.model.graph.initializer] == ["axes"]
+    assert CASES["test_layer_normalization_2d_axis0_expanded"].op == "LayerNormalization"
+    assert set(CASES["test_add"].feeds) == {"x", "y"}
+    assert all(
+        np.float32 in {a.dtype.type for a in (*c.feeds.values(), *c.expected.values())} or c.model.graph.initializer
+        for c in CASES.values()
+    )
+
+
+def test_collecting_leaves_the_random_state_alone():
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    node_cases.__wrapped__()
+    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_carried_changes_the_opset_and_nothing_else():
+    case, target = CASES["test_reduce_mean_do_not_keepdims_example"], targets.load("onnxjs-0.1.8/cpu")
+    variant = converted(case.model, target)
+    assert variant.supported
+    assert (opset(case.model), opset(variant.model)) == (18, 7)
+    assert count_ops(variant.model) == {"ReduceMean": 1}
+    norm = CASES["test_instancenorm_example"]
+    assert converted(norm.model, targets.load("onnxjs-0.1.3/cpu")).reason == (
+        "InstanceNormalization: the cpu backend has no InstanceNormalization"
+    )
+    assert "InstanceNormalization" not in count_ops(lowered(norm.model, targets.load("onnxjs-0.1.3/cpu")).model)
+
+
+def test_native_is_what_onnx_itself_can_do():
+    target = targets.load("onnxjs-0.1.8/cpu")
+    taken, reached, out_of_reach = (
+        native(CASES[name].model, target)
+        for name in ("test_relu", "test_hardsigmoid", "test_reduce_mean_do_not_keepdims_example")
+    )
+    assert (opset(taken.model), taken.supported) == (14, True)
+    assert (opset(reached.model), reached.supported) == (7, False)
+    assert "converter" in reached.reason
+    assert (opset(out_of_reach.model), out_of_reach.supported) == (18, False)
+
+
+def test_a_case_without_a_form_at_that_opset_is_not_run():
+    variant = converted(CASES["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
+    assert variant.model is None
+    assert "Gelu" in variant.reason
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["onnxjs-0.1.8/wasm", "onnxjs-0.1.3/webgl", "ort-web/webgl"])
+def test_a_sample_measured_now_is_what_is_shipped(target):
+    sample = list(CASES.values())[::EVERY_NTH]
+    live = run.measure_cases(sample, [target], cached=False, progress=False).table
+    keys = ["target", "case", "variant"]
+    both = live.merge(read(NODES).table, on=keys, suffixes=("", "_shipped"))
+    assert len(both) == 3 * len(sample)
+    changed = both[both.supported & (both.result != both.result_shipped)]  # what a table refuses may run or not
+    assert changed.empty, changed[[*keys, "result", "result_shipped", "message"]].to_string()
+    assert (both.result == "pass").sum() > 10
+
+
+@pytest.mark.browser
+def test_pairs_show_what_no_single_op_does():
+    alone = run.measure_cases(
+        single_cases(["Reshape", "Relu", "Transpose"]), PAIR_TARGETS, cached=False, progress=False
+    )
+    assert (alone.table.result == "pass").all()
+    pairs = pair_cases(pairs_of(["Reshape", "Neg"], ["Relu", "Transpose"]))
+    table = run.measure_cases(pairs, PAIR_TARGETS, cached=False, progress=False).table
+    wrong = table[table.result == "wrong"]
+    assert set(zip(wrong.target, wrong["case"], wrong.variant, strict=True)) == {
+        *(("ort-web/webgl", "chain Reshape > Relu", variant) for variant in ("native", "converted")),
+        *(("onnxjs-0.1.8/webgl", "fork Reshape > Transpose", variant) for variant in ("native", "converted")),
+    }
+    assert not wrong.supported.any(), "the tables know"
+    assert (table[table.variant == "lowered"].result == "pass").all()
+
+
+@pytest.mark.browser
+def test_a_hung_case_loses_none_of_the_others(monkeypatch):
+    monkeypatch.setattr(run, "TIMEOUT_S", 1.0)
+    slow = slow_case()
+    table = run.measure_cases([CASES["test_relu"], slow, CASES["test_abs"]], ["onnxjs-0.1.8/cpu"], cached=False).table
+    assert list(table.result) == ["pass"] * 3 + ["error"] * 3 + ["pass"] * 3
+    assert "the page hung" in table.message[3]
+
+
+def test_a_case_that_lowering_stumbles_over_is_an_error_and_the_rest_goes_on(monkeypatch):
+    def broken(model, target):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(run, "VARIANTS", {"native": native, "lowered": broken})
+    found = run.measure_cases([CASES["test_relu"]], ["ort/cpu"], cached=False)
+    assert list(found.table.result) == ["pass", "error"]
+    assert not found
+
+
+def test_what_was_measured_is_looked_up_and_a_change_is_measured_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "ResultCache", lambda target: cache.ResultCache(target, tmp_path))
+    case = CASES["test_relu"]
+    first = run.measure_cases([case], ["ort/cpu"]).table
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text() + '["cut sho')
+    monkeypatch.setattr(run, "run_case", lambda *_: pytest.fail("measured again"))
+    assert run.measure_cases([case], ["ort/cpu"]).table.equals(first)
+    other = dataclasses.replace(case, expected={"y": case.expected["y"] + 1})
+    with pytest.raises(pytest.fail.Exception, match="measured again"):
+        run.measure_cases([other], ["ort/cpu"])
+
+
+def test_nothing_to_measure_is_refused():
+    with pytest.raises(InputError, match="0 cases"):
+        run.measure_cases([], ["ort/cpu"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_ctrl_c_keeps_what_was_measured(tmp_path):
+    script = f"""
+import pathlib
+from fns_lab.measure.matrix import cache, run
+from fns_lab.measure.matrix.cases import node_cases
+folder = pathlib.Path({str(tmp_path)!r})
+run.ResultCache = lambda target: cache.ResultCache(target, folder)
+print("measuring", flush=True)
+run.measure_cases(node_cases(), ["ort/cpu"], progress=False)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "measuring\n"
+        while not any(path.stat().st_size > 2000 for path in tmp_path.iterdir()):
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+    (path,) = tmp_path.iterdir()
+    assert 0 < len(path.read_text().splitlines()) < len(CASES)
+
+
+def slow_case():
+    from fns_lab.measure.matrix.cases import Case
+    from tests.runtimes.test_recovery import slow_model
+
+    model, feeds = slow_model()
+    return Case("slow", "Conv", model, feeds, {"y": np.zeros((1, 64, 192, 160), np.float32)})

@@ -1,0 +1,87 @@
+"""Places where an engine would be wrong in silence, for the rules that go round its quirks."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from onnx import helper
+
+from tests.random_models.draw import OLD, OLDEST, any_shape, image_shape, model_of, model_of_one, random_weights
+
+
+def shared_reshape(draw):
+    n, c, h, w = shape = image_shape(draw)
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Reshape", ["r", "flat"], ["f"]),
+        helper.make_node("Reshape", ["f", "back"], ["b"]),
+        helper.make_node("Sub", ["r", "b"], ["d"]),
+        helper.make_node("Add", ["d", "x"], ["y"]),
+    ]
+    return "onnxjs-0.1.8/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w]), "back": np.array(shape)})
+
+
+def read_after(draw):
+    n, c, h, w = shape = image_shape(draw)
+    op = draw(st.sampled_from(["Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Exp"]))
+    nodes = [
+        helper.make_node("Reshape", ["x", "flat"], ["f"]),
+        helper.make_node(op, ["f"], ["y"]),
+    ]
+    return "ort-web/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w])})
+
+
+def alike_after(draw):
+    n, c, h, w = shape = image_shape(draw)
+    nodes = [
+        helper.make_node("Reshape", ["x", "flat"], ["f"]),
+        helper.make_node(draw(st.sampled_from(["Add", "Mul", "Sub"])), ["f", "other"], ["y"]),
+    ]
+    constants = {"flat": np.array([n, c * h * w]), "other": random_weights(draw, n, c * h * w)}
+    return "ort-web/webgl", model_of(nodes, shape, constants)
+
+
+def same_twice(draw):
+    op = draw(st.sampled_from(["Add", "Mul", "Sub"]))
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node(op, ["r", "r"], ["d"])]
+    return OLDEST, model_of([*nodes, helper.make_node("Add", ["d", "x"], ["y"])], any_shape(draw))
+
+
+def auto_pad(draw):
+    shape = image_shape(draw, n=1)
+    how = draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER"]))
+    kernel = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
+    ways = {"strides": [draw(st.integers(1, k)) for k in kernel], "auto_pad": how}
+    if draw(st.booleans()):
+        return OLD, model_of_one("MaxPool", shape, opset=draw(st.sampled_from([7, 12])), kernel_shape=kernel, **ways)
+    return OLD, model_of_one("Conv", shape, {"w": random_weights(draw, 2, shape[1], *kernel)}, **ways)
+
+
+def conv_dense(draw):
+    n, _, h, w = image_shape(draw, low=7, high=9)
+    groups, each, out = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))
+    constants = {"w": random_weights(draw, groups * out, each, 3, 2), "b": random_weights(draw, groups * out)}
+    ways = {"group": groups, "dilations": [draw(st.integers(1, 3)) for _ in "hw"], "pads": [1, 0, 2, 1]}
+    return "onnxjs-0.1.4/webgl", model_of_one("Conv", (n, groups * each, h, w), constants, **ways)
+
+
+def conv_of_many(draw):
+    n, c, h, w = image_shape(draw)
+    constants = {"w": random_weights(draw, 3, c, 2, 3), "b": random_weights(draw, 3)}
+    opset = draw(st.sampled_from([7, 18]))
+    return OLD, model_of_one("Conv", (n + 1, c, h, w), constants, opset=opset, strides=[2, 1])
+
+
+def softmax_low(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([7, 13]))
+    return OLD, model_of_one("Softmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
+
+
+def gather(draw):
+    shape = any_shape(draw, 2)
+    axis = draw(st.integers(0, len(shape) - 1))
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    indices = rng.integers(-shape[axis], shape[axis], draw(st.sampled_from([(), (1,), (3,), (2, 2)])))
+    target = "onnxjs-0.1.8/webgl" if not indices.ndim else OLDEST
+    indices = indices if indices.ndim == 0 else np.minimum(indices, -1)
+    return target, model_of_one("Gather", shape, {"i": indices}, opset=draw(st.sampled_from([11, 18])), axis=axis)

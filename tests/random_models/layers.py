@@ -1,0 +1,166 @@
+"""Layers of convolutional networks, for the rules of convolutions, normalisations and resizing.
+
+A drawer gives the name of a target and a model. H and W differ in most draws, sides are odd as often as even.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+from onnx import helper
+
+from tests.random_models.draw import (
+    F32,
+    OLD,
+    OLDEST,
+    REFERENCE,
+    any_shape,
+    image_shape,
+    model_of,
+    model_of_one,
+    random_weights,
+)
+
+
+def subpixel(draw):
+    n, c, h, w = image_shape(draw, high=6)
+    nodes = [
+        helper.make_node("Resize", ["x", "", "scales"], ["up"], mode="nearest"),
+        helper.make_node("Pad", ["up", "pads"], ["padded"], mode=draw(st.sampled_from(["reflect", "edge"]))),
+        helper.make_node("Conv", ["padded", "w", "b"], ["y"]),
+    ]
+    out = draw(st.integers(1, 4))
+    constants = {
+        "scales": np.array([1, 1, 2, 2], F32),
+        "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "w": random_weights(draw, out, c, 3, 3),
+        "b": random_weights(draw, out),
+    }
+    return OLD, model_of(nodes, (n, c, h, w), constants)
+
+
+def faster_upsampling(draw):
+    return REFERENCE, subpixel(draw)[1]
+
+
+def plain_pad(draw):
+    shape = image_shape(draw)
+    pads = [0, 0, *(draw(st.integers(1, 2)) for _ in range(2)), 0, 0, *(draw(st.integers(0, 2)) for _ in range(2))]
+    return REFERENCE, model_of_one(
+        "Pad", shape, {"pads": np.array(pads)}, mode=draw(st.sampled_from(["reflect", "edge"]))
+    )
+
+
+def conv_of_few(draw):
+    c, k = draw(st.integers(8, 12)), draw(st.sampled_from([3, 5, 9]))
+    shape = (draw(st.integers(1, 2)), c, draw(st.integers(k, k + 4)), draw(st.integers(k, k + 4)))
+    return REFERENCE, model_of_one("Conv", shape, {"w": random_weights(draw, 1, c, k, k), "b": random_weights(draw, 1)})
+
+
+def conv_of_rows(draw):
+    c, c_out, k, width = (draw(st.integers(*limits)) for limits in ((1, 5), (1, 5), (2, 9), (1, 4)))
+    pads = [draw(st.integers(0, 2)) for _ in range(4)]
+    shape = (1, c, draw(st.integers(k + 3, k + 14)), draw(st.integers(width, width + 9)))
+    weights = {"w": random_weights(draw, c_out, c, k, width)}
+    if draw(st.booleans()):
+        weights["b"] = random_weights(draw, c_out)
+    return REFERENCE, model_of_one("Conv", shape, weights, pads=pads)
+
+
+def large_conv(draw):
+    c, rows = draw(st.integers(3, 4)), 4 * draw(st.integers(9, 12))
+    return REFERENCE, model_of_one(
+        "Conv", (1, c, rows + 8, draw(st.integers(40, 48))), {"w": random_weights(draw, 2, c, 9, 9)}
+    )
+
+
+def add_of_equals(draw):
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
+    return REFERENCE, model_of(nodes, any_shape(draw))
+
+
+def instance_norm(draw, n=1):
+    n, c, h, w = image_shape(draw, n=n)
+    weights = {"g": random_weights(draw, c), "b": random_weights(draw, c)}
+    opset = draw(st.sampled_from([7, 13, 18, 22]))
+    eps = draw(st.sampled_from([1e-5, 1e-3]))
+    return OLDEST, model_of_one("InstanceNormalization", (n, c, h, w), weights, opset=opset, epsilon=eps)
+
+
+def instance_norm_of_many(draw):
+    target, model = instance_norm(draw)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    for value in model.graph.output:
+        value.type.tensor_type.shape.dim[0].dim_value = 2
+    return target, model
+
+
+def layer_norm(draw):
+    shape = any_shape(draw, 2)
+    axis = draw(st.integers(1, len(shape) - 1))
+    weights = {"g": random_weights(draw, *shape[axis:])} | (
+        {"b": random_weights(draw, *shape[axis:])} if draw(st.booleans()) else {}
+    )
+    if math.prod(shape[axis:]) == 1:
+        shape = (*shape[:-1], 4)
+        weights = {k: random_weights(draw, *shape[axis:]) for k in weights}
+    axis = draw(st.sampled_from([axis, axis - len(shape)]))
+    return OLDEST, model_of_one("LayerNormalization", shape, weights, axis=axis)
+
+
+def group_norm(draw):
+    n, _, h, w = image_shape(draw)
+    groups, each = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    opset = draw(st.sampled_from([18, 21]))
+    size = groups if opset == 18 else groups * each
+    weights = {"g": random_weights(draw, size), "b": random_weights(draw, size)}
+    return OLD, model_of_one("GroupNormalization", (n, groups * each, h, w), weights, opset=opset, num_groups=groups)
+
+
+def lrn(draw):
+    size = draw(st.sampled_from([1, 3, 5]))  # ONNX Runtime takes odd sizes only
+    attributes = {"size": size, "alpha": draw(st.floats(0.01, 1)), "beta": draw(st.floats(0.25, 1)), "bias": 1.5}
+    return "onnxjs-0.1.8/webgl", model_of_one(
+        "LRN", image_shape(draw, c=7), opset=draw(st.sampled_from([7, 13])), **attributes
+    )
+
+
+COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
+
+
+def _sizes(draw, shape) -> dict[str, np.ndarray]:
+    sides = [draw(st.integers(1, 2 * side + 2)) for side in shape[2:]]
+    return {"sizes": np.array([*shape[:2], *sides])}
+
+
+def resize_nearest(draw):
+    shape = image_shape(draw)
+    ways = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES))}
+    ways |= {"nearest_mode": draw(st.sampled_from(ROUNDINGS)), "mode": "nearest"}
+    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **ways)
+
+
+def resize_linear(draw):
+    shape = image_shape(draw)
+    mode = draw(st.sampled_from(["linear", "cubic"]))
+    ways = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES)), "mode": mode}
+    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **ways)
+
+
+def conv_transpose(draw):
+    n, _, h, w = image_shape(draw, high=6)
+    group, c_in, c_out = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    strides, dilations, kernel = ([draw(st.integers(1, 3)) for _ in "hw"] for _ in range(3))
+    extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    pads = [draw(st.integers(0, (extent[i % 2] - 1) // 2)) for i in range(4)]
+    extra = [draw(st.integers(0, s - 1)) for s in strides]
+    constants = {"w": random_weights(draw, group * c_in, c_out, *kernel)}
+    if draw(st.booleans()):
+        constants["b"] = random_weights(draw, group * c_out)
+    return OLD, model_of_one(
+        "ConvTranspose", (n, group * c_in, h, w), constants, opset=draw(st.sampled_from([7, 11, 18])), group=group,
+        strides=strides, dilations=dilations, kernel_shape=kernel, pads=pads, output_padding=extra,
+    )  # fmt: skip

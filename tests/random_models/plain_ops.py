@@ -1,0 +1,181 @@
+"""Activations, reductions and ops that move values, for the rules that write them plainly."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from onnx import helper
+
+from tests.random_models.draw import (
+    F32,
+    OLD,
+    OLDEST,
+    any_shape,
+    image_shape,
+    model_of,
+    model_of_one,
+    random_weights,
+)
+
+
+def log_softmax(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([7, 11, 13, 18]))
+    first = -len(shape) if opset >= 11 else 0
+    return OLDEST, model_of_one("LogSoftmax", shape, opset=opset, axis=draw(st.integers(first, len(shape) - 1)))
+
+
+def softmax(draw):
+    shape = any_shape(draw, 2)
+    return OLDEST, model_of_one(
+        "Softmax", shape, opset=draw(st.sampled_from([13, 18])), axis=draw(st.integers(0, len(shape) - 2))
+    )
+
+
+def function(draw):
+    op, opset = draw(st.sampled_from([("HardSwish", 14), ("Gelu", 20), ("Mish", 18), ("Celu", 12)]))
+    attributes = {"approximate": draw(st.sampled_from(["none", "tanh"]))} if op == "Gelu" else {}
+    return OLD, model_of_one(op, any_shape(draw), opset=opset, **attributes)
+
+
+def reduction(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([7, 13, 18]))
+    op = draw(st.sampled_from(["ReduceL1", "ReduceL2", "ReduceLogSumExp"]))
+    axes = sorted(draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
+    keepdims = draw(st.integers(0, 1))
+    if opset < 18:
+        return OLD, model_of_one(op, shape, opset=opset, axes=axes, keepdims=keepdims)
+    return OLD, model_of_one(op, shape, {"axes": np.array(axes)}, keepdims=keepdims)
+
+
+def elementwise(draw):
+    op = draw(st.sampled_from(["HardSigmoid", "Softplus", "Selu", "Elu", "Softsign"]))
+    return OLDEST, model_of_one(op, any_shape(draw), opset=draw(st.sampled_from([7, 13, 18])))
+
+
+def erf(draw):
+    return OLD, model_of_one("Erf", any_shape(draw), opset=draw(st.sampled_from([9, 13, 18])))
+
+
+def min_max(draw):
+    shape, op = any_shape(draw), draw(st.sampled_from(["Max", "Min"]))
+    many = [random_weights(draw, *shape) for _ in range(draw(st.integers(1, 2)))]
+    others = draw(st.sampled_from([[np.array(0.3, F32)], many]))
+    return OLD, model_of_one(
+        op, shape, {f"c{i}": other for i, other in enumerate(others)}, opset=draw(st.sampled_from([8, 13]))
+    )
+
+
+def clip(draw):
+    shape = any_shape(draw)
+    low, high = draw(st.floats(-3, 1, width=32)), draw(st.floats(1.5, 4, width=32))
+    limits = draw(st.sampled_from([{"min": low, "max": high}, {"min": low}, {"max": high}, {"min": 0.0, "max": 6.0}]))
+    if draw(st.booleans()):
+        return OLDEST, model_of_one("Clip", shape, opset=7, **limits)
+    names = ["x", *(name if name in limits else "" for name in ("min", "max"))]
+    return OLDEST, model_of_one("Clip", shape, {k: np.array(v, F32) for k, v in limits.items()}, inputs=names)
+
+
+def power(draw):
+    p = draw(st.sampled_from([-2.0, -1.0, -0.5, 0.5, 1.7, 2.0, 3.0, 4.0]))
+    nodes = [
+        helper.make_node("Abs", ["x"], ["a"]),
+        helper.make_node("Add", ["a", "one"], ["b"]),
+        helper.make_node("Exp", ["b"], ["e"]),
+        helper.make_node("Pow", ["e", "p"], ["y"], name="node"),
+    ]
+    return OLD, model_of(nodes, any_shape(draw), {"one": np.ones(1, F32), "p": np.array(p, F32)}, opset=13)
+
+
+def sum_of_values(draw):
+    shape = any_shape(draw, 2)
+    return OLD, model_of_one(
+        "Sum", shape, {"a": random_weights(draw, *shape), "b": random_weights(draw, 2, *([1] * len(shape)))}, opset=8
+    )
+
+
+def where(draw):
+    shape = any_shape(draw)
+    mask = random_weights(draw, *shape[draw(st.integers(0, len(shape) - 1)) :]) > 0.5
+    other = draw(st.sampled_from([np.array(0.0, F32), np.array(-2.0, F32), random_weights(draw, *shape)]))
+    order = draw(st.sampled_from([["c", "x", "o"], ["c", "o", "x"]]))
+    return OLD, model_of_one(
+        "Where", shape, {"c": mask, "o": other}, opset=draw(st.sampled_from([9, 18])), inputs=order
+    )
+
+
+def split(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([7, 13, 18]))
+    axis = draw(st.integers(0, len(shape) - 1))
+    sizes = draw(st.lists(st.integers(1, 3), min_size=2, max_size=4))
+    shape = (*shape[:axis], sum(sizes), *shape[axis + 1 :])
+    outputs = [f"y{i}" for i in range(len(sizes))]
+    if opset < 13:
+        return OLD, model_of(
+            [helper.make_node("Split", ["x"], outputs, axis=axis, split=sizes)], shape, opset=opset, outputs=outputs
+        )
+    node = helper.make_node("Split", ["x", "sizes"], outputs, axis=axis)
+    return OLD, model_of([node], shape, {"sizes": np.array(sizes)}, opset=opset, outputs=outputs)
+
+
+def slice_with_steps(draw):
+    shape = any_shape(draw)
+    axes = sorted(draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
+    steps = [draw(st.sampled_from([-2, -1, 2, 3])) for _ in axes]
+    ends = [2**62 if step > 0 else -(2**62) for step in steps]
+    starts = [draw(st.integers(0, shape[a] - 1)) if s > 0 else -1 for a, s in zip(axes, steps, strict=True)]
+    numbers = {"starts": starts, "ends": ends, "axes": axes, "steps": steps}
+    constants = {k: np.array(v, np.int64) for k, v in numbers.items()}
+    return OLD, model_of_one("Slice", shape, constants, opset=draw(st.sampled_from([10, 13, 18])))
+
+
+def gather_nd(draw):
+    shape = any_shape(draw)
+    k = draw(st.integers(1, len(shape)))
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    sides = any_shape(draw, int(k == len(shape)), 2)  # a single number would need a Reshape to no axes
+    indices = np.stack([rng.integers(-size, size, sides) for size in shape[:k]], axis=-1)
+    return OLD, model_of_one("GatherND", shape, {"i": indices.astype(np.int64)}, opset=draw(st.sampled_from([12, 13])))
+
+
+def expand(draw):
+    old = tuple(draw(st.lists(st.sampled_from([1, 1, 3, 2]), min_size=1, max_size=4)))
+    new = [side if side > 1 else draw(st.integers(1, 4)) for side in old]
+    front = draw(st.lists(st.integers(1, 3), max_size=2)) or [2] * (list(old) == new)
+    return OLD, model_of_one("Expand", old, {"s": np.array([*front, *new])}, opset=draw(st.sampled_from([8, 13])))
+
+
+def depth_to_space(draw):
+    n, c, h, w = image_shape(draw, high=5)
+    b = draw(st.integers(1, 3))
+    if draw(st.booleans()):
+        return OLD, model_of_one(
+            "SpaceToDepth", (n, c, h * b, w * b), opset=draw(st.sampled_from([7, 13])), blocksize=b
+        )
+    mode = draw(st.sampled_from(["DCR", "CRD"]))
+    return OLD, model_of_one("DepthToSpace", (n, c * b * b, h, w), opset=11, blocksize=b, mode=mode)
+
+
+def flatten(draw):
+    shape = any_shape(draw)
+    return OLDEST, model_of_one(
+        "Flatten", shape, opset=draw(st.sampled_from([9, 13])), axis=draw(st.integers(0, len(shape)))
+    )
+
+
+def pad(draw, modes=("reflect", "edge")):
+    shape = image_shape(draw)
+    pads = [draw(st.integers(-1, 2)) if i % 4 >= 2 else draw(st.integers(0, 1)) for i in range(8)]
+    mode = draw(st.sampled_from(modes))
+    if mode == "reflect":
+        pads = [p if i % 4 >= 2 else 0 for i, p in enumerate(pads)]
+    if not any(pads):
+        pads[3] = 1
+    value = {"value": np.array(draw(st.floats(-2, 2, width=32)), F32)} if mode == "constant" else {}
+    if draw(st.booleans()):
+        number = {"value": float(value["value"])} if value else {}
+        return OLDEST, model_of_one("Pad", shape, opset=7, mode=mode, pads=pads, **number)
+    return OLDEST, model_of_one("Pad", shape, {"pads": np.array(pads), **value}, mode=mode)
+
+
+def pad_constant(draw):
+    return pad(draw, ("constant",))
