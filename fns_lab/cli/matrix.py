@@ -1,4 +1,4 @@
-"""The command that measures what targets really support."""
+"""The command that measures which ops targets really support."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 
     from fns_lab.measure.matrix.cases import Case
     from fns_lab.measure.matrix.table import Matrix
+    from fns_lab.targets import Target
 
 
 def matrix(
     target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
     op: Annotated[
-        list[str] | None, typer.Option("--op", metavar="OP", help="Only the tests of this op; several times for more.")
+        list[str] | None,
+        typer.Option("--op", metavar="OP", help="Only the tests of this op; may be given several times."),
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of ops instead of node tests.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure all again, even what was measured before.")] = False,
     json: JsonFlag = False,
 ) -> int:
     """Run ONNX's own node tests in a target's real engine.
 
-    Each test runs three times: native (brought to the engine's opset by onnx's own version converter where that can),
-    converted (by this package, node by node) and lowered. The result is pass, wrong, error (the table takes it, the
-    engine fails) or unsupported. What was measured is kept, and Ctrl-C loses none of it.
+    Each test runs in three variants: native (converted to the engine's opset by onnx's own version converter where that
+    is possible), converted (by this package, node by node) and lowered. The result is pass, wrong, error (the table
+    supports it, the engine fails) or unsupported. Results are kept, and Ctrl-C loses none of them.
     Exit 1 if an engine is wrong or fails where its table says supported.
 
     \b
@@ -40,30 +42,30 @@ def matrix(
     """
     from fns_lab import targets
 
-    aims = [targets.load(name) for name in target]
-    measured = _pairs(aims, op, cached=not fresh) if pairs else _nodes(aims, op, cached=not fresh)
+    chosen = [targets.load(name) for name in target]
+    measured = (_pairs if pairs else _nodes)(chosen, op, cached=not fresh)
     if json:
         print_json(measured.to_json())
     else:
         faults = measured.broken.drop(columns="supported")
-        print_table(faults.assign(message=faults.message.str.slice(0, 100)), empty="every table keeps its word")
+        print_table(faults.assign(message=faults.message.str.slice(0, 100)), empty="every engine agrees with its table")
         print(measured)
     return 0 if measured else 1
 
 
-def _nodes(aims: Sequence, ops: Sequence[str] | None, *, cached: bool) -> Matrix:
+def _nodes(targets: Sequence[Target], ops: Sequence[str] | None, *, cached: bool) -> Matrix:
     from fns_lab.measure.matrix.cases import node_cases
     from fns_lab.measure.matrix.run import measure_cases
 
-    return measure_cases(_of_ops(node_cases(), ops), aims, cached=cached)
+    return measure_cases(_of_ops(node_cases(), ops), targets, cached=cached)
 
 
-def _pairs(aims: Sequence, ops: Sequence[str] | None, *, cached: bool) -> Matrix:
+def _pairs(targets: Sequence[Target], ops: Sequence[str] | None, *, cached: bool) -> Matrix:
     from fns_lab.measure.matrix.pairs import measure_pairs
     from fns_lab.measure.matrix.parts import PARTS
 
     _known(ops, [part.op for part in PARTS])
-    return measure_pairs(aims, involving=ops or None, cached=cached)
+    return measure_pairs(targets, involving=ops or None, cached=cached)
 
 
 def _of_ops(cases: Sequence[Case], ops: Sequence[str] | None) -> Sequence[Case]:
@@ -77,4 +79,4 @@ def _known(ops: Sequence[str] | None, known: Sequence[str]) -> None:
     for op in ops or ():
         if op not in known:
             near = difflib.get_close_matches(op, sorted(set(known)), n=1, cutoff=0)[0]
-            raise InputError(f"--op {op}: no test is of that op; did you mean {near}?")
+            raise InputError(f"--op {op}: no test of that op; did you mean {near}?")

@@ -25,22 +25,22 @@ from fns_lab.errors import InputError
 
 def bench(
     models: Annotated[
-        list[Path], typer.Argument(metavar="M.onnx...", help="Models; the first is the ratio's 1.", show_default=False)
+        list[Path], typer.Argument(metavar="M.onnx...", help="Models; ratios are to the first.", show_default=False)
     ],
     target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
     input: Annotated[
-        Path | None, typer.Option("--input", metavar="X", help="An image, .npy or .npz; without it, noise.")
+        Path | None, typer.Option("--input", metavar="X", help="An image, .npy or .npz; noise by default.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
     warmup: Annotated[
-        int | None, typer.Option(min=1, help="Runs before those, not counted; without it, what the engine needs.")
+        int | None, typer.Option(min=1, help="Runs before the timed ones; by default what the engine needs.")
     ] = None,
     json: JsonFlag = False,
 ) -> int:
-    """Time models on targets.
+    """Time models in the real runtimes.
 
-    Runs are interleaved in one process or page; median, spread, and the ratio to the first model.
-    Exit 1 if an engine refuses a model.
+    The models run in turns in one process or page. Prints median, tenth and ninetieth percentile, and the ratio of each
+    model's median to the first model's. Exit 1 if an engine refuses a model.
 
     \b
     Examples:
@@ -51,11 +51,11 @@ def bench(
     from fns_lab.measure.bench import bench as measure
     from fns_lab.measure.bench import random_feeds
 
-    aims = [targets.load(name) for name in target]
+    chosen = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
     first = next(iter(protos.values()))
     feeds = load_feeds(input, first) if input else random_feeds(first)
-    timings = measure(protos, aims, feeds, runs=runs, warmup=warmup)
+    timings = measure(protos, chosen, feeds, runs=runs, warmup=warmup)
     if json:
         print_json(timings.to_json())
     else:
@@ -71,16 +71,19 @@ def tune(
     shape: Shapes = None,
     input: Annotated[
         Path | None,
-        typer.Option("--input", metavar="X", help="For the whole model: an image, .npy or .npz; or noise."),
+        typer.Option(
+            "--input", metavar="X", help="Input of the whole model: an image, .npy or .npz; noise by default."
+        ),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each form that is near the fastest.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each alternative that is near the fastest.")] = 5,
     allow_approximate: AllowApproximate = False,
     json: JsonFlag = False,
 ) -> int:
-    """Lower a model with the fastest of its equivalent forms, each measured in the real runtime.
+    """Lower a model with the fastest alternative at each site, measured in the real runtime.
 
-    Every form is held against ONNX Runtime; one that is wrong is out. What was measured before, in the same version of
-    the runtime on the same machine, is remembered. If the whole is not right in the end, no file is written, exit 1.
+    A site is a place where several rules apply. Each alternative is compared with ONNX Runtime; one that is wrong is
+    never taken. What was measured before, in the same version of the runtime on the same machine, is not measured
+    again. If the whole model is wrong in the end, no file is written, exit 1.
 
     \b
     Examples:
@@ -90,11 +93,13 @@ def tune(
     from fns_lab import models, targets
     from fns_lab.measure.tune import tune as tune_model
 
-    aim = targets.load(target)
+    chosen = targets.load(target)
     parent_exists(output)
     proto, shapes = models.load(model), parse_shapes(shape or [])
     feeds = load_feeds(input, proto) if input else None
-    result = tune_model(proto, aim, shapes=shapes or None, allow_approximate=allow_approximate, feeds=feeds, runs=runs)
+    result = tune_model(
+        proto, chosen, shapes=shapes or None, allow_approximate=allow_approximate, feeds=feeds, runs=runs
+    )
     if result:
         models.save(result.model, output)
     if json:
@@ -107,7 +112,7 @@ def tune(
 
 
 def _labels(paths: list[Path]) -> list[str]:
-    """File names without their suffix where these differ, whole paths where they do not."""
+    """Return file names without suffix where these differ, else whole paths."""
     stems = [path.stem for path in paths]
     labels = stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
     if len(set(labels)) < len(labels):

@@ -1,4 +1,4 @@
-"""How long models take in real engines: warmed up, interleaved, with spread, creation and first run kept apart."""
+"""Times of models in real engines: warmed up, interleaved, with spread; loading and first run are timed apart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -20,31 +21,43 @@ from fns_lab.runtimes import Runner, engine_name, open_runner
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 Feeds = Mapping[str, np.ndarray]
 
 WARM_UP = 3
 WARM_UP_OF = {"ort-web": 8}
-"""Runs thrown away, where a runtime needs more than most. ONNX Runtime Web's wasm falls to a fifth of its first time
-over about eight runs; the others settle in two or three."""
+"""Warm-up runs of runtimes that need more. The time of ONNX Runtime Web's wasm falls to a fifth of the first over about
+eight runs; that of the others is steady after two or three."""
 
 PROGRESS_AFTER_S = 2.0
 """Seconds of silence before a progress bar appears on stderr."""
 
-FREE_SIDE_PX = 256
-"""Height and width of noise where a model leaves them free."""
+FREE_SIZE_PX = 256
+"""Height and width of noise where the model does not fix them."""
 ROWS_KEYS = ("model", "target", "ms_median", "ms_p10", "ms_p90", "runs", "ratio")
 COLUMNS = (*ROWS_KEYS, "ms_create", "ms_first", "warmup", "engine", "fault")
 
 
 @dataclass(frozen=True)
 class Timings:
-    """What `bench` measured. True when every model ran in every target.
+    """The result of `bench`. True when every model ran in every target.
 
-    `table` has one row a model and target: `ms_median`, `ms_p10`, `ms_p90` of `runs` warm runs, inside the engine;
-    `ratio`, the median over that of the first model in the same target (0.5: half the time); `ms_create`, loading the
-    model; `ms_first`, the first run; `warmup`, runs thrown away, that one among them; `engine` with its version;
-    `fault`, "" or the engine's message, in which case the times are NaN. `outputs` holds each model's graph outputs of
-    the last run, by (model, target): a time is worth as much as the image that it bought.
+    `table` has one row per model and target; times are in milliseconds inside the engine:
+
+    - `model`, `target`: the model's label and the target's name
+    - `ms_median`, `ms_p10`, `ms_p90`: median, tenth and ninetieth percentile of the timed runs
+    - `runs`: timed runs; 0 where the engine failed
+    - `ratio`: the median over that of the first model in the same target; 0.5 is half the time
+    - `ms_create`: loading the model
+    - `ms_first`: the first run
+    - `warmup`: runs before the timed ones, the first among them
+    - `engine`: the engine with its version
+    - `fault`: the engine's message, in which case the times are NaN; empty where it ran
+
+    `outputs` holds each model's graph outputs of the last run, by (model, target), so that an error can stand beside
+    each time. `shapes` are those of the feeds, `device` is the machine.
     """
 
     table: pd.DataFrame
@@ -58,10 +71,10 @@ class Timings:
     def __str__(self) -> str:
         if self.table.empty:
             return "nothing was timed"
-        return "; ".join(_sentence(target, rows) for target, rows in self.table.groupby("target", sort=False))
+        return "; ".join(_sentence(str(target), rows) for target, rows in self.table.groupby("target", sort=False))
 
-    def to_json(self) -> dict:
-        """Strict JSON: null for the times of a model that did not run, whose row then has a `fault`."""
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `fns-lab bench --json` prints; the times of a model that failed are null."""
         return {
             "device": self.device,
             "inputs": {name: list(shape) for name, shape in self.shapes.items()},
@@ -79,11 +92,11 @@ def bench(
 ) -> Timings:
     """Time every model, by label, in every target on the same input.
 
-    Per target all models are loaded first, then run in turns, and each round starts with another model, so that a
-    machine that slows down slows them all. `warmup` runs are thrown away (None: as many as the engine needs). A model
-    whose inputs have other names than `feeds` takes them by position. A model that an engine refuses keeps its row,
-    with the engine's message. Raises `InputError` for nothing to time or an input of another shape, `MissingError` for
-    an engine that is not installed.
+    In each target all models are loaded first, then run in turns. Each round starts with another model, so that a
+    machine that slows down slows them all. `warmup` runs are not counted (None: as many as the engine needs). A model
+    whose inputs have other names than `feeds` takes them by position. A model that an engine refuses has a row with the
+    engine's message. Raises `InputError` for nothing to time or an input of another shape, `MissingError` for an engine
+    that is not installed.
     """
     chosen = [known_targets.load(target) if isinstance(target, str) else target for target in targets]
     if not models or not chosen or runs < 1 or (warmup is not None and warmup < 1):
@@ -93,45 +106,49 @@ def bench(
         )
     fitted = {label: _fit(label, model, feeds) for label, model in models.items()}
     rounds = {target.name: (warmup or WARM_UP_OF.get(target.runtime, WARM_UP)) + runs for target in chosen}
-    rows, outputs = [], {}
+    rows: list[dict[str, object]] = []
+    outputs: dict[tuple[str, str], Feeds] = {}
     with _progress(len(models) * sum(rounds.values())) as progress:
         for target in chosen:
             contenders = [_Contender(label, model, fitted[label]) for label, model in models.items()]
-            _race(contenders, target, rounds[target.name], progress)
+            _run_in_turns(contenders, target, rounds[target.name], progress)
             rows += _rows(contenders, target, runs, rounds[target.name] - runs)
             outputs |= {(contender.label, target.name): contender.outputs for contender in contenders}
     shapes = {name: np.shape(x) for name, x in feeds.items()}
     return Timings(pd.DataFrame(rows, columns=list(COLUMNS)), shapes, device_name(), outputs)
 
 
-def random_feeds(model: ModelProto, *, seed: int = 0, side_px: int = FREE_SIDE_PX) -> dict[str, np.ndarray]:
-    """Smooth noise like an image, float32, 0..255, for each input of `model`; a free side becomes `side_px`, a free
-    first one 1. The same seed gives the same input."""
+def random_feeds(model: ModelProto, *, seed: int = 0, size_px: int = FREE_SIZE_PX) -> dict[str, np.ndarray]:
+    """Return smooth noise like a photograph, float32, 0..255, for each input of `model`.
+
+    A free dimension becomes `size_px`, a free first one 1. The same seed gives the same input. Raises `InputError` for
+    an input whose rank is not known.
+    """
     rng = np.random.default_rng(seed)
     feeds = {}
     for name, shape in onnx_models.input_shapes(model).items():
         if shape == onnx_models.UNKNOWN_RANK:
             raise InputError(f"input {name!r} has no known rank; give the input as a file")
-        free = [1, *[side_px] * len(shape)]
-        feeds[name] = _smooth(rng, tuple(side if isinstance(side, int) else free[i] for i, side in enumerate(shape)))
+        free = [1, *[size_px] * len(shape)]
+        feeds[name] = _smooth(rng, tuple(n if isinstance(n, int) else free[i] for i, n in enumerate(shape)))
     return feeds
 
 
 def device_name() -> str:
-    """System, processor and number of cores that this process may use, in one line."""
+    """Return system, processor and the number of cores that this process may use, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{platform.system()} {platform.machine()}, {_processor()}, {cores} cores"
 
 
 def time_text(row: pd.Series) -> str:
-    """The median of a row of the table for people: `2104 ms`, `7.41 ms`, or `failed`."""
+    """Return the median of a row of `Timings.table` as text: `2104 ms`, `7.41 ms`, or `failed`."""
     ms = row["ms_median"]
     return "failed" if row["fault"] else f"{ms:.0f} ms" if ms >= 100 else f"{ms:.3g} ms"
 
 
 @dataclass
 class _Contender:
-    """A model on its way through one target."""
+    """A model in one target, and its times so far."""
 
     label: str
     model: ModelProto
@@ -148,21 +165,21 @@ class _Contender:
             self.fault = str(error)
 
     def run(self) -> None:
-        if self.fault:
+        if self.fault or self.runner is None:
             return
         try:
-            self.outputs = self.runner.infer(self.feeds)
+            self.outputs = self.runner.infer(dict(self.feeds))
             self.times_ms.append(self.runner.ms)
         except RuntimeFault as error:
             self.fault = str(error)
             self.outputs = {}
 
     def quantile_ms(self, percent: float, runs: int) -> float:
-        """Of the last `runs` runs; NaN for a model that failed."""
+        """Return a percentile of the last `runs` runs; NaN for a model that failed."""
         return float("nan") if self.fault else float(np.percentile(self.times_ms[-runs:], percent))
 
 
-def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progress) -> None:
+def _run_in_turns(contenders: Sequence[_Contender], target: Target, rounds: int, progress: tqdm[NoReturn]) -> None:
     progress.set_description(target.name, refresh=False)
     with ExitStack() as stack:
         for contender in contenders:
@@ -173,7 +190,7 @@ def _race(contenders: Sequence[_Contender], target: Target, rounds: int, progres
                 progress.update()
 
 
-def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: int) -> list[dict]:
+def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: int) -> list[dict[str, object]]:
     engine = engine_name(target)
     first_ms = contenders[0].quantile_ms(50, runs)
     return [
@@ -196,7 +213,7 @@ def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: i
 
 
 def _fit(label: str, model: ModelProto, feeds: Feeds) -> Feeds:
-    """`feeds` under the names of this model's inputs."""
+    """Return `feeds` under the names of this model's inputs."""
     wanted = onnx_models.input_shapes(model)
     if len(wanted) != len(feeds):
         raise InputError(f"{label}: has {len(wanted)} inputs ({', '.join(wanted)}), given {len(feeds)}")
@@ -215,12 +232,13 @@ def _admits(shape: Sequence[int | str], given: Sequence[int]) -> bool:
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Noise averaged with its neighbours along the last two axes, stretched to 0..255."""
+    """Return noise averaged with its neighbours along the last two axes, scaled to 0..255."""
     x = rng.uniform(0, 1, shape)
     for axis in range(max(0, len(shape) - 2), len(shape)):
         x = x + np.roll(x, 1, axis) + np.roll(x, 2, axis)
     low, high = x.min(), x.max()
-    return (255 * (x - low) / max(high - low, np.finfo(float).tiny)).astype(np.float32)
+    scaled: np.ndarray = 255 * (x - low) / max(high - low, np.finfo(float).tiny)
+    return scaled.astype(np.float32)
 
 
 def _sentence(target: str, rows: pd.DataFrame) -> str:
@@ -232,7 +250,7 @@ def _sentence(target: str, rows: pd.DataFrame) -> str:
     return f"{target}: {', '.join(parts)}"
 
 
-def _progress(total: int):
+def _progress(total: int) -> tqdm[NoReturn]:
     from tqdm import tqdm
 
     return tqdm(total=total, unit="run", delay=PROGRESS_AFTER_S, file=sys.stderr, leave=False)

@@ -1,13 +1,13 @@
-"""The same network in fewer bits: float32 to float16, and to int8 by static quantisation. ONNX in, ONNX out.
+"""The same network in fewer bits: float32 to float16, and to int8 by static quantisation.
 
-Both use ONNX Runtime's own converters. Inputs and outputs stay float32, so a smaller model takes the place of the
-larger one anywhere; values keep their names where they are still there.
+Both use ONNX Runtime's own converters. Inputs and outputs stay float32, so that a smaller model can replace the larger
+one anywhere. Values that still exist keep their names.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +19,22 @@ from fns_lab.errors import InputError
 from fns_lab.quiet import quiet
 from fns_lab.runtimes.base import checked_feeds
 
+Feeds = Mapping[str, np.ndarray]
+
 LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 SMALLER_TYPES = {TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.INT8, TensorProto.UINT8}
 PERCENTILE = 99.99
-"""Of a value's numbers, how many its 8 bits must cover; the rest is clipped. A handful of outliers would otherwise
-stretch the step: on the shipped network of width 16 the image gains 2 dB over the full range."""
+"""Percentage of an activation's values that its 8 bits cover; the rest is clipped. A few outliers would otherwise make
+the quantisation step larger: on the shipped network of width 16 the image gains 2 dB over the full range."""
 
 
 def fp16_from_float32(model: ModelProto) -> ModelProto:
-    """Weights and arithmetic in float16, in half the bytes.
+    """Return the model with weights and arithmetic in float16, in half the bytes.
 
-    Whether an engine then computes in float16 is its own affair: ONNX Runtime's CPU kernels compute in float32 and
-    round the weights only, and a GPU needs `shader-f16`. InstanceNormalization goes along because the engines sum its
-    squares in float32. Convert before lowering: a normalisation in basic ops squares in float16, and behind the first
-    convolution that passes 65504, float16's largest number. Raises `InputError` for a weight beyond it, and for a model
-    whose weights are not float32.
+    An engine may still compute in float32: ONNX Runtime's CPU kernels do, and round the weights only; a GPU needs
+    `shader-f16`. InstanceNormalization is converted too, since the engines sum its squares in float32. Convert before
+    lowering: a normalisation in basic ops squares in float16, which after the first convolution exceeds 65504,
+    float16's largest value. Raises `InputError` for a weight beyond it, and for a model whose weights are not float32.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -47,31 +48,33 @@ def fp16_from_float32(model: ModelProto) -> ModelProto:
 
 
 def int8_from_float32(model: ModelProto, calibration: Iterable[Mapping[str, np.ndarray]]) -> ModelProto:
-    """Convolutions in int8 with a scale a channel for weights and one a value for activations, in QDQ form.
+    """Return the model with convolutions in int8 as QDQ nodes: one scale per channel for weights, one per activation.
 
-    `calibration` are feeds like those to come, such as a few photographs: the ranges of the activations are taken from
-    them (`PERCENTILE`). Only convolutions are quantised: engines have no other int8 kernel that pays here, and
-    InstanceNormalization needs floats. The first and the last convolution stay float32 too: they hold few weights, an
-    error at the image itself is seen, and with three channels on one side they are slower in int8.
+    `calibration`: feeds like those that the model will get, such as a few photographs; the ranges of the activations
+    are taken from them (`PERCENTILE`). Only convolutions are quantised: no other int8 kernel is faster here, and
+    InstanceNormalization needs floats. The first and the last convolution stay float32: they hold few weights, an
+    error next to the image is visible, and with three channels on one end they are slower in int8.
 
-    Raises `InputError` for feeds that do not fit or are none, and for a model with nothing to quantise.
+    Raises `InputError` without feeds or for feeds that do not fit, and for a model with nothing to quantise.
     """
     chosen = _inner_convolutions(model)
-    reader = _reader([checked_feeds(model, dict(feeds)) for feeds in calibration])
+    checked = [checked_feeds(model, dict(feeds)) for feeds in calibration]
+    if not checked:
+        raise InputError("no input to calibrate with; give a few photographs")
     with tempfile.TemporaryDirectory() as folder, quiet():
-        # By way of a file: given a model in memory, it moves the weights of that very model out into another file.
+        # Through a file: given a model in memory, the quantiser moves that model's own weights into another file.
         source, result = models.save(model, Path(folder, "float32.onnx")), Path(folder, "int8.onnx")
-        _quantize(source, result, reader, chosen)
+        _quantize(source, result, checked, chosen)
         return models.load(result)
 
 
-def _quantize(source: Path, result: Path, reader, nodes: list[str]) -> None:
+def _quantize(source: Path, result: Path, feeds: Sequence[Feeds], nodes: list[str]) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     quantize_static(
         source,
         result,
-        reader,
+        _Reader(feeds),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["Conv"],
         nodes_to_quantize=nodes,
@@ -83,32 +86,28 @@ def _quantize(source: Path, result: Path, reader, nodes: list[str]) -> None:
     )
 
 
-def _reader(feeds: list[dict[str, np.ndarray]]):
-    from onnxruntime.quantization import CalibrationDataReader
+class _Reader:
+    """The feeds one by one, in the form of ONNX Runtime's `CalibrationDataReader`."""
 
-    class Reader(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.feeds = iter(feeds)
+    def __init__(self, feeds: Sequence[Feeds]) -> None:
+        self._feeds = iter(feeds)
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(self.feeds, None)
-
-    if not feeds:
-        raise InputError("no input to calibrate with; give a few photographs")
-    return Reader()
+    def get_next(self) -> Feeds | None:
+        """Return the next input, None after the last."""
+        return next(self._feeds, None)
 
 
 def _inner_convolutions(model: ModelProto) -> list[str]:
-    """Names of all float32 convolutions but the first and the last."""
+    """Return the names of all float32 convolutions but the first and the last."""
     weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    found = [node for node in model.graph.node if node.op_type == "Conv" and _has_float32_weight(node, weights)]
-    if len(found) < 3:
+    convolutions = [n for n in model.graph.node if n.op_type == "Conv" and _has_float32_weight(n, weights)]
+    if len(convolutions) < 3:
         raise InputError(
-            f"{len(found)} convolutions with float32 weights: nothing to quantise between the first and the last"
+            f"{len(convolutions)} convolutions with float32 weights: nothing to quantise between the first and the last"
         )
-    if not all(node.name for node in found):
+    if not all(node.name for node in convolutions):
         raise InputError("a convolution without a name cannot be quantised; name every node")
-    return [node.name for node in found[1:-1]]
+    return [node.name for node in convolutions[1:-1]]
 
 
 def _has_float32_weight(node: NodeProto, weights: Mapping[str, int]) -> bool:
@@ -127,15 +126,15 @@ def _check_weights(model: ModelProto) -> None:
 
 
 def _tidy(model: ModelProto) -> ModelProto:
-    """Every node behind those that it reads from, and no cast of a constant.
+    """Return the model with its nodes in topological order and the casts of constants folded.
 
-    The converter appends its casts at the end, among them one from float32 to float32 for the scales of Resize, behind
-    which its shape is not known.
+    The converter appends its casts at the end of the node list. One of them casts the scales of Resize from float32 to
+    float32, after which shape inference no longer knows the result's shape.
     """
     import onnx_ir as ir
     from onnxscript import optimizer
 
-    tidied = ir.from_proto(model)
-    tidied.graph.sort()
-    optimizer.fold_constants(tidied)
-    return ir.to_proto(tidied)
+    copy = ir.from_proto(model)
+    copy.graph.sort()
+    optimizer.fold_constants(copy)
+    return ir.to_proto(copy)

@@ -24,7 +24,7 @@ STATES = {
     "some cases right": "#9BD3E8",
     "every case right": "#0072B2",
     "fails though its table takes it": "#E69F00",
-    "wrong in silence": "#B2182B",
+    "silently wrong": "#B2182B",
 }
 """What a square says, from the least to what no square may hide; the colours differ in lightness as well."""
 

@@ -94,9 +94,9 @@ def test_nothing_to_time(wrong):
 
 def test_random_feeds_are_seeded_and_like_a_image():
     model = small.regular(n="N", h="H", w=12)
-    x = random_feeds(model, seed=7, side_px=20)["input"]
+    x = random_feeds(model, seed=7, size_px=20)["input"]
     assert (x.shape, x.dtype) == ((1, 3, 20, 12), np.float32)
     assert (x.min(), x.max()) == (0, 255)
-    assert np.array_equal(x, random_feeds(model, seed=7, side_px=20)["input"])
-    assert not np.array_equal(x, random_feeds(model, seed=8, side_px=20)["input"])
+    assert np.array_equal(x, random_feeds(model, seed=7, size_px=20)["input"])
+    assert not np.array_equal(x, random_feeds(model, seed=8, size_px=20)["input"])
     assert np.abs(np.diff(x, axis=3)).mean() < x.std()

@@ -103,5 +103,5 @@ def test_another_domain_has_ops_of_its_own():
 
 
 def test_an_open_size_is_refused_with_the_value_that_has_it():
-    with pytest.raises(InputError, match="MatMul '.*': the shape of 'x' is open; export at a fixed size"):
+    with pytest.raises(InputError, match="MatMul '.*': the shape of 'x' is not fixed; export at a fixed size"):
         cost.per_op(model("x[N,3], w[3,4]", "y = MatMul(x, w)"))

@@ -80,14 +80,14 @@ def test_json_is_strict(tuning):
     found = json.loads(json.dumps(tuning.to_json(), allow_nan=False))
     assert found["supported"] is found["right"] is True
     assert {"target", "nodes_before", "nodes_after", "applied", "refused", "tried", "whole", "chosen"} <= set(found)
-    assert set(found["tried"][0]) == set(tune.TRIED)
+    assert set(found["tried"][0]) == set(tune.TRIED_COLUMNS)
 
 
-def test_what_was_raced_before_is_read_back(tuning, cache, monkeypatch, capsys):
+def test_what_was_measured_before_is_read_back(tuning, cache, monkeypatch, capsys):
     def no_race(*_):
         raise AssertionError("raced again")
 
-    monkeypatch.setattr(tune, "_raced", no_race)
+    monkeypatch.setattr(tune, "_measure_in_rounds", no_race)
     again = tune.tune(stage(), targets.load("ort/cpu"), runs=2, cache=cache)
     assert again.tried.equals(tuning.tried)
     assert "alternatives" not in capsys.readouterr().err

@@ -16,7 +16,10 @@ from fns_lab.runtimes import engine_name
 
 
 def main() -> None:
-    """Some minutes a target the first time; what was measured before is looked up."""
+    """Measure all and write the tables.
+
+    This takes some minutes per target the first time; what was measured before is looked up.
+    """
     nodes = measure_cases(node_cases(), TARGETS)
     pairs = measure_pairs(PAIR_TARGETS)
     ship(nodes, pairs)
@@ -24,10 +27,10 @@ def main() -> None:
 
 
 def ship(nodes: Matrix, pairs: Matrix) -> None:
-    """Write the three tables."""
+    """Write the three tables of `shipped.py`."""
     engines = sorted({engine_name(targets.load(name)) for name in TARGETS})
     head = [
-        "Measured and written by `python -m fns_lab.measure.matrix`; fns_lab/measure/matrix/shipped.py says what it means.",
+        "Measured and written by `python -m fns_lab.measure.matrix`; fns_lab/measure/matrix/shipped.py explains it.",
         f"onnx {onnx.__version__}; {', '.join(engines)}; {_browser()}; {platform.system()} {platform.machine()}",
     ]
     FOLDER.mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
-"""What an engine was seen to do, kept: one file an engine, one line a run, written as soon as it is known.
+"""A cache of results: one file per engine, one line per run, written as soon as the result is known.
 
-A run is found again by what decides it: the serialized model that ran, its feeds, what was expected, the tolerance,
-the engine's version and settings, and this package's runners. What lowering makes of a case is a model too, so a
-change of the rules measures again exactly the cases whose model it changes.
+The key of a run is a digest of everything that its result depends on: the serialized model, its feeds, the expected
+outputs, the tolerance, the engine's version and settings, and this package's runners. A lowered case is a model too, so
+that a change of the rules measures again exactly the cases whose lowered model it changes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +24,18 @@ from fns_lab.targets import Target
 
 
 class ResultCache:
-    """Verdicts of one target by key, kept in memory alone without a `folder`.
+    """The results of one target by key. Without a `folder` they are kept in memory alone.
 
-    A line that is no verdict (cut short, say) is passed over.
+    A line that is not a result, such as one that was cut short, is skipped.
     """
 
     def __init__(self, target: Target, folder: Path | None = CACHE / "matrix") -> None:
         self._path = folder and folder / f"{target.name.replace('/', '-')}.jsonl"
         self._engine = json.dumps([target.name, engine_name(target), dict(target.settings)], sort_keys=True)
-        self._verdicts = dict(_read(self._path)) if self._path else {}
+        self._results = dict(_read(self._path)) if self._path else {}
 
     def key(self, model: ModelProto, feeds: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> str:
-        """Of a run of `model` in this engine."""
+        """Return the key of a run of `model` on `feeds` in this engine."""
         digest = hashlib.sha256(f"{self._engine}{TOLERANCE!r}{_runners()}".encode())
         digest.update(model.SerializeToString(deterministic=True))
         for name, array in (*feeds.items(), *expected.items()):
@@ -44,18 +44,20 @@ class ResultCache:
         return digest.hexdigest()
 
     def get(self, key: str) -> CaseResult | None:
-        return self._verdicts.get(key)
+        """Return the result of this key, None if it was never measured."""
+        return self._results.get(key)
 
-    def put(self, key: str, verdict: CaseResult) -> None:
-        self._verdicts[key] = verdict
+    def put(self, key: str, result: CaseResult) -> None:
+        """Keep the result of this key, in the file too."""
+        self._results[key] = result
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps([key, *verdict]) + "\n")
+            lines.write(json.dumps([key, *result]) + "\n")
 
 
-def _read(path: Path):
+def _read(path: Path) -> Iterator[tuple[str, CaseResult]]:
     if not path.is_file():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -68,7 +70,7 @@ def _read(path: Path):
 
 @functools.cache
 def _runners() -> str:
-    """A digest of the code that runs models."""
+    """Return a digest of the code that runs models."""
     folder = Path(runtimes.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".js", ".html")):

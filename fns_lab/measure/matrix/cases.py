@@ -1,8 +1,8 @@
-"""ONNX's own node tests as cases for an engine: a small model, what to feed it, and what must come out.
+"""ONNX's own node tests as cases for an engine: a small model, what to feed it, and the expected outputs.
 
-A node test feeds every input, also what no network computes: the axes of a reduction, the weights of a convolution.
-Older opsets write the first as attributes and engines look for the second among the constants, so a case holds them
-the way a network does, as initializers (`_is_parameter`).
+A node test feeds every input, also those that no network computes, such as the axes of a reduction or the weights of a
+convolution. Older opsets write axes as attributes, and engines expect weights to be constants. So a case holds them as
+a network does, as initializers (`_is_parameter`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from fns_lab import models
 
@@ -39,7 +40,10 @@ RANDOM_NAME = re.compile(r"test_training_dropout(_default)?(_mask)?")
 
 @dataclass(frozen=True)
 class Case:
-    """One node test. `op` is the op under test, also where the model spells it out in others (`_expanded`)."""
+    """One node test: a model, what to feed it and the expected outputs.
+
+    `op` is the op under test, also where the model is the op's definition in other ops (`_expanded`).
+    """
 
     name: str
     op: str
@@ -64,20 +68,30 @@ def node_cases() -> tuple[Case, ...]:
     return tuple(_case(test, _op_under_test(test, tests)) for test in tests.values() if _is_taken(test))
 
 
-def _collected() -> list:
-    """onnx's tests, which are seeded; neither their warnings nor their seed reach the caller."""
+class _NodeTest(NamedTuple):
+    """One of onnx's node tests, with its first data set."""
+
+    name: str
+    model: ModelProto
+    inputs: Sequence[object]
+    outputs: Sequence[object]
+
+
+def _collected() -> list[_NodeTest]:
+    """Return onnx's tests. They are seeded; the caller's random state stays as it was, and no warning is shown."""
     from onnx.backend.test.case.node import collect_testcases
 
     state = np.random.get_state()  # noqa: NPY002
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return collect_testcases(None)
+            found = collect_testcases(None)
     finally:
         np.random.set_state(state)  # noqa: NPY002
+    return [_NodeTest(t.name, t.model, *t.data_sets[0]) for t in found if t.model and t.data_sets]
 
 
-def _is_taken(test) -> bool:
+def _is_taken(test: _NodeTest) -> bool:
     model = test.model
     types = [
         value.type.tensor_type.elem_type if value.type.HasField("tensor_type") else None
@@ -92,19 +106,19 @@ def _is_taken(test) -> bool:
     )
 
 
-def _op_under_test(test, tests: Mapping) -> str:
-    """Of an expanded test, the op of the test that it expands."""
+def _op_under_test(test: _NodeTest, tests: Mapping[str, _NodeTest]) -> str:
+    """Return the op of a test; for an expanded test, that of the test that it expands."""
     base = tests[re.sub(r"_expanded(_ver\d+)?$", "", test.name)]
-    return base.model.graph.node[0].op_type
+    return str(base.model.graph.node[0].op_type)
 
 
-def _case(test, op: str) -> Case:
-    inputs, outputs = test.data_sets[0]
-    feeds, parameters = {}, {}
-    for index, (value, array) in enumerate(zip(test.model.graph.input, inputs, strict=True)):
-        array = _typed(value, array)
+def _case(test: _NodeTest, op: str) -> Case:
+    feeds: dict[str, np.ndarray] = {}
+    parameters: dict[str, np.ndarray] = {}
+    for index, (value, given) in enumerate(zip(test.model.graph.input, test.inputs, strict=True)):
+        array = _typed(value, given)
         (parameters if index and _is_parameter(op, array) else feeds)[value.name] = array
-    expected = {v.name: _typed(v, array) for v, array in zip(test.model.graph.output, outputs, strict=True)}
+    expected = {v.name: _typed(v, array) for v, array in zip(test.model.graph.output, test.outputs, strict=True)}
     return Case(test.name, op, with_constants(test.model, parameters), feeds, expected)
 
 
@@ -113,12 +127,12 @@ def _is_parameter(op: str, array: np.ndarray) -> bool:
     return array.ndim == 0 or array.dtype.kind == "i" or op in WEIGHTED or op in SIZED
 
 
-def _typed(value, array) -> np.ndarray:
+def _typed(value: ValueInfoProto, array: object) -> np.ndarray:
     return np.asarray(array, helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
 
 
 def with_constants(model: ModelProto, constants: Mapping[str, np.ndarray]) -> ModelProto:
-    """A copy in which these inputs are initializers."""
+    """Return a copy in which these inputs are initializers."""
     copied = ModelProto()
     copied.CopyFrom(model)
     inputs = [value for value in model.graph.input if value.name not in constants]

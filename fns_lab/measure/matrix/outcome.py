@@ -1,4 +1,4 @@
-"""What an engine made of a case: right, wrong by how much, or nothing at all."""
+"""The result of a case in an engine: its outputs compared with the expected ones."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ TOLERANCE = VALUES_ACROSS_ENGINES
 
 
 class CaseResult(NamedTuple):
-    """`result` is `pass`, `wrong` or `error` (the engine refused, threw or hung, `message` has its words).
+    """The result of one run.
 
-    `max_abs` is the largest error where both sides are finite; NaN when nothing could be subtracted.
+    - `result`: `pass`, `wrong`, or `error` where the engine refused, threw or hung
+    - `max_abs`: largest absolute error where both values are finite; NaN when nothing could be subtracted
+    - `message`: what is wrong, or the engine's message
     """
 
     result: str
@@ -26,29 +28,29 @@ class CaseResult(NamedTuple):
     message: str = ""
 
 
-def judge(expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> CaseResult:
-    """Hold every output against what is expected of it. Float within `TOLERANCE`, the rest exactly.
+def check_outputs(expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> CaseResult:
+    """Compare every output with the expected one: floats within `TOLERANCE`, other types exactly.
 
-    NaN must stand where NaN is expected and the infinities where they are, with their sign.
+    NaN must be where NaN is expected, and each infinity where it is expected, with its sign.
     """
     worst, fault = 0.0, ""
     for name, x in expected.items():
         y = actual[name]
         if x.shape != y.shape:
             return CaseResult("wrong", math.nan, f"{name} has shape {y.shape}, expected {x.shape}")
-        max_abs, found = _judge_one(x, y)
-        worst, fault = max(worst, max_abs), fault or (found and f"{name}: {found}")
+        max_abs, reason = _compare(x, y)
+        worst, fault = max(worst, max_abs), fault or (reason and f"{name}: {reason}")
     return CaseResult("wrong" if fault else "pass", worst, fault)
 
 
-def _judge_one(x: np.ndarray, y: np.ndarray) -> tuple[float, str]:
-    """The largest error of finite numbers and, where it is a fault, why."""
+def _compare(x: np.ndarray, y: np.ndarray) -> tuple[float, str]:
+    """Return the largest error of the finite values, and why it is a fault; an empty string if it is none."""
     limit = TOLERANCE.limit(value_range(x)) if x.dtype.kind == "f" else 0.0
     x, y = x.astype(np.float64), y.astype(np.float64)
     finite = np.isfinite(x) & np.isfinite(y)
     max_abs = float(np.abs(x[finite] - y[finite]).max(initial=0.0))
-    strange = ~finite & ~((x == y) | (np.isnan(x) & np.isnan(y)))
-    if strange.any():
-        at = tuple(int(i) for i in np.argwhere(strange)[0])
+    mismatched = ~finite & ~((x == y) | (np.isnan(x) & np.isnan(y)))
+    if mismatched.any():
+        at = tuple(int(i) for i in np.argwhere(mismatched)[0])
         return max_abs, f"{y[at]} at {at}, expected {x[at]}"
     return max_abs, "" if max_abs <= limit else f"max_abs {max_abs:.3g} is beyond {limit:.3g}"

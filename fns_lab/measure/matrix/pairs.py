@@ -1,9 +1,9 @@
-"""Pairs of ops as cases: what is right alone may be wrong behind or beside another op.
+"""Pairs of ops as cases: an op that is right alone may be wrong after or beside another op.
 
-    chain:  y = Consumer(Producer(x))          the consumer reads what the producer left, in the layout it left it in
+    chain:  y = Consumer(Producer(x))          the consumer reads the producer's output, in the layout it is stored in
     fork:   a = Producer(x),  b = Consumer(x)  both read one value, the producer first
 
-What a pair must give is ONNX Runtime's word.
+The expected outputs are ONNX Runtime's.
 """
 
 from __future__ import annotations
@@ -23,42 +23,47 @@ from fns_lab.runtimes import open_runner
 from fns_lab.targets import Target
 
 OPSET, IR_VERSION = 7, 3
-"""What every target loads as it stands."""
+"""Every target loads these unmodified."""
 SHAPES: tuple[Shape, ...] = ((1, 4, 6, 10), (6, 10))
-"""Of x: the first that fits. Four sides, all different, none a square."""
+"""Shapes of x; a part takes the first that it supports. All dimensions differ."""
 ARROW = " > "
+Build = Callable[[Sequence[Part], Shape], ModelProto | None]
+"""Makes a model from parts and the shape of x; None if they do not fit."""
 PAIR_TARGETS = ("onnxjs-0.1.8/webgl", "ort-web/webgl")
-"""Where pairs matter most: what an op leaves in a texture, in which layout and shared with whom, is the next one's."""
+"""The engines that keep values in WebGL textures, whose layout one op leaves to the next."""
 
 
-def measure_pairs(targets: Sequence[Target | str], *, involving: Collection[str] | None = None, **options) -> Matrix:
-    """For each target the pairs of those parts that it runs right alone.
+def measure_pairs(
+    targets: Sequence[Target | str], *, involving: Collection[str] | None = None, cached: bool = True
+) -> Matrix:
+    """Measure, for each target, the pairs of those parts that it runs right alone.
 
-    `involving` keeps the pairs with one of these ops on either side; `options` as `measure` takes them.
+    `involving` keeps the pairs that hold one of these ops. `cached`: as `measure_cases` takes it.
     """
-    return joined(*(_measure_target(target, involving, options) for target in targets))
+    return joined(*(_measure_target(target, involving, cached) for target in targets))
 
 
-def _measure_target(target: Target | str, involving: Collection[str] | None, options: dict) -> Matrix:
-    alone = measure_cases(single_cases(), [target], **options).table
+def _measure_target(target: Target | str, involving: Collection[str] | None, cached: bool) -> Matrix:
+    alone = measure_cases(single_cases(), [target], cached=cached).table
     right = set(alone.op[(alone.variant == "native") & (alone.result == "pass") & alone.supported])
-    pairs = itertools.product([part for part in PARTS if part.op in right], repeat=2)
+    parts = [part for part in PARTS if part.op in right]
+    pairs = itertools.product(parts, parts)
     kept = [pair for pair in pairs if involving is None or any(part.op in involving for part in pair)]
-    return measure_cases(pair_cases(kept), [target], **options)
+    return measure_cases(pair_cases(kept), [target], cached=cached)
 
 
 def single_cases(ops: Collection[str] | None = None, shapes: Sequence[Shape] = SHAPES) -> tuple[Case, ...]:
-    """Parts alone, all or those of `ops`, on the first of `shapes` that they take."""
+    """Return single parts as cases, all or those of `ops`, on the first of `shapes` that they take."""
     return _cases(((part,) for part in PARTS if ops is None or part.op in ops), shapes)
 
 
 def pair_cases(pairs: Iterable[tuple[Part, Part]]) -> tuple[Case, ...]:
-    """The chain and the fork of each pair (producer, consumer) whose shapes fit and whose result says something."""
+    """Return the chain and the fork of each pair (producer, consumer) that fits, without those of a constant result."""
     return _cases(pairs, SHAPES)
 
 
 def pairs_of(producers: Iterable[str], consumers: Iterable[str]) -> list[tuple[Part, Part]]:
-    """Each producer with each consumer, by op type."""
+    """Return each producer with each consumer, by op type."""
     part = {part.op: part for part in PARTS}
     return [(part[producer], part[consumer]) for producer in producers for consumer in consumers]
 
@@ -74,33 +79,35 @@ def _cases(groups: Iterable[tuple[Part, ...]], shapes: Sequence[Shape]) -> tuple
     return tuple(filter(None, cases))
 
 
-def _case(name: str, op: str, build: Callable, parts: Sequence[Part], shapes: Sequence[Shape]) -> Case | None:
-    """None where no shape fits or a result says nothing: it is not finite, or one number all over."""
+def _case(name: str, op: str, build: Build, parts: Sequence[Part], shapes: Sequence[Shape]) -> Case | None:
+    """Return None where no shape fits, or where a result can show no fault: it is not finite, or constant."""
     for shape in shapes:
         if model := build(parts, shape):
             feeds = {"x": values(*shape)}
             with open_runner(model, "ort/cpu") as runner:
                 expected = runner.infer(feeds)
-            telling = all(np.isfinite(y).all() and (y.size == 1 or np.ptp(y) > 0) for y in expected.values())
-            return Case(name, op, model, feeds, expected) if telling else None
+            varied = all(np.isfinite(y).all() and (y.size == 1 or np.ptp(y) > 0) for y in expected.values())
+            return Case(name, op, model, feeds, expected) if varied else None
     return None
 
 
 def _chain(parts: Sequence[Part], shape: Shape) -> ModelProto | None:
-    graph, value = _Graph(shape), "x"
+    graph = _Graph(shape)
+    value: str | None = "x"
     for part in parts:
-        value = value and graph.add(part, value)
-    return value and graph.model([value])
+        value = graph.add(part, value) if value else None
+    return graph.model([value]) if value else None
 
 
 def _fork(parts: Sequence[Part], shape: Shape) -> ModelProto | None:
     graph = _Graph(shape)
     outputs = [graph.add(part, "x") for part in parts]
-    return graph.model(outputs) if all(outputs) else None
+    named = [name for name in outputs if name]
+    return graph.model(named) if len(named) == len(outputs) else None
 
 
 class _Graph:
-    """Nodes and constants as they are added, and the shape of every value."""
+    """A model as parts are added to it, with the shape of every value."""
 
     def __init__(self, shape: Shape) -> None:
         self._nodes: list[NodeProto] = []
@@ -108,11 +115,11 @@ class _Graph:
         self._shapes = {"x": shape}
 
     def add(self, part: Part, value: str) -> str | None:
-        """The name of what `part` makes of a value; None if it does not take its shape."""
-        made = part.make(self._shapes[value])
-        if made is None:
+        """Add `part` after `value` and return the name of its output; None if it does not take the value's shape."""
+        arguments = part.make(self._shapes[value])
+        if arguments is None:
             return None
-        constants, attributes = made
+        constants, attributes = arguments
         index = len(self._nodes)
         named = {f"c{index}_{i}": array for i, array in enumerate(constants)}
         outputs = [f"y{index}", f"y{index}_rest"] if part.op == "Split" else [f"y{index}"]
@@ -123,6 +130,7 @@ class _Graph:
         return outputs[0]
 
     def model(self, outputs: Sequence[str]) -> ModelProto:
+        """Return the model so far, with these outputs."""
         inputs = {"x": values(*self._shapes["x"])} | self._constants
         graph = helper.make_graph(
             self._nodes,

@@ -1,58 +1,58 @@
-"""Ops as parts of a pair: one float input, everything else fixed."""
+"""Ops as parts of a pair: one float input, all other inputs and attributes fixed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 Shape = tuple[int, ...]
+Arguments = tuple[list[np.ndarray], dict[str, Any]]
+"""The inputs of an op after the first, and its attributes."""
+Make = Callable[[Shape], Arguments | None]
 
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Part:
-    """An op with all inputs after the first, and its attributes, made for the shape of the first.
-
-    `make` returns (constants, attributes), or None for a shape that the op does not take.
-    """
+    """An op, and what makes its `Arguments` for the shape of its first input; None for a shape it does not take."""
 
     op: str
-    make: Callable[[Shape], tuple[list[np.ndarray], dict] | None] = field(repr=False)
+    make: Make = field(repr=False)
 
 
 def values(*shape: int) -> np.ndarray:
-    """Seeded float32 in 0.1..2.5: roots and logarithms are defined, rounding leaves three numbers."""
+    """Return seeded float32 in 0.1..2.5, where roots and logarithms are defined and rounding leaves three values."""
     return np.random.default_rng(SEED).uniform(0.1, 2.5, shape).astype(np.float32)
 
 
 def weights(*shape: int, fan_in: int) -> np.ndarray:
-    """Positive, and so small that a product of `fan_in` terms stays where Sigmoid and Tanh still tell values apart."""
+    """Return positive weights, so small that a sum of `fan_in` products stays where Sigmoid and Tanh are not flat."""
     return values(*shape) / np.float32(2 * fan_in)
 
 
-def _plain(**attributes) -> Callable:
+def _plain(**attributes: Any) -> Make:
     return lambda shape: ([], attributes)
 
 
-def _last_axes(**attributes) -> Callable:
-    """Along the last axis, attributes aside."""
+def _last_axes(**attributes: Any) -> Make:
     return lambda shape: ([], attributes | {"axes": [len(shape) - 1]})
 
 
-def _with(constant: Callable[[Shape], np.ndarray], **attributes) -> Callable:
-    return lambda shape: ([constant(shape)], attributes)
+def _with(constant: Callable[[Shape], np.ndarray]) -> Make:
+    return lambda shape: ([constant(shape)], {})
 
 
-def _image(make: Callable[[int], tuple[list[np.ndarray], dict]]) -> Callable:
-    """For `(N, C, H, W)` only; `make` is given C. No side may be too small for a 3x3 window."""
+def _image(make: Callable[[int], Arguments]) -> Make:
+    """Take `(N, C, H, W)` alone, H and W at least 3; `make` is given C."""
     return lambda shape: make(shape[1]) if len(shape) == 4 and min(shape[2:]) >= 3 else None
 
 
 def _mirrored(shape: Shape) -> np.ndarray:
-    """Other numbers than x has in the same places."""
+    """Return other values than x has in the same places."""
     return values(*shape)[..., ::-1].copy()
 
 
@@ -60,45 +60,45 @@ def _slopes(shape: Shape) -> np.ndarray:
     return values(*(shape[1] if i == 1 else 1 for i in range(len(shape)))) if len(shape) > 1 else values(1)
 
 
-def _permuted(shape: Shape) -> tuple[list, dict]:
+def _permuted(shape: Shape) -> Arguments:
     return [], {"perm": [*range(len(shape))][::-1]}
 
 
-def _sliced(shape: Shape) -> tuple[list, dict] | None:
+def _sliced(shape: Shape) -> Arguments | None:
     return ([], {"axes": [len(shape) - 1], "starts": [1], "ends": [shape[-1]]}) if shape[-1] > 1 else None
 
 
-def _split(shape: Shape) -> tuple[list, dict] | None:
+def _split(shape: Shape) -> Arguments | None:
     half = shape[-1] // 2
     return ([], {"axis": len(shape) - 1, "split": [half, shape[-1] - half]}) if half else None
 
 
-def _squeezed(shape: Shape) -> tuple[list, dict] | None:
+def _squeezed(shape: Shape) -> Arguments | None:
     return ([], {"axes": [shape.index(1)]}) if 1 in shape and len(shape) > 1 else None
 
 
-def _padded(shape: Shape) -> tuple[list, dict] | None:
+def _padded(shape: Shape) -> Arguments | None:
     pads = [0] * (len(shape) - 1) + [1]
     return ([], {"mode": "reflect", "pads": pads * 2}) if shape[-1] > 1 else None
 
 
-def _upsampled(c: int) -> tuple[list, dict]:
+def _upsampled(c: int) -> Arguments:
     return [], {"mode": "nearest", "scales": [1.0, 1.0, 2.0, 2.0]}
 
 
-def _gathered(shape: Shape) -> tuple[list, dict]:
+def _gathered(shape: Shape) -> Arguments:
     return [np.arange(shape[-1])[::-1].copy()], {"axis": len(shape) - 1}
 
 
-def _gemm(shape: Shape) -> tuple[list, dict] | None:
+def _gemm(shape: Shape) -> Arguments | None:
     return ([weights(shape[1], 5, fan_in=shape[1]), values(5)], {}) if len(shape) == 2 else None
 
 
-def _depth_to_space(shape: Shape) -> tuple[list, dict] | None:
+def _depth_to_space(shape: Shape) -> Arguments | None:
     return ([], {"blocksize": 2}) if len(shape) == 4 and shape[1] % 4 == 0 else None
 
 
-WINDOW = {"kernel_shape": [3, 3], "strides": [1, 2]}
+WINDOW: dict[str, Any] = {"kernel_shape": [3, 3], "strides": [1, 2]}
 
 PARTS: tuple[Part, ...] = (
     *(
@@ -126,7 +126,7 @@ PARTS: tuple[Part, ...] = (
     Part("LeakyRelu", _plain(alpha=0.1)),
     Part("Softmax", lambda shape: ([], {"axis": len(shape) - 1})),
     *(Part(op, _with(_mirrored)) for op in ("Add", "Sub", "Sum")),
-    *(Part(op, _with(_slopes)) for op in ("Mul", "Div")),  # one number a channel, spread over the image
+    *(Part(op, _with(_slopes)) for op in ("Mul", "Div")),  # one value per channel, broadcast over the image
     Part("Pow", _with(lambda shape: np.full((1,), 2, np.float32))),
     Part("PRelu", _with(_slopes)),
     Part("MatMul", _with(lambda shape: weights(shape[-1], 5, fan_in=shape[-1]))),
@@ -158,8 +158,8 @@ PARTS: tuple[Part, ...] = (
     Part("InstanceNormalization", _image(lambda c: ([values(c), values(c)], {}))),
     Part("LRN", _image(lambda c: ([], {"size": 3}))),
 )
-"""Ops with one float input that matters and one float output, as written at opset 7. Not Tan: near its pole a rounding
-in one op is a wrong result in the next."""
+"""Ops of one float input and one float output, written for opset 7. Not Tan: near its pole the rounding of one op is a
+wrong result of the next."""
 
 if len({part.op for part in PARTS}) != len(PARTS):
     raise ValueError("two parts share an op")

@@ -1,4 +1,4 @@
-"""Run every case in the real engine of every target, in each variant, and say what came out."""
+"""Run every case in the real engine of every target, in each variant, and record the result."""
 
 from __future__ import annotations
 
@@ -6,36 +6,54 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import pandas as pd
+from onnx import ModelProto
 
 from fns_lab import targets as known_targets
 from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.measure.matrix.cache import ResultCache
 from fns_lab.measure.matrix.cases import Case
-from fns_lab.measure.matrix.outcome import CaseResult, judge
+from fns_lab.measure.matrix.outcome import CaseResult, check_outputs
 from fns_lab.measure.matrix.table import COLUMNS, Matrix
-from fns_lab.measure.matrix.variants import VARIANTS
+from fns_lab.measure.matrix.variants import VARIANTS, Variant
 from fns_lab.runtimes import open_runner
 from fns_lab.targets import Target
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 TIMEOUT_S = 20.0
-"""Of one call into a page. A case takes some milliseconds, a webgl one with many shaders a second."""
+"""Seconds for one call into an engine. A case takes some milliseconds, a webgl one with many shaders a second."""
+
+
+class Row(NamedTuple):
+    """One row of `Matrix.table`."""
+
+    target: str
+    op: str
+    case: str
+    variant: str
+    result: str
+    max_abs: float
+    supported: bool
+    message: str
 
 
 def measure_cases(
     cases: Sequence[Case], targets: Iterable[Target | str], *, cached: bool = True, progress: bool = True
 ) -> Matrix:
-    """Every case in every target, in each of `VARIANTS`.
+    """Run every case in every target, in each of `VARIANTS`.
 
-    What was measured before is looked up (see `cache`) unless `cached` is False. Interrupted, what was
-    measured so far stays in the cache. Raises `InputError` without a case or target, `MissingError` for an engine that
+    What was measured before is looked up in `cache.py`'s files unless `cached` is False; what was measured before an
+    interruption stays there. Raises `InputError` without a case or target, `MissingError` for an engine that
     is not installed.
     """
     chosen = [known_targets.load(target) if isinstance(target, str) else target for target in targets]
     if not cases or not chosen:
         raise InputError(f"nothing to measure: {len(cases)} cases, {len(chosen)} targets")
-    rows = []
+    rows: list[Row] = []
     with _quiet_inference(), _bar(len(cases) * len(chosen), progress) as bar:
         for target in chosen:
             bar.set_description(target.name)
@@ -43,49 +61,53 @@ def measure_cases(
     return Matrix(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
-def _measure_target(cases: Sequence[Case], target: Target, cache: ResultCache, bar) -> Iterator[tuple]:
+def _measure_target(
+    cases: Sequence[Case], target: Target, cache: ResultCache, bar: tqdm[NoReturn] | _NoBar
+) -> Iterator[Row]:
     for case in cases:
-        for name, form_of in VARIANTS.items():
-            yield target.name, case.op, case.name, name, *_seen(case, form_of, target, cache)
+        for name, variant_of in VARIANTS.items():
+            yield Row(target.name, case.op, case.name, name, *_measured(case, variant_of, target, cache))
         bar.update()
 
 
-def _seen(case: Case, form_of: Callable, target: Target, cache: ResultCache) -> tuple[str, float, bool, str]:
-    """The last columns of a row: result, max_abs, supported, message."""
+def _measured(
+    case: Case, variant_of: Callable[[ModelProto, Target], Variant], target: Target, cache: ResultCache
+) -> tuple[str, float, bool, str]:
+    """Return the last columns of a row: result, max_abs, supported, message."""
     try:
-        variant = form_of(case.model, target)
-    except Exception as error:  # a case that lowering stumbles over must not lose the others, nor be passed over
+        variant = variant_of(case.model, target)
+    except Exception as error:  # a bug in lowering is an error of this case; the other cases still run
         return "error", float("nan"), True, f"lowering broke: {error!r}"
     if variant.model is None:
         return "unsupported", float("nan"), False, variant.reason
-    verdict = _run(case, variant.model, target, cache)
+    outcome = _run(case, variant.model, target, cache)
     if variant.supported:
-        return verdict.result, verdict.max_abs, True, verdict.message
-    refused = verdict.result == "error"
-    return "unsupported" if refused else verdict.result, verdict.max_abs, False, variant.reason
+        return outcome.result, outcome.max_abs, True, outcome.message
+    refused = outcome.result == "error"
+    return "unsupported" if refused else outcome.result, outcome.max_abs, False, variant.reason
 
 
-def _run(case: Case, model, target: Target, cache: ResultCache) -> CaseResult:
+def _run(case: Case, model: ModelProto, target: Target, cache: ResultCache) -> CaseResult:
     key = cache.key(model, case.feeds, case.expected)
-    verdict = cache.get(key)
-    if verdict is None:
-        verdict = run_case(case, model, target)
-        cache.put(key, verdict)
-    return verdict
+    outcome = cache.get(key)
+    if outcome is None:
+        outcome = run_case(case, model, target)
+        cache.put(key, outcome)
+    return outcome
 
 
-def run_case(case: Case, model, target: Target) -> CaseResult:
-    """`model`, a variant of `case`, in the real engine."""
+def run_case(case: Case, model: ModelProto, target: Target) -> CaseResult:
+    """Run `model`, a variant of `case`, in the real engine and compare its outputs with the expected ones."""
     try:
         with open_runner(model, target, timeout_s=TIMEOUT_S) as runner:
-            return judge(case.expected, runner.infer(case.feeds))
+            return check_outputs(case.expected, runner.infer(dict(case.feeds)))
     except (RuntimeFault, InputError) as error:
         return CaseResult("error", float("nan"), str(getattr(error, "message", error)))
 
 
 @contextlib.contextmanager
 def _quiet_inference() -> Iterator[None]:
-    """Some node tests contradict onnx's shape inference; onnx_ir warns of each with a stack trace and goes on."""
+    """Silence onnx_ir's warnings: it logs a stack trace for each node test that contradicts onnx's shape inference."""
     logger = logging.getLogger("onnx_ir")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -95,7 +117,7 @@ def _quiet_inference() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _bar(total: int, shown: bool):
+def _bar(total: int, shown: bool) -> contextlib.AbstractContextManager[tqdm[NoReturn] | _NoBar]:
     if not shown:
         return contextlib.nullcontext(_NoBar())
     from tqdm import tqdm

@@ -1,9 +1,10 @@
-"""The measurement that the project ships, as two small tables; `python -m fns_lab.measure.matrix` makes them again.
+"""The measured tables that the project ships; `python -m fns_lab.measure.matrix` measures and writes them again.
 
-`nodes.csv` has a row a node test and a column a target. A cell is three letters, native, converted and lowered: `p`
-right, `w` wrong, `e` the engine fails though the target's table takes it, `u` unsupported. `P` and `W` are right and
-wrong where the table says no. `pairs.csv` is the same for pairs of ops, less the rows that hold nothing but `ppp`.
-`faults.csv` has the evidence: every wrong or failing run with its largest error and the engine's words.
+`nodes.csv` has one row per node test and one column per target. A cell has one letter per variant: native, converted
+and lowered. `p` is right, `w` wrong, `e` means that the engine fails though the target's table supports the model, `u`
+is unsupported; `P` and `W` are right and wrong where the table does not support it. `pairs.csv` is the same for pairs
+of ops, without the rows in which every cell is `ppp`. `faults.csv` lists every wrong or failing run with its largest
+error and the engine's message.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from fns_lab.measure.matrix.table import COLUMNS, Matrix
 from fns_lab.measure.matrix.variants import VARIANTS
 
 TARGETS = tuple(name for name in targets.names() if targets.load(name).runtime in ("ort", "onnxjs", "ort-web"))
-"""What is shipped: the worked case's engines and their yardstick. The matrix command takes any target, but an engine
-in this process can end it: OpenCV 5.0.0 does on a Celu, and on a Mod by zero."""
+"""The targets of the shipped tables: the engines of the worked case, and ONNX Runtime, with which they are compared."""
 
 FOLDER = Path(__file__).parent / "tables"
 NODES, PAIRS, FAULTS = FOLDER / "nodes.csv", FOLDER / "pairs.csv", FOLDER / "faults.csv"
@@ -33,7 +33,7 @@ MESSAGE_CHARACTERS = 120
 
 
 def write(matrix: Matrix, path: Path, notes: Sequence[str], *, leave_out_right: bool = False) -> None:
-    """The letters of `matrix` under a head of `notes`, one a line."""
+    """Write the letters of `matrix` below `notes`, one comment line per note."""
     cells = matrix.table.assign(
         letter=[_letter(*row) for row in zip(matrix.table.result, matrix.table.supported, strict=True)]
     )
@@ -45,15 +45,15 @@ def write(matrix: Matrix, path: Path, notes: Sequence[str], *, leave_out_right: 
 
 
 def write_faults(matrix: Matrix, path: Path, notes: Sequence[str]) -> None:
-    """The rows of `matrix` that are wrong or fail although the table takes them, with their evidence."""
+    """Write the rows of `matrix` that are wrong or fail, with error and message."""
     rows = matrix.table[matrix.table.result.isin(["wrong", "error"])].drop(columns="supported")
     messages = [" ".join(message.split())[:MESSAGE_CHARACTERS] for message in rows.message]
     _write(rows.assign(message=messages, max_abs=[f"{x:.3g}" for x in rows.max_abs]), path, notes)
 
 
 def read(path: Path = NODES) -> Matrix:
-    """A table of letters as a matrix again; it has no errors and no messages, which are in `faults.csv`."""
-    wide = _read(path, keep_default_na=False)
+    """Read a table of letters. Its errors are NaN and its messages empty; both are in `faults.csv`."""
+    wide = _read(path)
     rows = [
         (target, op, case, variant, RESULT_OF[letter.lower()], float("nan"), letter in "pwe", "")
         for op, case, *cells in wide.itertuples(index=False)
@@ -64,18 +64,19 @@ def read(path: Path = NODES) -> Matrix:
 
 
 def read_faults(path: Path = FAULTS) -> pd.DataFrame:
-    """The evidence: target, op, case, variant, result, max_abs, message."""
-    return _read(path, keep_default_na=False, converters={"max_abs": float})
+    """Read `faults.csv`: target, op, case, variant, result, max_abs, message (see `Matrix`)."""
+    return _read(path, numbers=["max_abs"])
 
 
 def notes(path: Path = NODES) -> list[str]:
-    """The head of a shipped file: how and with what it was measured."""
+    """Return the comment lines of a shipped file: how and with which engines it was measured."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
 
-def _read(path: Path, **options) -> pd.DataFrame:
-    return pd.read_csv(path, skiprows=len(notes(path)), **options)
+def _read(path: Path, *, numbers: Sequence[str] = ()) -> pd.DataFrame:
+    converters = dict.fromkeys(numbers, float)
+    return pd.read_csv(path, skiprows=len(notes(path)), keep_default_na=False, converters=converters)
 
 
 def _letter(result: str, supported: bool) -> str:

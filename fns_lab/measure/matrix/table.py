@@ -1,4 +1,4 @@
-"""The measured matrix: one row a target, case and variant."""
+"""The measured matrix: one row per target, case and variant."""
 
 from __future__ import annotations
 
@@ -15,50 +15,54 @@ COLUMNS = (*JSON_KEYS, "supported", "message")
 
 @dataclass(frozen=True)
 class Matrix:
-    """What `measure` saw. True when no target's table promises what its engine does not keep.
+    """What `measure_cases` measured. True when every engine agrees with its target's table.
 
-    `table` has one row a target, case and variant (`native`, `converted`, `lowered`): `result` is `pass`, `wrong`, `error`
-    (the table takes it, the engine fails) or `unsupported` (both refuse, or there is nothing to run); `max_abs`, the
-    largest error against what is expected, NaN if none; `supported`, what the table says; `message`, why not, or how
-    wrong.
+    `table` has one row per target, case and variant:
+
+    - `target`: the target's name
+    - `op`: the op under test, or two ops joined by `ARROW`
+    - `case`: the test's name
+    - `variant`: `native`, `converted` or `lowered` (see `fns_lab.measure.matrix.variants`)
+    - `result`: `pass`; `wrong`, another value than expected; `error`, the engine fails though the table supports it;
+      `unsupported`, the table and the engine refuse, or there is no model to run
+    - `max_abs`: largest absolute error against the expected values; NaN where nothing could be subtracted
+    - `supported`: whether the target's table supports the model
+    - `message`: why it is not supported, or what is wrong
     """
 
     table: pd.DataFrame
 
     @property
     def broken(self) -> pd.DataFrame:
-        """Rows where the table says supported and the engine is wrong or fails. The wrong ones are wrong in silence."""
+        """Rows that the table supports and the engine gets wrong or fails at. The wrong ones are silently wrong."""
         return self.table[self.table.supported & (self.table.result != "pass")]
 
-    @property
-    def unexpected(self) -> pd.DataFrame:
-        """Rows where the table says no and the engine is right all the same."""
-        return self.table[~self.table.supported & (self.table.result == "pass")]
-
     def counts(self) -> pd.DataFrame:
-        """Cases by target and variant: how many of each result, and how many are `wrong in silence`."""
+        """Return one row per target and variant: cases of each of `RESULTS`, and the `silently wrong` ones."""
         groups = self.table.groupby(["target", "variant"], sort=False)
         counts = groups.result.value_counts().unstack(fill_value=0).reindex(columns=list(RESULTS), fill_value=0)
         silent = self.table.supported & (self.table.result == "wrong")
-        counts["wrong in silence"] = silent.groupby([self.table.target, self.table.variant], sort=False).sum()
-        return counts.reindex(list(dict.fromkeys(zip(self.table.target, self.table.variant, strict=True))))
+        counts["silently wrong"] = silent.groupby([self.table["target"], self.table["variant"]], sort=False).sum()
+        order = dict.fromkeys(zip(self.table["target"], self.table["variant"], strict=True))
+        return counts.reindex(pd.MultiIndex.from_tuples(list(order), names=["target", "variant"]))
 
     def __bool__(self) -> bool:
         return len(self.table) > 0 and self.broken.empty
 
     def __str__(self) -> str:
+        counts = self.counts()
         lines = [
-            f"{target}, {variant}: {row['pass']} of {row[list(RESULTS)].sum()} cases right, "
-            f"{row['wrong in silence']} wrong in silence, {row['error']} fail though the table takes them"
-            for (target, variant), row in self.counts().iterrows()
+            f"{target}, {variant}: {row['pass']} of {sum(row[result] for result in RESULTS)} cases right, "
+            f"{row['silently wrong']} silently wrong, {row['error']} fail though the table supports them"
+            for (target, variant), row in zip(counts.index, counts.to_dict("records"), strict=True)
         ]
         return "\n".join(lines)
 
-    def to_json(self) -> dict:
-        """The object that `fns-lab matrix --json` prints; `max_abs` is null where nothing could be subtracted."""
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `fns-lab matrix --json` prints; `max_abs` is null where it is NaN."""
         return {"rows": json_rows(self.table, JSON_KEYS)}
 
 
 def joined(*matrices: Matrix) -> Matrix:
-    """The rows of all."""
+    """Return a matrix with the rows of all."""
     return Matrix(pd.concat([matrix.table for matrix in matrices], ignore_index=True))

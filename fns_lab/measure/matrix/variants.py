@@ -1,4 +1,4 @@
-"""The variants in which a case meets an engine: as ONNX leaves it, converted to the engine's opset, and lowered."""
+"""The three variants in which an engine gets a case: native, converted and lowered."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from fns_lab.targets.target import matches
 
 @dataclass(frozen=True)
 class Variant:
-    """A case as an engine gets it. `supported` is what the target's table says of it; `reason`, why not.
+    """A case as an engine gets it.
 
-    Without a `model` there is nothing to run: the case has no variant at that opset, or lowering would not write it.
+    - `model`: what runs; None where the case cannot be written at the target's opset, or `lower` refuses it
+    - `supported`: whether the target's table supports it
+    - `reason`: why not, or an empty string
     """
 
     model: ModelProto | None = field(repr=False)
@@ -28,28 +30,30 @@ class Variant:
     reason: str
 
 
-CONVERTED = "as onnx's version converter wrote it, for which the table does not answer"
+BY_ONNX_CONVERTER = "written by onnx's version converter, which is not always right"
 
 
 def native(model: ModelProto, target: Target) -> Variant:
-    """What ONNX itself makes of it: onnx's version converter to the target's opset, as it stands where that fails.
+    """Return the case converted to the target's opset by onnx's version converter; unmodified where that fails.
 
     The converter is not always right (a Softmax over the first axis, axes counted from the end), so that what it wrote
-    counts as not supported, whatever the engine makes of it.
+    counts as not supported, whatever the engine's result.
     """
-    as_is = loadable(model, target)
-    checked = check(as_is, target)
+    unmodified = loadable(model, target)
+    checked = check(unmodified, target)
     if not checked and models.opset(model) > target.opset:
         with contextlib.suppress(RuntimeError):  # no adapter for an op, or a model that its C++ cannot read
-            return Variant(loadable(version_converter.convert_version(model, target.opset), target), False, CONVERTED)
-    return Variant(as_is, bool(checked), _first_reason(checked))
+            return Variant(
+                loadable(version_converter.convert_version(model, target.opset), target), False, BY_ONNX_CONVERTER
+            )
+    return Variant(unmodified, bool(checked), _first_reason(checked))
 
 
 def converted(model: ModelProto, target: Target) -> Variant:
-    """As it stands if the target's table takes that, else brought down to the target's opset, with no rule applied."""
-    as_is = loadable(model, target)
-    if check(as_is, target):
-        return Variant(as_is, True, "")
+    """Return the case unmodified if the table supports it, else with each node converted and no rule applied."""
+    unmodified = loadable(model, target)
+    if check(unmodified, target):
+        return Variant(unmodified, True, "")
     result = lower(model, target, rules=())
     if models.opset(result.model) > target.opset:
         return Variant(None, False, _reasons(result))
@@ -57,7 +61,7 @@ def converted(model: ModelProto, target: Target) -> Variant:
 
 
 def lowered(model: ModelProto, target: Target) -> Variant:
-    """After `lower`; without a model where the target does not run all of the result."""
+    """Return the case after `lower`; without a model where the target does not support all of the result."""
     result = lower(model, target)
     return Variant(result.model, True, "") if result else Variant(None, False, _reasons(result))
 
@@ -70,20 +74,20 @@ VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {
 
 
 def loadable(model: ModelProto, target: Target) -> ModelProto:
-    """The same nodes in a file that the target loads: its IR version, and initializers among the inputs."""
-    made = ir.from_proto(model)
-    if not matches(target.ir_versions, made.ir_version):
-        made.ir_version = target.ir_version
+    """Return the same nodes as a model that the target loads: at its IR version, with initializers among the inputs."""
+    copy = ir.from_proto(model)
+    if not matches(target.ir_versions, copy.ir_version):
+        copy.ir_version = target.ir_version
     if target.initializers_are_inputs:
-        passes.AddInitializersToInputsPass()(made)
-    return ir.to_proto(made)
+        passes.AddInitializersToInputsPass()(copy)
+    return ir.to_proto(copy)
 
 
 def _reasons(result: Lowering) -> str:
-    """Why the opset could not be reached, else what the target still lacks."""
+    """Return why the opset could not be reached, else the first op that the target does not support."""
     return "; ".join(dict.fromkeys(result.refused.reason)) or _first_reason(result.check)
 
 
 def _first_reason(checked: Check) -> str:
-    lacking = checked.table[~checked.table.supported]
-    return "" if lacking.empty else f"{lacking.op.iloc[0]}: {lacking.reason.iloc[0]}"
+    missing = checked.table[~checked.table.supported]
+    return "" if missing.empty else f"{missing.op.iloc[0]}: {missing.reason.iloc[0]}"

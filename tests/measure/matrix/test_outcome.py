@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from fns_lab.measure.matrix.outcome import TOLERANCE, judge
+from fns_lab.measure.matrix.outcome import TOLERANCE, check_outputs
 
 NAN, INF = np.nan, np.inf
 
 
 def verdict(expected, actual, dtype=np.float32):
-    return judge({"y": np.array(expected, dtype)}, {"y": np.array(actual, dtype)})
+    return check_outputs({"y": np.array(expected, dtype)}, {"y": np.array(actual, dtype)})
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,6 @@ def test_the_limit_grows_with_the_range_and_the_error_is_told():
 
 def test_one_wrong_output_of_two_is_wrong_and_the_largest_error_counts():
     expected = {"a": np.zeros(2, np.float32), "b": np.ones(2, np.float32)}
-    found = judge(expected, {"a": np.full(2, 0.5, np.float32), "b": np.full(2, 3.0, np.float32)})
+    found = check_outputs(expected, {"a": np.full(2, 0.5, np.float32), "b": np.full(2, 3.0, np.float32)})
     assert (found.result, found.max_abs) == ("wrong", 2.0)
     assert found.message.startswith("a: ")
