@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-RNG = np.random.default_rng(20190215)
+from tests import seeds
 
 EXACT = 0.0
 """Copies and permutations: the same bits."""
@@ -16,8 +16,8 @@ ROUNDING = 2e-6
 
 
 def values(*shape: int) -> np.ndarray:
-    """Seeded float32 values of no symmetry, off zero, about -3..5."""
-    return RNG.normal(1.0, 1.3, shape).astype(np.float32)
+    """Draw float32 values of mean 1, about -3..5, from the generator of the running test."""
+    return seeds.generator().normal(1.0, 1.3, shape).astype(np.float32)
 
 
 def model(nodes, x_shape, constants=None, *, opset: int = 18, ir_version: int = 8) -> onnx.ModelProto:
@@ -37,6 +37,24 @@ def model(nodes, x_shape, constants=None, *, opset: int = 18, ir_version: int = 
 def node(op_type: str, *names: str, **attributes) -> onnx.NodeProto:
     """`node("Add", "a", "b", "sum")`: the inputs, then the one output."""
     return helper.make_node(op_type, list(names[:-1]), [names[-1]], name=f"node_{names[-1]}", **attributes)
+
+
+def upsample_conv(*, scale=2, pads=1, mode="reflect", kernel=3, bias=True, c_out=5, shape=(2, 3, 5, 7), **conv):
+    """A Resize by `scale`, a Pad and a Conv; `conv` are the attributes of the Conv."""
+    constants = {
+        "scales": np.array([1, 1, scale, scale], np.float32),
+        "pads": np.array([0, 0, pads, pads] * 2),
+        "w": values(c_out, 3 // conv.get("group", 1), kernel, kernel),
+    }
+    nodes = [
+        node("Resize", "x", "", "scales", "up", mode="nearest", coordinate_transformation_mode="asymmetric",
+             nearest_mode="floor"),
+        node("Pad", "up", "pads", "padded", mode=mode),
+    ]  # fmt: skip
+    if bias:
+        constants["b"] = values(c_out)
+    nodes.append(node("Conv", "padded", "w", *(["b"] if bias else []), "y", **conv))
+    return model(nodes, shape, constants)
 
 
 def run(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray:

@@ -57,6 +57,14 @@ def relu(x: np.ndarray) -> ModelProto:
     return graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape})
 
 
+def slow_model() -> tuple[ModelProto, dict[str, np.ndarray]]:
+    """A convolution that keeps the JavaScript of ONNX.js cpu busy for a minute or more, and its feeds."""
+    feeds = {"x": image(1, 16, 192, 160, mean=0.0)}
+    weights = {"w": image(64, 16, 9, 9, mean=0.0)}
+    convolution = node("Conv", "x w", "y", kernel_shape=[9, 9], pads=[4, 4, 4, 4])
+    return graph([convolution], feeds, weights, outputs={"y": (1, 64, 192, 160)}), feeds
+
+
 def worst_error(actual: np.ndarray, expected: np.ndarray) -> float:
     """Greatest |difference| over the largest |expected| or 1, the greater; infinite for another shape or NaN."""
     if actual.shape != expected.shape or not np.isfinite(actual).all():
