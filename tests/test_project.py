@@ -39,6 +39,16 @@ SET_UP = (
 """Files that decide where packages come from."""
 
 
+REPLACED_WORDS = {
+    "carried": "converted", "judge": "truth (for the network: loss network)", "verdict": "result", "survey": "sites",
+    "yardstick": "reference target", "innocent": "inherited", "guilty": "introduced", "mend": "fix", "eats": "takes",
+    "patient": "faulty model", "disturbed": "changed by instrumentation", "way_dir": "run_dir",
+}  # fmt: skip
+"""Words to the ones that the project uses instead: one word for one thing."""
+
+TEXT_FOLDERS = (*OWN_PACKAGES, "notebooks", "docs", "data", "saved_models")
+
+
 @pytest.fixture(scope="module")
 def pyproject():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -114,6 +124,20 @@ def test_lock_file_has_no_addresses():
     assert {"node_modules/onnxjs-0.1.3", "node_modules/onnxjs-0.1.4", "node_modules/onnxjs-0.1.8"} <= set(packages)
     assert not [path for path, entry in packages.items() if "resolved" in entry]
     assert not [path for path, entry in packages.items() if path and "integrity" not in entry]
+
+
+def test_no_file_uses_a_word_that_was_replaced():
+    paths = [path for folder in TEXT_FOLDERS for path in (ROOT / folder).rglob("*")] + list(ROOT.glob("*"))
+    paths = [p for p in paths if p.suffix in (".py", ".md", ".ipynb", ".toml") and p.name != "test_project.py"]
+    assert len(paths) > 300
+    pattern = re.compile(rf"(?<![a-z])({'|'.join(REPLACED_WORDS)})(?:s|d|ed|ing)?(?![a-z])", re.IGNORECASE)
+    uses = [
+        f"{path.relative_to(ROOT)}:{number}: {word[0]}: say {REPLACED_WORDS[word[1].lower()]}"
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for word in pattern.finditer(line)
+    ]
+    assert not uses, "\n".join(uses)
 
 
 # The README and the Makefile
