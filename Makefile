@@ -45,7 +45,7 @@ $(READY)-filter: $(READY)-package
 lab: setup ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-test: setup ## every test
+test: setup lint ## lint, then every test
 	$(BIN)/python -m pytest
 
 report: setup ## run the notebooks and write reports/index.html, which opens offline

@@ -17,21 +17,21 @@ BENCHMARKS = (lowering_cost, random_cases, comparing, architectures, lowering, t
 
 
 def main() -> int:
-    """0 when every row of every benchmark is right, 1 when not, 2 for bad input, 3 for a missing engine."""
+    """Run the benchmarks and return 0 if every row of each is right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = {benchmark.__name__.split(".")[-1]: benchmark for benchmark in BENCHMARKS}
-    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all unless said")
+    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all if none is given")
     parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
     parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
-    parser.add_argument("--runs", type=int, default=10, help="warm runs that count")
+    parser.add_argument("--runs", type=int, default=10, help="timed runs after the warm-up")
     parser.add_argument("--target", action="append", help="may be given more than once")
-    parser.add_argument("--cases", type=int, default=random_cases.TOTAL, help="random models that are lowered")
+    parser.add_argument("--cases", type=int, default=random_cases.TOTAL, help="random models to lower, over all rules")
     options = parser.parse_args()
     options.size = _size(options.size)
     if unknown := set(options.name) - set(names):
         raise InputError(f"no benchmark {unknown.pop()!r}; there are {', '.join(names)}")
     REPORTS.mkdir(exist_ok=True)
-    good = True
+    all_right = True
     for name in options.name or names:
         benchmark = names[name]
         result = benchmark.measure(options)
@@ -41,15 +41,15 @@ def main() -> int:
         print(f"{name}: {result['title']}")
         print(benchmark.table(result).to_string(index=False, float_format=lambda x: f"{x:.4g}"))
         print(f"written to {path}")
-        good = good and all(row["right"] for row in result["rows"])
-    return 0 if good else 1
+        all_right = all_right and all(row["right"] for row in result["rows"])
+    return 0 if all_right else 1
 
 
 def _size(text: str) -> tuple[int, int]:
-    sides = text.split("x")
-    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+    sizes = text.split("x")
+    if len(sizes) != 2 or not all(size.isdecimal() for size in sizes):
         raise InputError(f"size {text!r}: give height and width, as in 128x192")
-    return int(sides[0]), int(sides[1])
+    return int(sizes[0]), int(sizes[1])
 
 
 if __name__ == "__main__":

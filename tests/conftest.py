@@ -1,4 +1,4 @@
-"""What every test may use: a network, a photograph, a model, and the rule for tests that need a browser."""
+"""What every test may use: a network, a photograph, a model; the seeds of random numbers; tests that need a browser."""
 
 from __future__ import annotations
 
@@ -12,18 +12,42 @@ import pytest
 
 from fns_lab.errors import MissingError
 from fns_lab.paths import ROOT, SAVED_MODELS
+from tests.seeds import seeded
 
 REQUIRE_BROWSER = os.environ.get("FNS_LAB_REQUIRE_BROWSER") == "1"
 """Set where a browser test that skips must count as a failure."""
 
 SIZE = (64, 96)
-"""Height and width of the shared model and photograph, pixels: small, and no two sides alike."""
+"""Height and width of the shared model and photograph, pixels: small, and not equal."""
 
 
 def pytest_configure(config):
-    """Let Ctrl-C reach the programs that tests start, also where this process was started deaf to it (`nohup`, `&`)."""
+    """Let Ctrl-C reach the programs that tests start, also where this process ignores it (`nohup`, `&`)."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Give each test file a seed of its own for what it draws on import."""
+    with seeded(collector.nodeid):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Give each test a seed of its own."""
+    with seeded(item.nodeid):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """Give each shared fixture a seed of its own, whichever test uses it first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with seeded(f"{fixturedef.baseid}::{fixturedef.argname}[{getattr(request, 'param_index', 0)}]"):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

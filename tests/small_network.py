@@ -1,4 +1,4 @@
-"""A small network, conv, normalise, relu, conv, written twice: `regular()`, and `rewritten()` in basic ops."""
+"""A small network, conv, normalise, relu, conv, in two versions: `regular()`, and `rewritten()` in basic ops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RULE = "normalise-by-moments"
 
 
 def feeds(seed: int = 0) -> dict[str, np.ndarray]:
-    """An image-like input, `(2, 3, 7, 10)`, 0..255."""
+    """Return an input like an image, `(2, 3, 7, 10)`, 0..255."""
     return {"input": np.random.default_rng(seed).uniform(0, 255, (N, C, H, W)).astype(np.float32)}
 
 
@@ -29,13 +29,13 @@ def weights() -> dict[str, np.ndarray]:
 
 
 def regular(output: str = "output", **free: str) -> onnx.ModelProto:
-    """`free` names sides of the input that the model leaves open, such as `h="H"`."""
+    """Return the network; `free` names dimensions of the input that have no fixed size, such as `h="H"`."""
     normalise = helper.make_node("InstanceNormalization", ["conv1", "scale", "shift"], ["norm"], epsilon=EPS)
     return _model([_conv("input", "w1", "conv1"), normalise, _relu(), _conv("relu", "w2", output)], output, **free)
 
 
 def rewritten(output: str = "output", *, eps: float = EPS, axes: tuple[int, int] = (2, 3)) -> onnx.ModelProto:
-    """The normalisation as mean, sub, mul, mean, add, sqrt, div, mul, add. `eps` and `axes` can be planted faults."""
+    """Return the network with the normalisation in nine basic ops; wrong `eps` or `axes` make it faulty."""
     steps = [
         helper.make_node("ReduceMean", ["conv1"], ["mu"], axes=axes, keepdims=1),
         helper.make_node("Sub", ["conv1", "mu"], ["centred"]),
@@ -58,7 +58,7 @@ def rewritten(output: str = "output", *, eps: float = EPS, axes: tuple[int, int]
 
 
 def run(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Once through onnxruntime."""
+    """Run the model once in ONNX Runtime and return its outputs by name."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -8,7 +8,7 @@ from fns_lab.measure.bench import ROWS_KEYS
 TARGET = "ort/cpu"
 
 
-def test_lowering_times_both_models_and_judges_their_images(checkpoint):
+def test_lowering_times_both_models_and_checks_their_images(checkpoint):
     result = lowering.run(checkpoint, (32, 48), [TARGET], runs=2)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["inputs"] == {"input": [1, 3, 32, 48]}
@@ -34,14 +34,15 @@ def test_the_cost_of_lowering_is_seconds_and_memory():
     assert len(lowering_cost.table(result)) == 1
 
 
-def test_random_models_are_judged_rule_by_rule():
+def test_random_models_of_every_rule_are_within_their_limits():
     result = random_cases.run(1)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert all(row["right"] for row in result["rows"])
-    assert len(random_cases.table(result)) == len(random_cases.CASES) <= sum(row["cases"] for row in result["rows"])
+    assert all(row["cases"] >= 1 for row in result["rows"])
+    assert len(random_cases.table(result)) == len(random_cases.GENERATORS)
 
 
-def test_tuning_times_all_three_models_and_judges_their_images(checkpoint):
+def test_tuning_times_all_three_models_and_checks_their_images(checkpoint):
     result = tuning.run(checkpoint, (32, 48), [TARGET], runs=2)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert [row["model"] for row in result["rows"]] == ["base ops", "lowered", "tuned"]

@@ -1,4 +1,4 @@
-"""Every notebook keeps to one grammar, so that a reader who knows one knows all. Running them is `make report`."""
+"""Every notebook has the same structure, so that a reader who knows one knows all. `make report` runs them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def prose(notebook):
 
 
 def section(notebook, heading):
-    found = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", prose(notebook), re.MULTILINE | re.DOTALL)
-    assert found, f"no section {heading}"
-    return found[1]
+    match = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", prose(notebook), re.MULTILINE | re.DOTALL)
+    assert match, f"no section {heading}"
+    return match[1]
 
 
 def test_there_are_notebooks_and_their_names_are_in_order():
@@ -59,7 +59,7 @@ def test_nbstripout_has_nothing_to_strip():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_opens_with_a_question_and_says_what_is_learnt_and_needed(notebook):
+def test_starts_with_a_question_what_is_learnt_and_what_is_needed(notebook):
     first = notebook.cells[0]
     assert first.cell_type == "markdown"
     assert re.match(r"# \d+\. .*\?$", first.source.splitlines()[0])
@@ -67,36 +67,36 @@ def test_opens_with_a_question_and_says_what_is_learnt_and_needed(notebook):
     assert "**You need**" in first.source
 
 
-def test_one_parameters_cell_with_a_comment_a_knob(notebook):
+def test_one_parameters_cell_with_one_comment_per_parameter(notebook):
     tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ())]
     assert tagged == [1]
     for statement in ast.parse(notebook.cells[1].source).body:
         assert isinstance(statement, ast.Assign)
         ast.literal_eval(statement.value)
     for line in notebook.cells[1].source.splitlines():
-        assert re.search(r"  # \S", line), f"a knob without a comment: {line}"
+        assert re.search(r"  # \S", line), f"a parameter without a comment: {line}"
 
 
-def test_short_cells_and_not_many(notebook):
+def test_cells_are_short_and_few(notebook):
     cells = code(notebook)
     assert LEAST_CODE_CELLS <= len(cells) <= MOST_CODE_CELLS
     assert max(len(cell.splitlines()) for cell in cells) <= MOST_LINES
 
 
-def test_never_more_than_two_code_cells_without_prose(notebook):
+def test_at_most_two_code_cells_in_a_row(notebook):
     in_a_row = 0
     for cell in notebook.cells:
         in_a_row = in_a_row + 1 if cell.cell_type == "code" else 0
         assert in_a_row <= MOST_CODE_CELLS_IN_A_ROW, cell.source
 
 
-def test_no_helper_code(notebook):
+def test_no_cell_defines_a_function_or_class(notebook):
     for cell in code(notebook):
         for node in ast.walk(ast.parse(cell.replace("%", "#"))):
             assert not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)), cell
 
 
-def test_checks_something_and_predicts_before_it_measures(notebook):
+def test_has_an_assertion_and_a_prediction(notebook):
     assert any("assert " in cell for cell in code(notebook))
     assert "**Predict:**" in prose(notebook)
 
@@ -109,10 +109,10 @@ def test_ends_with_summary_exercises_and_the_next_notebook(notebook):
     assert re.search(r"\]\(\d\d_[a-z_]+\.ipynb\)", notebook.cells[-1].source)
 
 
-def test_links_between_notebooks_lead_somewhere(notebook):
+def test_notebooks_that_are_linked_to_exist(notebook):
     for link in re.findall(r"\]\(([^)#]+)\)", prose(notebook)):
         assert link.startswith(("https://", "http://")) or (NOTEBOOKS / link).exists(), link
 
 
-def test_formulas_need_no_script(notebook):
+def test_formulas_are_plain_text(notebook):
     assert "$" not in prose(notebook), "a report has no MathJax: write formulas as indented plain text"

@@ -1,4 +1,4 @@
-"""The project as a whole: two lists of dependencies in step, a README that tells the truth, clean notebooks."""
+"""The project as a whole: lists of dependencies that agree, a README and a CONTRIBUTING that hold, `make` and CI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 """pip's name to conda-forge's, where they differ."""
 
 CONDA_ONLY = {"python", "pip", "make", "nodejs"}
-"""What conda brings and pip takes from the machine."""
+"""What conda installs and pip expects to be there."""
 
 OWN_PACKAGES = ("fns_lab", "tests", "benchmarks")
 
@@ -29,14 +29,24 @@ PIP_NAMES = {
 }  # fmt: skip
 """Import name to pip's name, where they differ."""
 
-CARRIED_BY = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
-"""What a listed dependency cannot do without and brings along (`google` is protobuf)."""
+INSTALLED_WITH = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
+"""Import name to the listed dependency that itself depends on it (`google` is protobuf)."""
 
 SET_UP = (
     ".ci/run", ".npmrc", "Makefile", "binder/apt.txt", "binder/postBuild", "environment.yml", "fns_lab/install.py",
     "package-lock.json", "package.json", "pyproject.toml",
 )  # fmt: skip
-"""What decides where packages come from."""
+"""Files that decide where packages come from."""
+
+
+REPLACED_WORDS = {
+    "carried": "converted", "judge": "truth (for the network: loss network)", "verdict": "result", "survey": "sites",
+    "yardstick": "reference target", "innocent": "inherited", "guilty": "introduced", "mend": "fix", "eats": "takes",
+    "patient": "faulty model", "disturbed": "changed by instrumentation", "way_dir": "run_dir",
+}  # fmt: skip
+"""Words to the ones that the project uses instead: one word for one thing."""
+
+TEXT_FOLDERS = (*OWN_PACKAGES, "notebooks", "docs", "data", "saved_models")
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +55,12 @@ def pyproject():
 
 
 def requirement(text):
-    """`"onnxscript>=0.7"` as name and bound."""
+    """Return `"onnxscript>=0.7"` as name and bound."""
     return re.fullmatch(r"([A-Za-z0-9_.-]+)(\[.*\])?(.*)", text.replace(" ", "")).group(1, 3)
 
 
 def imports(path):
-    """The top-level names that a Python file imports, wherever in the file."""
+    """Yield the top-level names that a Python file imports, wherever in the file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
@@ -87,7 +97,7 @@ def test_every_import_is_a_listed_dependency(pyproject):
     imported = {name for folder in OWN_PACKAGES for path in (ROOT / folder).rglob("*.py") for name in imports(path)}
     foreign = imported - set(sys.stdlib_module_names) - set(OWN_PACKAGES)
     assert len(foreign) > 15
-    assert {CARRIED_BY.get(name) or PIP_NAMES.get(name, name) for name in foreign} <= listed
+    assert {INSTALLED_WITH.get(name) or PIP_NAMES.get(name, name) for name in foreign} <= listed
 
 
 def test_engines_are_pinned_at_the_versions_that_the_targets_describe(pyproject):
@@ -96,13 +106,13 @@ def test_engines_are_pinned_at_the_versions_that_the_targets_describe(pyproject)
     assert pinned == {t.package: f"=={t.version}" for t in known if t.package and t.version}
 
 
-def test_torch_and_torchvision_are_not_pinned_apart(pyproject):
+def test_torch_and_torchvision_have_no_exact_version(pyproject):
     bounds = dict(map(requirement, pyproject["project"]["dependencies"]))
     assert "==" not in bounds["torch"] + bounds["torchvision"]
 
 
 @pytest.mark.parametrize("name", SET_UP)
-def test_set_up_names_no_address(name):
+def test_set_up_files_name_no_address(name):
     """Packages come from wherever the user's own pip, npm and conda get theirs."""
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text
@@ -116,11 +126,25 @@ def test_lock_file_has_no_addresses():
     assert not [path for path, entry in packages.items() if path and "integrity" not in entry]
 
 
+def test_no_file_uses_a_word_that_was_replaced():
+    paths = [path for folder in TEXT_FOLDERS for path in (ROOT / folder).rglob("*")] + list(ROOT.glob("*"))
+    paths = [p for p in paths if p.suffix in (".py", ".md", ".ipynb", ".toml") and p.name != "test_project.py"]
+    assert len(paths) > 300
+    pattern = re.compile(rf"(?<![a-z])({'|'.join(REPLACED_WORDS)})(?:s|d|ed|ing)?(?![a-z])", re.IGNORECASE)
+    uses = [
+        f"{path.relative_to(ROOT)}:{number}: {word[0]}: say {REPLACED_WORDS[word[1].lower()]}"
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for word in pattern.finditer(line)
+    ]
+    assert not uses, "\n".join(uses)
+
+
 # The README and the Makefile
 
 
 def readme_lines(program):
-    """Every line of the README's shell blocks that runs `program`."""
+    """Return the lines of the README's shell blocks that run `program`."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.startswith(f"{program} ")]
@@ -131,17 +155,26 @@ def make_targets():
     return set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())
 
 
-def test_make_has_the_verbs():
+def test_the_makefile_has_its_targets():
     assert {"setup", "lab", "test", "report", "lint", "bench", "clean"} <= make_targets()
 
 
-def test_readme_s_make_targets_exist():
+def test_make_test_and_ci_check_the_same():
+    makefile, ci = ((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", ".ci/run"))
+    prerequisites, recipe = re.search(r"^test: (.*?) ##.*\n\t(.*)$", makefile, re.MULTILINE).groups()
+    assert (prerequisites, recipe) == ("setup lint", "$(BIN)/python -m pytest")
+    *first, last = [line for line in ci.splitlines() if line and not line.startswith("#")]
+    assert first[-2:] == ["make setup", "make lint"]
+    assert re.fullmatch(r"FNS_LAB_REQUIRE_BROWSER=1 \.venv/bin/python -m pytest( -q| -rs| --durations=\d+)*", last)
+
+
+def test_make_targets_in_the_readme_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^make (\w+)", text, re.MULTILINE)) | set(re.findall(r"`make (\w+)`", text))
     assert {"setup", "report", "test"} <= named <= make_targets()
 
 
-def test_readme_s_links_lead_somewhere():
+def test_files_that_the_readme_links_to_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert links

@@ -1,17 +1,20 @@
-"""Random small models for every rule: what `lower` makes of them must equal them in ONNX Runtime.
+"""Random small models for every rule: in ONNX Runtime, the lowered model must give the outputs of the original.
 
-`cases()` is a hypothesis strategy. A case names the rule that it is made for, a target that calls for the rule, and a
-model whose op, opset, shape and attributes are drawn. `judge` lowers it and returns the error; the test suite draws a
-few hundred cases, `make bench` a few thousand.
+A case is a model whose op, opset, shape and attributes are drawn, the rule that must rewrite it, and a target that
+needs or prefers that rule. `for_each_case` draws cases of one rule with hypothesis, `check_case` lowers one and returns
+its error. The tests draw a few cases per rule, `make bench` some forty.
 """
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import onnx
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from fns_lab import targets
@@ -20,17 +23,17 @@ from tests.random_models import faults, layers, networks, plain_ops
 from tests.random_models.draw import input_shape, values
 
 ROUNDING = 5e-6
-"""Of the largest value: float32 sums of up to a few hundred terms, taken in another order."""
+"""Largest error of a `rounding` rule, relative to the largest value: float32 sums of up to a few hundred terms."""
 NETWORK = "(network)"
-"""Stands among the rules for several layers one after the other, whatever rules they call for."""
-CASES = {
+"""Stands among the rules for several layers in sequence, whatever rules they need."""
+GENERATORS = {
     "subpixel-upsample-conv": layers.subpixel,
-    "subpixel-concat": layers.faster_upsampling,
-    "upsample-conv-transpose": layers.faster_upsampling,
+    "subpixel-concat": layers.subpixel_if_preferred,
+    "upsample-conv-transpose": layers.subpixel_if_preferred,
     "group-norm-instance-norm": layers.group_norm,
     "instance-norm-batch-norm": layers.instance_norm,
-    "instance-norm-reduce": layers.instance_norm_of_many,
-    "resize-pad-gather": layers.faster_upsampling,
+    "instance-norm-reduce": layers.instance_norm_of_two_images,
+    "resize-pad-gather": layers.subpixel_if_preferred,
     "resize-gather": layers.resize_nearest,
     "resize-matmul": layers.resize_linear,
     "layer-norm-reduce": layers.layer_norm,
@@ -54,69 +57,87 @@ CASES = {
     "depth-to-space-transpose": plain_ops.depth_to_space,
     "flatten-reshape": plain_ops.flatten,
     "pad-gather": plain_ops.pad,
-    "pad-concat": layers.plain_pad,
+    "pad-concat": layers.pad_if_preferred,
     "pad-constant": plain_ops.pad_constant,
-    "conv-split-kernel": layers.conv_of_few,
-    "conv-winograd": layers.conv_of_rows,
+    "conv-split-kernel": layers.conv_to_few_channels,
+    "conv-winograd": layers.conv_of_many_rows,
     "conv-bands": layers.large_conv,
     "add-sum": layers.add_of_equals,
-    "explicit-pads": faults.auto_pad,
+    "explicit-pads": faults.same_padding,
     "conv-dense": faults.conv_dense,
-    "conv-by-image": faults.conv_of_many,
-    "softmax-shift": faults.softmax_low,
+    "conv-by-image": faults.conv_of_several_images,
+    "softmax-shift": faults.softmax_of_low_values,
     "gather-plain": faults.gather,
     "copy-before-shared-reshape": faults.shared_reshape,
-    "copy-between": faults.read_after,
-    "copy-between-alike": faults.alike_after,
-    "copy-second-operand": faults.same_twice,
+    "copy-between": faults.read_after_reshape,
+    "copy-between-alike": faults.two_of_one_shape_after_reshape,
+    "copy-second-operand": faults.same_operand_twice,
     NETWORK: networks.network,
 }
-"""By rule, in the order of `RULES`: draws a target's name and a model."""
+"""By rule, in the order of `RULES`: a function that draws a model and returns it after the name of its target."""
 PREFERRED = (
     "subpixel-concat", "upsample-conv-transpose", "resize-pad-gather", "pad-concat", "conv-split-kernel",
     "conv-winograd", "conv-bands", "add-sum",
 )  # fmt: skip
-"""Rules that a target uses because it prefers them, not because it must."""
+"""Rules that apply only where the target prefers them: they make a model faster and add no support."""
 
 
 class Case(NamedTuple):
-    """A model and the rule that must lower it for the target."""
+    """A random model, the rule that must rewrite it, and the name of the target that it is lowered for."""
 
     rule: str
     target: str
     model: onnx.ModelProto
     seed: int
+    """Of the values that the model runs on."""
 
 
-class Verdict(NamedTuple):
-    """Largest error relative to the largest value, and the limit that the rules' fidelity sets."""
+class CaseResult(NamedTuple):
+    """How far the outputs of the lowered model are from those of the original."""
 
     error: float
+    """Largest absolute error, relative to the largest value of that output."""
     limit: float
+    """Largest `error` allowed: 0 if every rule that was applied is exact, else `ROUNDING`."""
 
 
-def judge(case: Case) -> Verdict:
-    """Lower the case and run both models. Raises AssertionError where the rule was not used or no model came of it."""
+def for_each_case(rule: str, count: int, check: Callable[[Case], None]) -> None:
+    """Call `check` with `count` cases of `rule`, the same in every run; raise for the smallest case that fails."""
+
+    @seed(zlib.crc32(rule.encode()))
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(_cases(rule))
+    def check_all(case: Case) -> None:
+        check(case)
+
+    check_all()
+
+
+def check_case(case: Case) -> CaseResult:
+    """Lower the case, run both models and return the error.
+
+    Raises `AssertionError` if the rule was not applied, the target does not run the result, or a value is not finite.
+    """
     target = targets.load(case.target)
     if case.rule in PREFERRED:
         target = replace(target, prefer=(case.rule,))
     lowered = lower(case.model, target)
     assert lowered, f"{case.rule}: {lowered}\n{lowered.refused.to_string()}"
-    assert case.rule in {*lowered.applied.rule, NETWORK}, f"{case.rule} was not used:\n{lowered.applied.to_string()}"
+    assert case.rule in {*lowered.applied.rule, NETWORK}, f"{case.rule} was not applied:\n{lowered.applied.to_string()}"
     assert "approximate" not in set(lowered.applied.fidelity)
     onnx.checker.check_model(lowered.model, full_check=True)
     x = values(np.random.default_rng(case.seed), input_shape(case.model))
-    expected, found = _run(case.model, x), _run(lowered.model, x)
+    outputs = zip(_run(case.model, x), _run(lowered.model, x), strict=True)
     exact = set(lowered.applied.fidelity) == {"exact"}
-    return Verdict(max(map(_error, expected, found)), 0.0 if exact else ROUNDING)
+    return CaseResult(max(_relative_error(*pair) for pair in outputs), 0.0 if exact else ROUNDING)
 
 
-def _error(expected: np.ndarray, found: np.ndarray) -> float:
-    assert expected.shape == found.shape and expected.dtype == found.dtype
-    assert np.isfinite(expected).all() and np.isfinite(found).all()
+def _relative_error(expected: np.ndarray, actual: np.ndarray) -> float:
+    assert expected.shape == actual.shape and expected.dtype == actual.dtype
+    assert np.isfinite(expected).all() and np.isfinite(actual).all()
     if not expected.size:
         return 0.0
-    return float(np.abs(expected - found).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
+    return float(np.abs(expected - actual).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
 
 
 def _run(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
@@ -131,8 +152,6 @@ def _run(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
 
 
 @st.composite
-def cases(draw, rule: str | None = None) -> Case:
-    """A case for `rule`, or for any."""
-    name = rule or draw(st.sampled_from(list(CASES)))
-    target, model = CASES[name](draw)
-    return Case(name, target, model, draw(st.integers(0, 999)))
+def _cases(draw, rule: str) -> Case:
+    target, model = GENERATORS[rule](draw)
+    return Case(rule, target, model, draw(st.integers(0, 999)))

@@ -1,4 +1,4 @@
-"""What the drawers share: shapes, weights, and a model of some nodes."""
+"""Shapes, weights and models that the generators of random models share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 F32 = np.float32
 OLDEST, OLD = "onnxjs-0.1.3/cpu", "onnxjs-0.1.8/cpu"
 REFERENCE = "ort/cpu"
-"""Runs every model as it is: a rule is used there because it is preferred."""
+"""Runs every model unmodified: a rule applies there only because `PREFERRED` names it."""
 
 
 def values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -29,8 +29,8 @@ def model_of(nodes, shape, constants=None, *, opset=18, outputs=("y",)) -> onnx.
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
     )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return onnx.shape_inference.infer_shapes(model)
 
 
 def model_of_one(op, shape, constants=None, *, opset=18, inputs=None, **attributes) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""Places where an engine would be wrong in silence, for the rules that go round its quirks."""
+"""Models on which an engine is silently wrong, for the rules that work around its quirks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shared_reshape(draw):
     return "onnxjs-0.1.8/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w]), "back": np.array(shape)})
 
 
-def read_after(draw):
+def read_after_reshape(draw):
     n, c, h, w = shape = image_shape(draw)
     op = draw(st.sampled_from(["Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Exp"]))
     nodes = [
@@ -31,7 +31,7 @@ def read_after(draw):
     return "ort-web/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w])})
 
 
-def alike_after(draw):
+def two_of_one_shape_after_reshape(draw):
     n, c, h, w = shape = image_shape(draw)
     nodes = [
         helper.make_node("Reshape", ["x", "flat"], ["f"]),
@@ -41,38 +41,40 @@ def alike_after(draw):
     return "ort-web/webgl", model_of(nodes, shape, constants)
 
 
-def same_twice(draw):
+def same_operand_twice(draw):
     op = draw(st.sampled_from(["Add", "Mul", "Sub"]))
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node(op, ["r", "r"], ["d"])]
     return OLDEST, model_of([*nodes, helper.make_node("Add", ["d", "x"], ["y"])], any_shape(draw))
 
 
-def auto_pad(draw):
+def same_padding(draw):
     shape = image_shape(draw, n=1)
-    how = draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER"]))
+    auto_pad = draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER"]))
     kernel = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
-    ways = {"strides": [draw(st.integers(1, k)) for k in kernel], "auto_pad": how}
+    attributes = {"strides": [draw(st.integers(1, k)) for k in kernel], "auto_pad": auto_pad}
     if draw(st.booleans()):
-        return OLD, model_of_one("MaxPool", shape, opset=draw(st.sampled_from([7, 12])), kernel_shape=kernel, **ways)
-    return OLD, model_of_one("Conv", shape, {"w": random_weights(draw, 2, shape[1], *kernel)}, **ways)
+        return OLD, model_of_one(
+            "MaxPool", shape, opset=draw(st.sampled_from([7, 12])), kernel_shape=kernel, **attributes
+        )
+    return OLD, model_of_one("Conv", shape, {"w": random_weights(draw, 2, shape[1], *kernel)}, **attributes)
 
 
 def conv_dense(draw):
     n, _, h, w = image_shape(draw, low=7, high=9)
-    groups, each, out = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))
-    constants = {"w": random_weights(draw, groups * out, each, 3, 2), "b": random_weights(draw, groups * out)}
-    ways = {"group": groups, "dilations": [draw(st.integers(1, 3)) for _ in "hw"], "pads": [1, 0, 2, 1]}
-    return "onnxjs-0.1.4/webgl", model_of_one("Conv", (n, groups * each, h, w), constants, **ways)
+    groups, c_in, c_out = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))  # in one group
+    constants = {"w": random_weights(draw, groups * c_out, c_in, 3, 2), "b": random_weights(draw, groups * c_out)}
+    attributes = {"group": groups, "dilations": [draw(st.integers(1, 3)) for _ in "hw"], "pads": [1, 0, 2, 1]}
+    return "onnxjs-0.1.4/webgl", model_of_one("Conv", (n, groups * c_in, h, w), constants, **attributes)
 
 
-def conv_of_many(draw):
+def conv_of_several_images(draw):
     n, c, h, w = image_shape(draw)
     constants = {"w": random_weights(draw, 3, c, 2, 3), "b": random_weights(draw, 3)}
     opset = draw(st.sampled_from([7, 18]))
     return OLD, model_of_one("Conv", (n + 1, c, h, w), constants, opset=opset, strides=[2, 1])
 
 
-def softmax_low(draw):
+def softmax_of_low_values(draw):
     shape, opset = any_shape(draw), draw(st.sampled_from([7, 13]))
     return OLD, model_of_one("Softmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
 

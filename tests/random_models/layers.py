@@ -1,6 +1,7 @@
 """Layers of convolutional networks, for the rules of convolutions, normalisations and resizing.
 
-A drawer gives the name of a target and a model. H and W differ in most draws, sides are odd as often as even.
+Each function takes hypothesis's `draw` and returns the name of a target and a model. H and W differ in most draws and
+are odd as often as even.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ def subpixel(draw):
     return OLD, model_of(nodes, (n, c, h, w), constants)
 
 
-def faster_upsampling(draw):
+def subpixel_if_preferred(draw):
     return REFERENCE, subpixel(draw)[1]
 
 
-def plain_pad(draw):
+def pad_if_preferred(draw):
     shape = image_shape(draw)
     pads = [0, 0, *(draw(st.integers(1, 2)) for _ in range(2)), 0, 0, *(draw(st.integers(0, 2)) for _ in range(2))]
     return REFERENCE, model_of_one(
@@ -53,13 +54,13 @@ def plain_pad(draw):
     )
 
 
-def conv_of_few(draw):
+def conv_to_few_channels(draw):
     c, k = draw(st.integers(8, 12)), draw(st.sampled_from([3, 5, 9]))
     shape = (draw(st.integers(1, 2)), c, draw(st.integers(k, k + 4)), draw(st.integers(k, k + 4)))
     return REFERENCE, model_of_one("Conv", shape, {"w": random_weights(draw, 1, c, k, k), "b": random_weights(draw, 1)})
 
 
-def conv_of_rows(draw):
+def conv_of_many_rows(draw):
     c, c_out, k, width = (draw(st.integers(*limits)) for limits in ((1, 5), (1, 5), (2, 9), (1, 4)))
     pads = [draw(st.integers(0, 2)) for _ in range(4)]
     shape = (1, c, draw(st.integers(k + 3, k + 14)), draw(st.integers(width, width + 9)))
@@ -89,7 +90,7 @@ def instance_norm(draw, n=1):
     return OLDEST, model_of_one("InstanceNormalization", (n, c, h, w), weights, opset=opset, epsilon=eps)
 
 
-def instance_norm_of_many(draw):
+def instance_norm_of_two_images(draw):
     target, model = instance_norm(draw)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
     for value in model.graph.output:
@@ -112,11 +113,11 @@ def layer_norm(draw):
 
 def group_norm(draw):
     n, _, h, w = image_shape(draw)
-    groups, each = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    groups, c_group = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     opset = draw(st.sampled_from([18, 21]))
-    size = groups if opset == 18 else groups * each
+    size = groups if opset == 18 else groups * c_group
     weights = {"g": random_weights(draw, size), "b": random_weights(draw, size)}
-    return OLD, model_of_one("GroupNormalization", (n, groups * each, h, w), weights, opset=opset, num_groups=groups)
+    return OLD, model_of_one("GroupNormalization", (n, groups * c_group, h, w), weights, opset=opset, num_groups=groups)
 
 
 def lrn(draw):
@@ -132,22 +133,22 @@ ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 
 
 def _sizes(draw, shape) -> dict[str, np.ndarray]:
-    sides = [draw(st.integers(1, 2 * side + 2)) for side in shape[2:]]
-    return {"sizes": np.array([*shape[:2], *sides])}
+    new_h_w = [draw(st.integers(1, 2 * size + 2)) for size in shape[2:]]
+    return {"sizes": np.array([*shape[:2], *new_h_w])}
 
 
 def resize_nearest(draw):
     shape = image_shape(draw)
-    ways = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES))}
-    ways |= {"nearest_mode": draw(st.sampled_from(ROUNDINGS)), "mode": "nearest"}
-    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **ways)
+    attributes = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES))}
+    attributes |= {"nearest_mode": draw(st.sampled_from(ROUNDINGS)), "mode": "nearest"}
+    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **attributes)
 
 
 def resize_linear(draw):
     shape = image_shape(draw)
     mode = draw(st.sampled_from(["linear", "cubic"]))
-    ways = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES)), "mode": mode}
-    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **ways)
+    attributes = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES)), "mode": mode}
+    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **attributes)
 
 
 def conv_transpose(draw):
@@ -156,11 +157,11 @@ def conv_transpose(draw):
     strides, dilations, kernel = ([draw(st.integers(1, 3)) for _ in "hw"] for _ in range(3))
     extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     pads = [draw(st.integers(0, (extent[i % 2] - 1) // 2)) for i in range(4)]
-    extra = [draw(st.integers(0, s - 1)) for s in strides]
+    output_padding = [draw(st.integers(0, s - 1)) for s in strides]
     constants = {"w": random_weights(draw, group * c_in, c_out, *kernel)}
     if draw(st.booleans()):
         constants["b"] = random_weights(draw, group * c_out)
     return OLD, model_of_one(
         "ConvTranspose", (n, group * c_in, h, w), constants, opset=draw(st.sampled_from([7, 11, 18])), group=group,
-        strides=strides, dilations=dilations, kernel_shape=kernel, pads=pads, output_padding=extra,
+        strides=strides, dilations=dilations, kernel_shape=kernel, pads=pads, output_padding=output_padding,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Small networks of several layers, whatever rules they call for."""
+"""Small networks of several layers, whatever rules they need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.random_models.draw import image_shape, model_of, random_weights
 
 
 def _layer(draw, name: str, x: str, shape: list[int]) -> tuple[list, dict, list[int]]:
-    """A layer of a small convolutional network: its nodes, the last of which writes `name`, weights and new shape."""
+    """Draw a layer on `x`: its nodes, the last of which computes `name`, its weights by name, and the new shape."""
     n, c, h, w = shape
     kind = draw(st.sampled_from(["Conv", "Norm", "Activation", "Pool", "Resize", "Pad", "Shuffle", "Attend", "Up"]))
     if kind == "Conv":
@@ -32,8 +32,8 @@ def _layer(draw, name: str, x: str, shape: list[int]) -> tuple[list, dict, list[
         return [helper.make_node(op, [x], [name], name=name)], {}, shape
     if kind == "Pool":
         op = draw(st.sampled_from(["MaxPool", "AveragePool"]))
-        ways = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
-        return [helper.make_node(op, [x], [name], name=name, **ways)], {}, [n, c, -(-h // 2), -(-w // 2)]
+        attributes = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+        return [helper.make_node(op, [x], [name], name=name, **attributes)], {}, [n, c, -(-h // 2), -(-w // 2)]
     if kind == "Resize":
         sizes = {f"{name}.sizes": np.array([n, c, h + 2, 2 * w])}
         mode = draw(st.sampled_from(["nearest", "linear"]))
@@ -65,7 +65,7 @@ def network(draw):
     first = tuple(shape)
     for i in range(count := draw(st.integers(2, 6))):
         name = "y" if i == count - 1 else f"v{i}"
-        made, weights, shape = _layer(draw, name, x, shape)
-        nodes, constants, x = nodes + made, constants | weights, name
+        layer, weights, shape = _layer(draw, name, x, shape)
+        nodes, constants, x = nodes + layer, constants | weights, name
     target = draw(st.sampled_from([t for t in targets.names() if t.startswith("onnxjs")]))
     return target, model_of(nodes, first, constants)

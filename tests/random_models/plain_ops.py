@@ -1,4 +1,4 @@
-"""Activations, reductions and ops that move values, for the rules that write them plainly."""
+"""Activations, reductions and ops that only move values, for the rules that replace them by simpler ops."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def erf(draw):
 
 def min_max(draw):
     shape, op = any_shape(draw), draw(st.sampled_from(["Max", "Min"]))
-    many = [random_weights(draw, *shape) for _ in range(draw(st.integers(1, 2)))]
-    others = draw(st.sampled_from([[np.array(0.3, F32)], many]))
+    tensors = [random_weights(draw, *shape) for _ in range(draw(st.integers(1, 2)))]
+    others = draw(st.sampled_from([[np.array(0.3, F32)], tensors]))
     return OLD, model_of_one(
         op, shape, {f"c{i}": other for i, other in enumerate(others)}, opset=draw(st.sampled_from([8, 13]))
     )
@@ -132,14 +132,14 @@ def gather_nd(draw):
     shape = any_shape(draw)
     k = draw(st.integers(1, len(shape)))
     rng = np.random.default_rng(draw(st.integers(0, 999)))
-    sides = any_shape(draw, int(k == len(shape)), 2)  # a single number would need a Reshape to no axes
-    indices = np.stack([rng.integers(-size, size, sides) for size in shape[:k]], axis=-1)
+    sizes = any_shape(draw, int(k == len(shape)), 2)  # an output without axes would need a Reshape to no axes
+    indices = np.stack([rng.integers(-size, size, sizes) for size in shape[:k]], axis=-1)
     return OLD, model_of_one("GatherND", shape, {"i": indices.astype(np.int64)}, opset=draw(st.sampled_from([12, 13])))
 
 
 def expand(draw):
     old = tuple(draw(st.lists(st.sampled_from([1, 1, 3, 2]), min_size=1, max_size=4)))
-    new = [side if side > 1 else draw(st.integers(1, 4)) for side in old]
+    new = [size if size > 1 else draw(st.integers(1, 4)) for size in old]
     front = draw(st.lists(st.integers(1, 3), max_size=2)) or [2] * (list(old) == new)
     return OLD, model_of_one("Expand", old, {"s": np.array([*front, *new])}, opset=draw(st.sampled_from([8, 13])))
 

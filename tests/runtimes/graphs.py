@@ -1,4 +1,4 @@
-"""Small graphs for the engines, and what the right answer is."""
+"""Small graphs for the engines, and the error of an output."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ BROWSER_TARGETS = (
 PIP_TARGETS = ("ort/cpu", "opencv/cpu", "openvino/cpu", "tract/cpu")
 
 FLOAT32_ERROR = 1e-4
-"""Greatest |error| allowed, relative to the largest value or to 1: float32 sums of hundreds of terms, in any order."""
+"""Largest |error| allowed, relative to the largest value or to 1: float32 sums of hundreds of terms, in any order."""
 
 
 def node(op: str, inputs: str, outputs: str, **attributes) -> NodeProto:
-    """A node whose inputs and outputs are given as names with blanks between them."""
+    """Return a node; `inputs` and `outputs` are names with spaces between them."""
     return helper.make_node(op, inputs.split(), outputs.split(), **attributes)
 
 
@@ -34,31 +34,39 @@ def graph(
     ir_version: int = 3,
     initializers_are_inputs: bool = True,
 ) -> ModelProto:
-    """A model whose inputs have the types and shapes of `feeds`; IR 3 is what every engine loads."""
+    """Return a model whose inputs have the types and shapes of `feeds`; every engine loads IR 3, the default."""
     initializers = initializers or {}
     inputs = feeds | initializers if initializers_are_inputs else feeds
-    made = helper.make_graph(
+    small = helper.make_graph(
         nodes,
         "small",
         [_value(name, array) for name, array in inputs.items()],
         [helper.make_tensor_value_info(name, output_type, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in initializers.items()],
     )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+    return helper.make_model(small, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
 def image(*shape: int, mean: float = 50.0, sd: float = 3.0) -> np.ndarray:
-    """Seeded float32 noise far from 0, so that a lost mean shows."""
+    """Return seeded float32 noise, far from 0 so that an error in the mean shows."""
     return np.random.default_rng(0).normal(mean, sd, shape).astype(np.float32)
 
 
 def relu(x: np.ndarray) -> ModelProto:
-    """One Relu for inputs shaped as `x`."""
+    """Return a model of one Relu for inputs of the shape of `x`."""
     return graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape})
 
 
+def slow_model() -> tuple[ModelProto, dict[str, np.ndarray]]:
+    """Return a convolution that keeps the JavaScript of ONNX.js cpu busy for a minute or more, and its feeds."""
+    feeds = {"x": image(1, 16, 192, 160, mean=0.0)}
+    weights = {"w": image(64, 16, 9, 9, mean=0.0)}
+    convolution = node("Conv", "x w", "y", kernel_shape=[9, 9], pads=[4, 4, 4, 4])
+    return graph([convolution], feeds, weights, outputs={"y": (1, 64, 192, 160)}), feeds
+
+
 def worst_error(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Greatest |difference| over the largest |expected| or 1, the greater; infinite for another shape or NaN."""
+    """Return the largest |difference| over the largest |expected| or 1; infinite for another shape, NaN or Inf."""
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return float("inf")
     return float(np.abs(actual.astype(np.float64) - expected).max() / max(1.0, np.abs(expected).max()))

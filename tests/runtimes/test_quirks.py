@@ -15,6 +15,7 @@ from fns_lab.errors import RuntimeFault
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from fns_lab.targets import check
+from tests import seeds
 from tests.runtimes.graphs import FLOAT32_ERROR, graph, image, node, relu, worst_error
 
 pytestmark = pytest.mark.browser
@@ -188,11 +189,8 @@ def test_0_1_8_takes_newer_files(backend):
     assert error_of(model, f"onnxjs-0.1.8/{backend}") < FLOAT32_ERROR
 
 
-RNG = np.random.default_rng(1)
-
-
 def weights(*shape: int) -> np.ndarray:
-    return RNG.normal(0.5, 1.0, shape).astype(np.float32)
+    return seeds.generator().normal(0.5, 1.0, shape).astype(np.float32)
 
 
 ALL, OLD = ("0.1.3", "0.1.4", "0.1.8"), ("0.1.3", "0.1.4")

@@ -17,7 +17,7 @@ from fns_lab.errors import MissingError, RuntimeFault
 from fns_lab.paths import ROOT
 from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
-from tests.runtimes.graphs import graph, image, node, relu
+from tests.runtimes.graphs import graph, image, node, relu, slow_model
 
 TARGET = "onnxjs-0.1.8/cpu"
 X = image(1, 3, 5, 7, mean=0.0)
@@ -26,21 +26,13 @@ GONE_S = 20.0
 """Seconds for the processes of a browser to go away on a busy machine."""
 
 CHILD = f"""
-from tests.runtimes.test_recovery import TARGET, slow_model
+from tests.runtimes.graphs import slow_model
 from fns_lab.runtimes import open_runner
 model, feeds = slow_model()
 runner = open_runner(model, {TARGET!r})
 print("running", flush=True)
 runner.infer(feeds)
 """
-
-
-def slow_model():
-    """A convolution that keeps the JavaScript of ONNX.js cpu busy for a minute or more."""
-    feeds = {"x": image(1, 16, 192, 160, mean=0.0)}
-    weights = {"w": image(64, 16, 9, 9, mean=0.0)}
-    convolution = node("Conv", "x w", "y", kernel_shape=[9, 9], pads=[4, 4, 4, 4])
-    return graph([convolution], feeds, weights, outputs={"y": (1, 64, 192, 160)}), feeds
 
 
 def is_right(runner) -> bool:

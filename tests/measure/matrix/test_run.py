@@ -166,7 +166,7 @@ run.measure_cases(node_cases(), ["ort/cpu"], progress=False)
 
 def slow_case():
     from fns_lab.measure.matrix.cases import Case
-    from tests.runtimes.test_recovery import slow_model
+    from tests.runtimes.graphs import slow_model
 
     model, feeds = slow_model()
     return Case("slow", "Conv", model, feeds, {"y": np.zeros((1, 64, 192, 160), np.float32)})

@@ -1,32 +1,14 @@
 import dataclasses
 
-import numpy as np
 import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import ROUNDING, assert_same, model, node, ops, values
+from tests.rewrite.graphs import ROUNDING, assert_same, model, node, ops, upsample_conv, values
 
 TARGET = targets.load("onnxjs-0.1.3/webgl")
 SHAPE = (2, 3, 5, 7)
 SUBPIXEL = ["Pad", "Conv", "Reshape", "Transpose", "Reshape", "Slice"]
-
-
-def upsample_conv(*, scale=2, pads=1, mode="reflect", kernel=3, bias=True, c_out=5, shape=SHAPE, **conv):
-    constants = {
-        "scales": np.array([1, 1, scale, scale], np.float32),
-        "pads": np.array([0, 0, pads, pads] * 2),
-        "w": values(c_out, 3 // conv.get("group", 1), kernel, kernel),
-    }
-    nodes = [
-        node("Resize", "x", "", "scales", "up", mode="nearest", coordinate_transformation_mode="asymmetric",
-             nearest_mode="floor"),
-        node("Pad", "up", "pads", "padded", mode=mode),
-    ]  # fmt: skip
-    if bias:
-        constants["b"] = values(c_out)
-    nodes.append(node("Conv", "padded", "w", *(["b"] if bias else []), "y", **conv))
-    return model(nodes, shape, constants)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -1,10 +1,10 @@
 import pytest
 
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, ops, preferring, values
-from tests.rewrite.rules.test_subpixel_upsample_conv import SHAPE, upsample_conv
+from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, ops, preferring, upsample_conv, values
 
 TARGET = preferring("ort-web/webgl", "upsample-conv-transpose")
+SHAPE = (2, 3, 5, 7)
 
 
 @pytest.mark.parametrize("bias", [True, False])
