@@ -1,7 +1,7 @@
-"""How many public architectures does lowering bring to a runtime that has none of their newer ops?
+"""How many public architectures run, after lowering, in a runtime without their newer ops.
 
 torchvision's networks with seeded weights, exported at opset 18 and lowered for each target; the outputs of the real
-engine are held against ONNX Runtime's of the network as exported. Statistics and weights of normalisations are drawn
+engine are compared with ONNX Runtime's of the network as exported. Statistics and weights of normalisations are drawn
 too, so that no layer is a copy and no output a constant.
 """
 
@@ -28,7 +28,7 @@ TARGETS = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm")
 REFERENCE = "ort/cpu"
 TIMEOUT_S = 600.0
 RIGHT = 1e-3
-"""Of the range of the outputs: largest error of an engine that counts as the same."""
+"""Largest error of an engine that counts as right, as a fraction of the outputs' range."""
 SIDE_PX = 64
 ARCHITECTURES = (
     "squeezenet1_1",
@@ -51,7 +51,7 @@ ARCHITECTURES = (
 
 
 def measure(options) -> dict:
-    """The benchmark as `python -m benchmarks` runs it."""
+    """Run the benchmark with the options of `python -m benchmarks`."""
     return run(ARCHITECTURES, options.target or TARGETS)
 
 
@@ -71,17 +71,17 @@ def run(names: Sequence[str], targets: Sequence[str]) -> dict:
         with open_runner(model, REFERENCE) as runner:
             expected = runner.infer({INPUT: x})[OUTPUT]
         size_mb = model.ByteSize() / 1e6
-        rows += [{"model": name, "mb": round(size_mb, 1)} | _judged(model, target, x, expected) for target in targets]
+        rows += [{"model": name, "mb": round(size_mb, 1)} | _row(model, target, x, expected) for target in targets]
     return {"title": f"{len(names)} architectures of torchvision at {SIDE_PX} x {SIDE_PX} pixels", "rows": rows}
 
 
 def table(result: dict) -> pd.DataFrame:
-    """The columns that a person reads."""
+    """Return the rows as a table to print."""
     return pd.DataFrame(result["rows"])
 
 
 def exported(name: str) -> ModelProto:
-    """The network with seeded weights, `(1, 3, 64, 64)` to classes or to a map of classes."""
+    """Return the network with seeded weights, `(1, 3, 64, 64)` to classes or to a map of classes."""
     import torch
 
     torch.manual_seed(0)
@@ -114,7 +114,7 @@ def _built(name: str) -> nn.Module:
 
 
 def _MapOnly(net: nn.Module) -> nn.Module:
-    """A segmentation network without the dictionary around its output."""
+    """Unwrap a segmentation network: its output alone, not a dictionary."""
     import torch
 
     class MapOnly(torch.nn.Module):
@@ -128,7 +128,7 @@ def _MapOnly(net: nn.Module) -> nn.Module:
     return MapOnly()
 
 
-def _judged(model: ModelProto, target: str, x: np.ndarray, expected: np.ndarray) -> dict:
+def _row(model: ModelProto, target: str, x: np.ndarray, expected: np.ndarray) -> dict:
     lowered = lower(model, load(target))
     row = {"target": target, "before": lowered.nodes_before, "after": lowered.nodes_after}
     row |= {"right": False, "error": None, "ms": None, "stopped_by": ""}

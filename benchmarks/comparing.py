@@ -1,7 +1,7 @@
-"""What does it cost to compare every value? Times against plain runs, and memory, each in a process of its own.
+"""What comparing every value costs: time in plain runs, and memory, each in a process of its own.
 
-`every value` is `Experiment.compare` with `localize`, as `fns-lab compare` does it; `bisecting` is `--bisect`, of a network in
-which the normalisation halfway down has a wrong epsilon, so that there is something to find.
+`every value` is what `fns-lab compare` does; `bisecting` is `--bisect` of a network whose middle normalisation has a
+wrong epsilon, so that there is an error to find.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ CASES = (
     ("onnxjs-0.1.8/wasm", (128, 128), "every value", 60.0, None),
     ("onnxjs-0.1.8/wasm", (128, 128), "bisecting", 15.0, None),
 )
-"""Where b runs, `(H, W)`, what is done, how many plain runs that may take (ONNX Runtime: of both models; ONNX.js: of
-the one in it), and the most GiB of this process."""
+"""Target of b, `(H, W)`, what is done, how many plain runs that may take (in ONNX Runtime of both models, in ONNX.js of
+the one that runs there), and the most memory of the process in GiB."""
 WRONG_EPS = 30.0
 
 
 def measure(options) -> dict:
-    """The benchmark as `python -m benchmarks` runs it."""
+    """Run the benchmark with the options of `python -m benchmarks`."""
     return run()
 
 
 def run(cases=CASES, checkpoint: Path = CHECKPOINT) -> dict:
-    """A row for each case, with `right` where it kept its bounds; returns a JSON object with `title` and `rows`."""
+    """Return a JSON object with `title` and `rows`, one per case; `right` says whether it kept its bounds."""
     return {
         "title": f"{checkpoint.name}, regular in ort/cpu against lowered for {LOWERED_FOR}",
         "rows": [_row(checkpoint, *case) for case in cases],
@@ -44,7 +44,7 @@ def run(cases=CASES, checkpoint: Path = CHECKPOINT) -> dict:
 
 
 def table(result: dict) -> pd.DataFrame:
-    """The columns that a person reads."""
+    """Return the rows as a table to print."""
     return pd.DataFrame(result["rows"])
 
 
@@ -84,7 +84,7 @@ def _write_models(checkpoint: Path, size: tuple[int, int], folder: Path, *, faul
 
 
 def _spoilt(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which the epsilon of the InstanceNormalization halfway down is wrong."""
+    """Return a copy in which the epsilon of the middle InstanceNormalization is wrong."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     norms = [node for node in copy.graph.node if node.op_type == "InstanceNormalization"]
@@ -103,7 +103,7 @@ def _measured(folder: str, target: str, how: str) -> dict:
 
 
 def main() -> None:
-    """Do one thing and print what it took: this runs in the process that is measured."""
+    """Do one thing and print its time and memory; this runs in the process that is measured."""
     import resource
     import time
 
@@ -136,7 +136,7 @@ def main() -> None:
 
 
 def _warm_up(run) -> None:
-    """A browser that starts and an engine that is imported are no part of a run."""
+    """Start the browser and import the engine, which are no part of a run."""
     from onnx import TensorProto, helper
 
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1, 2, 3)) for name in "xy")

@@ -1,7 +1,7 @@
-"""What does lowering by rules gain over writing the layers in basic ops, in the same engine on the same image?
+"""What lowering by rules gains over writing the layers in basic ops, in the same engine on the same image.
 
-Both models come from one network. `base ops` is the network exported with its layers in basic ops, brought to the
-target's opset; `lowered` is the regular export, rewritten for the target.
+Both models come from one network. `base ops` is the network exported with its layers in basic ops, converted to
+the target's opset; `lowered` is the regular export, rewritten for the target.
 """
 
 from __future__ import annotations
@@ -30,20 +30,22 @@ Contenders = Callable[[ModelProto, ModelProto, Target, Feeds], Mapping[str, Mode
 
 
 def measure(options) -> dict:
-    """The benchmark as `python -m benchmarks` runs it."""
+    """Run the benchmark with the options of `python -m benchmarks`."""
     return run(options.checkpoint, options.size, options.target or TARGETS, runs=options.runs)
 
 
 def run(checkpoint: Path, size: tuple[int, int], targets: Sequence[str] = TARGETS, *, runs: int) -> dict:
-    """`race` of `base ops` against `lowered`."""
+    """Time `base ops` and `lowered` in turns."""
 
     def contenders(regular: ModelProto, rewritten: ModelProto, target: Target, feeds: Feeds) -> dict[str, ModelProto]:
         return {"base ops": lower(rewritten, target).model, "lowered": lower(regular, target).model}
 
-    return race(checkpoint, size, targets, contenders, runs=runs)
+    return time_in_turns(checkpoint, size, targets, contenders, runs=runs)
 
 
-def race(checkpoint: Path, size: tuple[int, int], targets: Sequence[str], contenders: Contenders, *, runs: int) -> dict:
+def time_in_turns(
+    checkpoint: Path, size: tuple[int, int], targets: Sequence[str], contenders: Contenders, *, runs: int
+) -> dict:
     """Time models of one network in every target at `size` `(H, W)`, in turns.
 
     `contenders(regular, rewritten, target, feeds)` makes the models, by label, of the regular export and the one in
@@ -62,20 +64,20 @@ def race(checkpoint: Path, size: tuple[int, int], targets: Sequence[str], conten
         found = timings.to_json()
         for row in found["rows"]:
             label = row["model"]
-            rows.append(row | _judged(models_by_label[label], timings.outputs[label, name].get("output"), expected))
+            rows.append(row | _row(models_by_label[label], timings.outputs[label, name].get("output"), expected))
     network = f"{checkpoint.name}, width {net.width}"
     title = f"{network}, {size[0]}x{size[1]} px, {found['device']}"
     return {"title": title, "network": network} | found | {"rows": rows}
 
 
 def table(result: dict) -> pd.DataFrame:
-    """The columns that a person reads."""
+    """Return the rows as a table to print."""
     columns = ["target", "model", "nodes", "ms_median", "ms_p10", "ms_p90", "ratio", "ms_create", "ms_first"]
     return pd.DataFrame(result["rows"])[[*columns, "max_abs", "right"]]
 
 
-def _judged(model: ModelProto, image: np.ndarray | None, expected: np.ndarray) -> dict:
-    """Nodes, the largest error of an image of 0..255, and whether that is right."""
+def _row(model: ModelProto, image: np.ndarray | None, expected: np.ndarray) -> dict:
+    """Return the number of nodes, the largest error of an image of 0..255, and whether that is right."""
     error = math.nan if image is None else measure_image(expected, image).max_abs
     return {
         "nodes": sum(models.count_ops(model).values()),

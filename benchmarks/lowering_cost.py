@@ -1,4 +1,4 @@
-"""What does lowering itself cost? Seconds, and memory beside the model, for a small and a large one.
+"""What lowering itself costs: seconds, and memory beside the model, for a small and a large one.
 
 Each model is made in memory, like VGG: convolutions and linear layers whose weights make up its size. It is lowered in
 a process of its own, whose peak is measured from just before `lower` is called.
@@ -22,13 +22,13 @@ from fns_lab.paths import ROOT
 SIZES = ((7, 5.0), (100, 30.0))
 """Megabytes of the model, and the seconds that lowering it may take."""
 MOST_MEMORY = 4.0
-"""Times the model's size that lowering may need beside it."""
+"""Memory that lowering may need beside the model, in multiples of the model's size."""
 TARGET = "onnxjs-0.1.8/wasm"
 PLANES = (3, 64, 128, 256)
 
 
 def measure(options) -> dict:
-    """The benchmark as `python -m benchmarks` runs it."""
+    """Run the benchmark with the options of `python -m benchmarks`."""
     return run()
 
 
@@ -41,7 +41,7 @@ def run(sizes=SIZES) -> dict:
 
 
 def table(result: dict) -> pd.DataFrame:
-    """The columns that a person reads."""
+    """Return the rows as a table to print."""
     return pd.DataFrame(result["rows"])
 
 
@@ -52,7 +52,7 @@ def _measured(size_mb: float) -> dict:
 
 
 def vgg_like(size_mb: float) -> onnx.ModelProto:
-    """Convolutions with Relu and MaxPool, and one linear layer that brings the model to `size_mb` megabytes."""
+    """Return convolutions with Relu and MaxPool, and one linear layer, `size_mb` megabytes in all."""
     rng = np.random.default_rng(0)
     nodes, weights, x = [], {}, "x"
     for i, (c, c_out) in enumerate(itertools.pairwise(PLANES)):
@@ -74,7 +74,7 @@ def vgg_like(size_mb: float) -> onnx.ModelProto:
 
 
 def main() -> None:
-    """Lower one model and print what it took: this runs in the process that is measured."""
+    """Lower one model and print its time and memory; this runs in the process that is measured."""
     import time
 
     from fns_lab.rewrite.lower import lower
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def _peak_bytes(*, reset: bool = False) -> int:
-    """The most memory this process has held, or has held since the last reset where there is a /proc (Linux)."""
+    """Return the peak memory of this process, on Linux since the last reset."""
     import resource
 
     if sys.platform != "linux":

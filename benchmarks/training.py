@@ -1,7 +1,7 @@
-"""How many images a second does training take, beside the loop of pytorch/examples `fast_neural_style`?
+"""Images per second of training, beside the loop of pytorch/examples `fast_neural_style`.
 
 `upstream` is that script's algorithm: float32, the whole loss network on the photograph as well as on the image, each
-batch decoded when it is wanted. `float32` and `as shipped` are this package's loop, the second in whatever precision
+batch decoded when it is needed. `float32` and `as shipped` are this package's loop, the second in whatever precision
 `--mixed-precision auto` picks. All take the same steps in turn, in one process, whose allocator keeps freed memory for
 all of them; upstream's script alone would not ask for that.
 """
@@ -35,11 +35,11 @@ STYLE = DATA / "style-images" / "mosaic.jpg"
 WIDTHS = (32, 16)
 WARM_UP = 2
 SETTLE_S = 0.5
-"""Between two contenders, so that the batch which this package's loop decodes ahead is not made at another's cost."""
+"""Pause between two contenders, in which this package's loop decodes its next batch, not during the other's time."""
 
 
 def measure(options) -> dict:
-    """The benchmark as `python -m benchmarks` runs it."""
+    """Run the benchmark with the options of `python -m benchmarks`."""
     return run(runs=options.runs)
 
 
@@ -62,7 +62,7 @@ def run(*, widths: tuple[int, ...] = WIDTHS, image_size: int = 256, batch_size: 
 
 
 def table(result: dict) -> pd.DataFrame:
-    """The columns that a person reads."""
+    """Return the rows as a table to print."""
     return pd.DataFrame(result["rows"])
 
 
@@ -101,13 +101,13 @@ def _seconds(trainer: Trainer) -> Iterator[float]:
 
 
 def _upstream(folder: Path, width: int, image_size: int, batch_size: int) -> Iterator[float]:
-    """The seconds of each step of upstream's algorithm."""
+    """Yield the seconds of each step of upstream's algorithm."""
     device = _device()
     paths = sorted(folder.iterdir())
-    net, judge = TransformerNet(width).to(device).train(), LossNetwork().to(device)
+    net, loss_network = TransformerNet(width).to(device).train(), LossNetwork().to(device)
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)
     style = torch.from_numpy(images.load(STYLE)).to(device).expand(batch_size, -1, -1, -1)
-    style_grams = [gram_matrix(features) for features in judge(style)]
+    style_grams = [gram_matrix(features) for features in loss_network(style)]
     for step in range(sys.maxsize):
         started = time.perf_counter()
         chosen = [paths[(step * batch_size + i) % len(paths)] for i in range(batch_size)]
@@ -115,7 +115,7 @@ def _upstream(folder: Path, width: int, image_size: int, batch_size: int) -> Ite
         x = torch.from_numpy(x).to(device)
         optimizer.zero_grad()
         y = net(x)
-        of_y, of_x = judge(y), judge(x)
+        of_y, of_x = loss_network(y), loss_network(x)
         content = 1e5 * F.mse_loss(of_y.relu2_2, of_x.relu2_2)
         style_loss = sum(F.mse_loss(gram_matrix(f), g) for f, g in zip(of_y, style_grams, strict=True))
         (content + 1e10 * style_loss).backward()
@@ -130,7 +130,7 @@ def _device() -> torch.device:
 
 
 def _peak_gib(width: int, image_size: int, batch_size: int) -> float:
-    """Of a process of its own that takes three steps with the train command."""
+    """Return the peak of a process of its own that takes three steps with the train command."""
     with tempfile.TemporaryDirectory() as out:
         flags = {"dataset": photos.folder(), "style-image": STYLE, "save-model-dir": out, "max-steps": 3}
         flags |= {"image-size": image_size, "batch-size": batch_size, "num-channels": width}
