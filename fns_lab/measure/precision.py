@@ -16,8 +16,8 @@ from onnx import ModelProto, NodeProto, TensorProto
 
 from fns_lab import models
 from fns_lab.errors import InputError
-from fns_lab.quiet import quiet
-from fns_lab.runtimes.base import checked_feeds
+from fns_lab.feeds import fit_feeds
+from fns_lab.process import quiet
 
 LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 SMALLER_TYPES = {TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.INT8, TensorProto.UINT8}
@@ -57,7 +57,7 @@ def int8_from_float32(model: ModelProto, calibration: Iterable[Mapping[str, np.n
     Raises `InputError` for feeds that do not fit or are none, and for a model with nothing to quantise.
     """
     chosen = _inner_convolutions(model)
-    reader = _reader([checked_feeds(model, dict(feeds)) for feeds in calibration])
+    reader = _reader([fit_feeds(model, feeds) for feeds in calibration])
     with tempfile.TemporaryDirectory() as folder, quiet():
         # By way of a file: given a model in memory, it moves the weights of that very model out into another file.
         source, result = models.save(model, Path(folder, "float32.onnx")), Path(folder, "int8.onnx")
