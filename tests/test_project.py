@@ -33,8 +33,8 @@ CARRIED_BY = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconvert",
 """What a listed dependency cannot do without and brings along (`google` is protobuf)."""
 
 SET_UP = (
-    ".ci/run", ".npmrc", "Makefile", "binder/apt.txt", "binder/postBuild", "environment.yml", "fns_lab/install.py",
-    "package-lock.json", "package.json", "pyproject.toml",
+    ".ci/run", ".npmrc", "Makefile", "binder/apt.txt", "binder/postBuild", "environment.yml",
+    "fns_lab/runtimes/install.py", "package-lock.json", "package.json", "pyproject.toml",
 )  # fmt: skip
 """What decides where packages come from."""
 
