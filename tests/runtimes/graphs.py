@@ -1,4 +1,4 @@
-"""Small graphs for the engines, and what the right answer is."""
+"""Small graphs for the engines, and the error of their results."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def graph(
     """A model whose inputs have the types and shapes of `feeds`; IR 3 is what every engine loads."""
     initializers = initializers or {}
     inputs = feeds | initializers if initializers_are_inputs else feeds
-    made = helper.make_graph(
+    proto = helper.make_graph(
         nodes,
         "small",
         [_value(name, array) for name, array in inputs.items()],
         [helper.make_tensor_value_info(name, output_type, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in initializers.items()],
     )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+    return helper.make_model(proto, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
 def image(*shape: int, mean: float = 50.0, sd: float = 3.0) -> np.ndarray:
