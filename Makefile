@@ -11,11 +11,11 @@ READY := $(VENV)/ready
 help:
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/'
 
-setup: $(READY)-package $(READY)-engines $(READY)-browser $(READY)-filter ## .venv, the package, npm engines, a browser; a second run takes a second
+setup: $(READY)-package $(READY)-engines $(READY)-browser $(READY)-filter ## install .venv, the package, npm engines, a browser; a second run takes a second
 	@echo "setup: ready; $(BIN)/fns-lab doctor says what works here"
 
-# Stamps: a unit is made again when the file that lists it changes. One that cannot be had leaves no stamp, says so,
-# and is tried again next time; `fns-lab doctor` names its fix.
+# A stamp per unit: it is installed again when the file that lists it changes. What cannot be installed is reported,
+# leaves no stamp, and is tried again next time; `fns-lab doctor` names its fix.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make setup: $$($(PYTHON) --version) is too old; set PYTHON=python3.11 or later" >&2; exit 3; }
@@ -28,12 +28,12 @@ $(READY)-package: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(READY)-engines: package.json package-lock.json $(READY)-package
-	@if $(BIN)/python -m fns_lab.install engines; then touch $@; fi
+	@if $(BIN)/python -m fns_lab.runtimes.install engines; then touch $@; fi
 
 $(READY)-browser: $(READY)-package
-	@if $(BIN)/python -m fns_lab.install browser; then touch $@; fi
+	@if $(BIN)/python -m fns_lab.runtimes.install browser; then touch $@; fi
 
-# git strips the outputs of notebooks on their way in; a test refuses any that come by another way.
+# git strips the outputs of notebooks when they are added; a test refuses any that are committed without it.
 $(READY)-filter: $(READY)-package
 	@if git rev-parse --git-dir >/dev/null 2>&1; then \
 		git config filter.nbstripout.clean '"$(abspath $(BIN))/python" -m nbstripout' && \
@@ -51,16 +51,16 @@ test: setup lint ## lint, then every test
 report: setup ## run the notebooks and write reports/index.html, which opens offline
 	$(BIN)/fns-lab report
 
-lint: setup ## style, types, import direction, notebooks without outputs
+lint: setup ## check style, types, import direction, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
 
-bench: setup ## what lowering costs, keeps, reaches and gains; python -m benchmarks --help for its parts and knobs
+bench: setup ## measure what lowering costs and gains; python -m benchmarks --help lists parts and options
 	$(BIN)/python -m benchmarks
 
-clean: ## everything that can be made again, .venv included
+clean: ## delete everything that make can create again, .venv included
 	rm -rf $(VENV) node_modules reports .cache build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

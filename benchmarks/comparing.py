@@ -109,7 +109,7 @@ def main() -> None:
 
     from fns_lab import models
     from fns_lab.compare import Experiment, ModelRun, bisect, localize, tolerance_between
-    from fns_lab.memory import keep_freed_memory
+    from fns_lab.process import keep_freed_memory
     from fns_lab.runtimes import open_runner, run_in
 
     folder, target, how = Path(sys.argv[1]), *sys.argv[2:]

@@ -1,4 +1,4 @@
-"""`python -m fns_lab` is `fns-lab`."""
+"""Run the command line: `python -m fns_lab` is `fns-lab`."""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""The ways a command can end that are not a bug, and how an exception becomes one line."""
+"""The three errors that end a command with one line, and the functions that make an exception one line."""
+
+LONGEST_LINE = 500
+"""Characters that `one_line` keeps: a shader or a stack of C++ calls is not printed in full."""
 
 
 class InputError(ValueError):
@@ -12,7 +15,7 @@ class MissingError(RuntimeError):
 class RuntimeFault(RuntimeError):
     """An engine failed: it refused the model, threw, hung, crashed, lost an output or ran out of memory. Exit code 1.
 
-    The message is one line: engine, model, and the engine's own words.
+    `str` is one line: engine, model, and the start of the engine's own message. `message` is that message in full.
     """
 
     def __init__(self, engine: str, model: str, message: str) -> None:
@@ -20,6 +23,17 @@ class RuntimeFault(RuntimeError):
         self.engine, self.model, self.message = engine, model, message
 
 
-def one_line(text: object) -> str:
-    """Return the text of `text`, often an exception, on one line; an exception without a message gives its class."""
-    return " ".join(str(text).split()) or type(text).__name__
+def one_line(text: object, longest: int | None = LONGEST_LINE) -> str:
+    """Return the text of `text`, often an exception, on one line; an exception without a message gives its class.
+
+    A text longer than `longest` characters is cut there and ends with its length: `... (15320 characters)`. With None
+    it is never cut.
+    """
+    line = " ".join(str(text).split()) or type(text).__name__
+    return line if longest is None or len(line) <= longest else f"{line[:longest]} ... ({len(line)} characters)"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an exception's message, where what follows is a log or a stack."""
+    lines = str(error).strip().splitlines()
+    return one_line(lines[0] if lines else error)

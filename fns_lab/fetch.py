@@ -1,8 +1,8 @@
-"""Upstream's style images and pretrained networks: other people's works, so downloaded and never shipped.
+"""Download upstream's style images and pretrained networks: other people's works, which the repository does not hold.
 
-A file gets its name when it is whole and right: an image by its SHA-256, a network by being opened. Until then it
-grows in `NAME.part`. `NAME.part.etag` says whose bytes these are, address and version, so that a later run goes on with
-a Range request and never glues two versions.
+A download grows in `NAME.part` and gets its name once it is complete and checked: an image by its SHA-256, a network by
+opening it. `NAME.part.etag` holds the address and version of these bytes, so that a later run continues them with a
+Range request and never joins two versions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from fns_lab.errors import InputError, MissingError
+from fns_lab.errors import InputError, MissingError, one_line
 from fns_lab.files import atomic_write
 from fns_lab.paths import DATA, SAVED_MODELS
 
@@ -34,43 +34,43 @@ STYLES = {
 MODELS_FOLDER = SAVED_MODELS / "upstream"
 ARCHIVE = "saved_models.zip"
 ARCHIVE_ADDRESS = "https://www.dropbox.com/s/lrvwfehqdcxoza8/saved_models.zip?dl=1"
-"""As upstream's download_saved_models.py names it. No checksum of it is published: what is in it must prove itself."""
+"""The address in upstream's download_saved_models.py. It publishes no checksum: a network is checked by opening it."""
 MODELS = ("candy.pth", "mosaic.pth", "rain_princess.pth", "udnie.pth")
 LARGEST_MODEL_BYTES = 64 * 2**20
-"""A network of width 32 has 6.7 million bytes; an archive that unpacks to far more is not upstream's."""
+"""Upstream's networks, of width 32, have 6.7 million bytes each; a far larger file is not one of them."""
 
-PATIENCE_S = (10.0, 30.0)
+TIMEOUT_S = (10.0, 30.0)
 """Seconds to wait for a connection, and for the next bytes."""
 CHUNK_BYTES = 2**14
-"""What a broken connection can lose."""
+"""Bytes read at a time: the most that a broken connection loses."""
 
 
 class _WrongContent(ValueError):
-    """What came is not what was wanted. The message ends a sentence that begins with the address."""
+    """The download is not the wanted file. The message continues a sentence that begins with the address."""
 
 
 def styles(folder: Path = STYLES_FOLDER, mirror: str | None = None) -> list[Path]:
-    """Upstream's four style images in `folder`; those that are there and right are left alone.
+    """Download upstream's four style images into `folder`, except those that are there, and return their paths.
 
-    `mirror` is the address of a folder that has them. Raises `MissingError`, naming the address and what to do by
-    hand, for an image that cannot be had, and `InputError` for another file in its place.
+    `mirror` is the address of a folder that has them. Raises `MissingError`, with the address and what to do by hand,
+    for an image that cannot be downloaded, and `InputError` for another file in its place.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [_style(folder / name, f"{mirror or STYLES_ADDRESS}/{name}") for name in STYLES]
 
 
 def models(folder: Path = MODELS_FOLDER, mirror: str | None = None) -> list[Path]:
-    """Upstream's four networks in `folder`; those that are there and open as networks are left alone.
+    """Download upstream's four networks into `folder`, except those that are there, and return their paths.
 
     `mirror` is the address of a folder that has their archive. Raises as `styles` does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in MODELS]
-    lacking = [path for path in paths if not _is_network(path)]
-    if lacking:
+    missing = [path for path in paths if not _is_network(path)]
+    if missing:
         address = f"{mirror}/{ARCHIVE}" if mirror else ARCHIVE_ADDRESS
         with _download(address, folder / ARCHIVE, f"unpack its .pth files into {folder}") as archive:
-            _place_networks(_networks(archive), lacking)
+            _write_networks(_networks(archive), missing)
     return paths
 
 
@@ -81,8 +81,8 @@ def _style(path: Path, address: str) -> Path:
             raise InputError(f"{path}: not upstream's image of that name; move it away or give another folder")
         return path
     with _download(address, path, f"save it as {path}") as part:
-        if (found := _sha256(part)) != wanted:
-            raise _WrongContent(f"not upstream's image: its SHA-256 is {found[:12]}..., not {wanted[:12]}...")
+        if (actual := _sha256(part)) != wanted:
+            raise _WrongContent(f"not upstream's image: its SHA-256 is {actual[:12]}..., not {wanted[:12]}...")
         with atomic_write(path) as temporary:
             part.replace(temporary)
     return path
@@ -106,20 +106,20 @@ def _is_network(path: Path) -> bool:
 
 
 def _networks(archive: Path) -> dict[str, bytes]:
-    """The files of `MODELS` in a zip archive, wherever in it."""
+    """Return the files of `MODELS` in a zip archive, in whichever folder of it."""
     try:
         with zipfile.ZipFile(archive) as source:
             entries = source.infolist()
-            _refuse_what_no_upstream_has(entries)
+            _check_entries(entries)
             by_name = {PurePosixPath(entry.filename).name: entry for entry in entries}
             return {name: source.read(by_name[name]) for name in MODELS if name in by_name}
     except _WrongContent:
         raise
-    except Exception as error:  # zipfile and its decoders raise a dozen kinds for a broken archive
-        raise _WrongContent(f"not a whole zip archive ({error})") from None
+    except Exception as error:  # zipfile and its decoders raise many classes for a broken archive
+        raise _WrongContent(f"not a whole zip archive ({one_line(error)})") from None
 
 
-def _refuse_what_no_upstream_has(entries: Sequence[zipfile.ZipInfo]) -> None:
+def _check_entries(entries: Sequence[zipfile.ZipInfo]) -> None:
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
@@ -128,8 +128,8 @@ def _refuse_what_no_upstream_has(entries: Sequence[zipfile.ZipInfo]) -> None:
             raise _WrongContent(f"refused: {entry.filename!r} in it unpacks to {entry.file_size:,} bytes")
 
 
-def _place_networks(networks: dict[str, bytes], paths: Sequence[Path]) -> None:
-    """Write all of them or none; each must open as weights alone of a `TransformerNet`."""
+def _write_networks(networks: dict[str, bytes], paths: Sequence[Path]) -> None:
+    """Write all networks or none; each must open as the weights of a `TransformerNet`, without running code."""
     from fns_lab.nets import checkpoints
 
     with contextlib.ExitStack() as files:
@@ -147,14 +147,14 @@ def _place_networks(networks: dict[str, bytes], paths: Sequence[Path]) -> None:
 
 @contextlib.contextmanager
 def _download(address: str, path: Path, by_hand: str) -> Iterator[Path]:
-    """Yield all of `address` as a file beside `path`, for the caller to check and to put into place."""
+    """Download `address` into a file beside `path` and yield that file, for the caller to check and rename."""
     import requests
 
     part = _Part(path, address)
     try:
         part.fill()
     except requests.RequestException as error:
-        raise MissingError(f"{address}: {_why(error)}{part.keep()}; by hand: {by_hand}") from None
+        raise MissingError(f"{address}: {_reason(error)}{part.keep()}; by hand: {by_hand}") from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"{address}: stopped{part.keep()}") from None
     try:
@@ -166,7 +166,7 @@ def _download(address: str, path: Path, by_hand: str) -> Iterator[Path]:
 
 
 class _Part:
-    """What has come of a download so far, this time or an earlier one."""
+    """The bytes of a download that have arrived, in this run or an earlier one."""
 
     def __init__(self, path: Path, address: str) -> None:
         self.address = address
@@ -174,13 +174,13 @@ class _Part:
         self.version = path.with_name(f"{path.name}.part.etag")
 
     def fill(self) -> None:
-        """Download what is lacking, which is all of it unless the server still has the version that was begun."""
+        """Download the rest: everything, unless the server still has the version that was begun."""
         import requests
 
-        start, etag = self._left_over()
+        start, etag = self._kept()
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-", "If-Range": etag} if start else {})
-        with requests.get(self.address, headers=headers, stream=True, timeout=PATIENCE_S) as response:
-            if start and response.status_code in (206, 416) and not _goes_on(response, start, etag):
+        with requests.get(self.address, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+            if start and response.status_code in (206, 416) and not _continues(response, start, etag):
                 self.forget()
                 self.fill()
                 return
@@ -188,18 +188,19 @@ class _Part:
             self._append(response, start if response.status_code == 206 else 0)
 
     def keep(self) -> str:
-        """Leave what a later run can go on from, and say so for a message; bytes of no known version are of no use."""
+        """Keep what a later run can continue, delete bytes of an unknown version, and return the end of a message."""
         if not self.version.exists():
             self.path.unlink(missing_ok=True)
-        start, _ = self._left_over()
-        return f"; {start:,} bytes are kept in {self.path}, the same command goes on from there" if start else ""
+        start, _ = self._kept()
+        return f"; {start:,} bytes are kept in {self.path}, the same command continues from there" if start else ""
 
     def forget(self) -> None:
+        """Delete the bytes and their version."""
         self.path.unlink(missing_ok=True)
         self.version.unlink(missing_ok=True)
 
-    def _left_over(self) -> tuple[int, str]:
-        """Bytes that came, and their version; 0 where it is not known or is of another address."""
+    def _kept(self) -> tuple[int, str]:
+        """Return how many bytes arrived, and their version; 0 where that is unknown or of another address."""
         try:
             address, etag = self.version.read_text(encoding="utf-8").splitlines()
             return (self.path.stat().st_size, etag) if address == self.address else (0, "")
@@ -209,32 +210,35 @@ class _Part:
     def _append(self, response: requests.Response, start: int) -> None:
         from tqdm import tqdm
 
-        lacking = response.raw.length_remaining
-        total = None if lacking is None else start + lacking
-        look = {"unit": "B", "unit_scale": True, "delay": 1, "leave": False}
+        remaining = response.raw.length_remaining
+        total = None if remaining is None else start + remaining
         with (
             self.path.open("ab" if start else "wb") as stream,
-            tqdm(desc=self.path.stem, total=total, initial=start, **look) as bar,
+            tqdm(
+                desc=self.path.stem, total=total, initial=start, unit="B", unit_scale=True, delay=1, leave=False
+            ) as bar,
         ):
-            self._note_version(response)  # never beside older bytes: these are gone or are its own
+            self._write_version(response)  # older bytes are gone by now, or are of this version
             for chunk in response.iter_content(CHUNK_BYTES):
                 stream.write(chunk)
                 bar.update(len(chunk))
 
-    def _note_version(self, response: requests.Response) -> None:
+    def _write_version(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "W/")
-        if etag.startswith("W/") or "Content-Encoding" in response.headers:  # no promise of the same bytes
+        if (
+            etag.startswith("W/") or "Content-Encoding" in response.headers
+        ):  # these do not promise the same bytes next time
             self.version.unlink(missing_ok=True)
         else:
             self.version.write_text(f"{self.address}\n{etag}\n", encoding="utf-8")
 
 
-def _goes_on(response: requests.Response, start: int, etag: str) -> bool:
-    place = response.headers.get("Content-Range", "")
-    return place.startswith(f"bytes {start}-") and response.headers.get("ETag") == etag
+def _continues(response: requests.Response, start: int, etag: str) -> bool:
+    content_range = response.headers.get("Content-Range", "")
+    return content_range.startswith(f"bytes {start}-") and response.headers.get("ETag") == etag
 
 
-def _why(error: requests.RequestException) -> str:
+def _reason(error: requests.RequestException) -> str:
     import requests
 
     if error.response is not None:

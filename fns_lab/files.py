@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""Atomic writing of files: a file is written beside its place, then renamed to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fns_lab.errors import InputError
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` on success, delete it on any failure.
 
     Raises `InputError` if the folder does not exist or cannot be written to.
@@ -37,7 +37,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def is_text(data: bytes) -> bool:
-    """Whether a file's first kilobyte is plain text: not empty, no control character but white space."""
+    """Return whether the first kilobyte of `data` is plain text: not empty, no control character but white space."""
     return bool(data) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in data[:1024])
 
 

@@ -1,4 +1,4 @@
-"""Images in and out: files, PIL and `(1, 3, H, W)` float arrays. Nothing else in the package touches PIL."""
+"""Read and write images: files, PIL images and `(1, 3, H, W)` float arrays. Nothing else here but training uses PIL."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from fns_lab.errors import InputError, one_line
 from fns_lab.files import atomic_write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""What is taken for an image in a folder, and what an image can be written as."""
+"""Suffixes of the files that count as images in a folder, and of those that `save` writes."""
 
 
-def open_rgb(path: str | os.PathLike) -> Image.Image:
-    """Decode any image PIL knows to 8-bit RGB: upright (EXIF), transparency on white, deep grey scaled to 8 bits.
+def open_rgb(path: str | os.PathLike[str]) -> Image.Image:
+    """Decode an image file to 8-bit RGB: upright (EXIF), transparency on white, 16-bit and float grey scaled to 8 bits.
 
-    Of an animation it is the first frame. Raises `InputError` for a file that is missing, cut short or no image.
+    An animation gives its first frame. Raises `InputError` for a file that is missing, cut short or no image.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
-            image = ImageOps.exif_transpose(image)
+        with Image.open(path) as file:
+            file.load()
+            image: Image.Image = ImageOps.exif_transpose(file)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, not an image") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image; give a JPEG or PNG file") from None
-    except Exception as error:  # decoders raise whatever a broken file leads them to
+    except Exception as error:  # the decoders of a broken file raise many classes
         raise InputError(f"{path}: a broken image ({one_line(error)}); save it again as JPEG or PNG") from None
     if image.mode.startswith("I") or image.mode == "F":
         image = _grey_to_8_bit(image)
@@ -42,7 +42,9 @@ def open_rgb(path: str | os.PathLike) -> Image.Image:
     return image.convert("RGB")
 
 
-def load(path: str | os.PathLike, *, scale: float | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
+def load(
+    path: str | os.PathLike[str], *, scale: float | None = None, size: tuple[int, int] | None = None
+) -> np.ndarray:
     """Read an image as float32 `(1, 3, H, W)`, RGB, values 0..255.
 
     `scale` divides height and width (upstream's `--content-scale`); `size` is `(H, W)`: the image is scaled to
@@ -54,19 +56,21 @@ def load(path: str | os.PathLike, *, scale: float | None = None, size: tuple[int
     if scale is not None:
         if not 0 < scale < math.inf:
             raise InputError(f"scale {scale}: must be a number above 0; 2 halves height and width")
-        image = image.resize((max(1, round(image.width / scale)), max(1, round(image.height / scale))), Image.LANCZOS)
+        image = image.resize(
+            (max(1, round(image.width / scale)), max(1, round(image.height / scale))), Image.Resampling.LANCZOS
+        )
     if size is not None:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.LANCZOS)
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
     return array_from_image(image)
 
 
 def array_from_image(image: Image.Image) -> np.ndarray:
-    """An RGB image as float32 `(1, 3, H, W)`, values 0..255."""
+    """Return an RGB image as float32 `(1, 3, H, W)`, values 0..255."""
     return np.ascontiguousarray(np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None])
 
 
 def image_from_array(x: np.ndarray) -> Image.Image:
-    """`(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped, rounded), as an RGB image.
+    """Return `(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped, rounded), as an RGB image.
 
     Raises `InputError` for another shape, and for NaN or Inf.
     """
@@ -75,12 +79,12 @@ def image_from_array(x: np.ndarray) -> Image.Image:
         raise InputError(f"an array of shape {x.shape} is no image; give (1, 3, H, W) or (3, H, W)")
     x = x.reshape(x.shape[-3:])
     if not np.isfinite(x).all():
-        raise InputError("the image holds NaN or Inf; compare the model's values to find where they begin")
+        raise InputError("the image holds NaN or Inf; `fns-lab compare` finds where they begin")
     return Image.fromarray(np.rint(np.clip(x, 0, 255)).astype(np.uint8).transpose(1, 2, 0))
 
 
-def save(x: np.ndarray, path: str | os.PathLike) -> Path:
-    """Write `(1, 3, H, W)`, values 0..255, as an image; the suffix says the format. Whole or not at all.
+def save(x: np.ndarray, path: str | os.PathLike[str]) -> Path:
+    """Write `(1, 3, H, W)`, values 0..255, as an image; the suffix says the format. The write is atomic.
 
     Raises `InputError` as `image_from_array` does, and for a suffix not in `SUFFIXES` or a folder that is not there.
     """
@@ -96,14 +100,14 @@ def save(x: np.ndarray, path: str | os.PathLike) -> Path:
 
 
 def png(x: np.ndarray) -> bytes:
-    """`(1, 3, H, W)`, values 0..255, as a PNG file's bytes; raises as `image_from_array` does."""
+    """Return `(1, 3, H, W)`, values 0..255, as the bytes of a PNG file; raise as `image_from_array` does."""
     stream = io.BytesIO()
     image_from_array(x).save(stream, format="PNG")
     return stream.getvalue()
 
 
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey by its full range; other grey by the smallest usual range (0..1, 0..255, 0..65535) that holds it."""
+    """Scale 16-bit grey by its full range, other grey by the smallest of 0..1, 0..255, 0..65535 that holds it."""
     grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
     usual = (65535.0,) if image.mode.startswith("I;16") else (1.0, 255.0) if image.mode == "F" else (255.0, 65535.0)
     top = next((limit for limit in usual if grey.max(initial=0) <= limit), usual[-1])

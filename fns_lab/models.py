@@ -1,4 +1,4 @@
-"""ONNX models as files and as graphs: read, write, count, infer shapes, show inner values.
+"""ONNX models as files and as graphs: read, write, count ops, infer shapes, make inner values outputs.
 
 A model is an `onnx.ModelProto` everywhere in the package. No function here changes the model that it is given.
 """
@@ -11,28 +11,40 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    TensorShapeProto,
+    ValueInfoProto,
+    helper,
+)
 
 from fns_lab.errors import InputError, one_line
 from fns_lab.files import atomic_write, is_text
 
 RULE_PREFIX = "fns_lab rule: "
-"""`doc_string` of every node that a rewrite rule wrote: this, then the rule's name."""
+"""Start of the `doc_string` of every node that a rewrite rule wrote; the rule's name follows."""
 
 FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
 LARGEST_BYTES = 2**31 - 1
 """Protobuf's limit for one message."""
 UNKNOWN_DIM = "?"
+"""Stands in a shape for a free size without a name."""
 UNKNOWN_RANK = ("...",)
+"""Stands for a shape with any number of dimensions."""
 
 
-def load(path: str | os.PathLike) -> ModelProto:
-    """Read an ONNX file, its external weights too.
+def load(path: str | os.PathLike[str]) -> ModelProto:
+    """Read an ONNX file and its external weights.
 
     Raises `InputError` for a file that is missing, is no ONNX model, is cut short, or holds no graph that can run.
-    Ops are not checked against a schema: a model with ops that nobody knows is still a model.
+    Ops are not checked against a schema: a model with unknown ops is still a model.
     """
     path = Path(path)
     try:
@@ -53,8 +65,8 @@ def load(path: str | os.PathLike) -> ModelProto:
     return model
 
 
-def save(model: ModelProto, path: str | os.PathLike) -> Path:
-    """Write a model with its weights inside, whole or not at all. Raises `InputError` where it cannot be written."""
+def save(model: ModelProto, path: str | os.PathLike[str]) -> Path:
+    """Write a model with its weights inside, atomically. Raises `InputError` where it cannot be written."""
     path = Path(path)
     if model.ByteSize() > LARGEST_BYTES:
         raise InputError(f"{path}: the model is over 2 GB, more than one ONNX file can hold")
@@ -64,12 +76,12 @@ def save(model: ModelProto, path: str | os.PathLike) -> Path:
 
 
 def opset(model: ModelProto) -> int:
-    """The version of the standard operator set that the model imports."""
+    """Return the version of the standard operator set that the model imports."""
     return max((i.version for i in model.opset_import if i.domain in ("", "ai.onnx")), default=0)
 
 
 def walk(graph: GraphProto) -> Iterator[NodeProto]:
-    """Every node, those inside If, Loop and Scan too, in the graph's order."""
+    """Yield every node in the graph's order, those inside If, Loop and Scan too."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -78,36 +90,50 @@ def walk(graph: GraphProto) -> Iterator[NodeProto]:
 
 
 def count_ops(model: ModelProto) -> dict[str, int]:
-    """How many nodes of each op type, most frequent first; `domain::Op` for ops outside the standard domain."""
+    """Count the nodes of each op, named as `op_name` does, most frequent first."""
     return dict(Counter(map(op_name, walk(model.graph))).most_common())
 
 
 def op_name(node: NodeProto) -> str:
-    """`Conv` for a standard op, `com.microsoft::FusedConv` for another domain's."""
+    """Return `Conv` for a standard op, `com.microsoft::FusedConv` for one of another domain."""
     return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
 
 
-def input_shapes(model: ModelProto) -> dict[str, tuple[int | str, ...]]:
-    """Shape of each input that a caller must feed (initializers are none); a dynamic dimension is its name or `?`.
-
-    An input of unknown rank has the shape `("...",)`.
-    """
+def fed_inputs(model: ModelProto) -> dict[str, ValueInfoProto]:
+    """Return the inputs that a caller must feed, by name; initializers listed as inputs too (IR 3) are left out."""
     initializers = _initializer_names(model.graph)
-    return {value.name: shape_of(value) for value in model.graph.input if value.name not in initializers}
+    return {value.name: value for value in model.graph.input if value.name not in initializers}
+
+
+def input_shapes(model: ModelProto) -> dict[str, tuple[int | str, ...]]:
+    """Return the shape of each input that a caller must feed, as `shape_of` writes it."""
+    return {name: shape_of(value) for name, value in fed_inputs(model).items()}
 
 
 def shape_of(value: ValueInfoProto) -> tuple[int | str, ...]:
-    """The shape a value declares, as `input_shapes` writes it."""
+    """Return the shape that a value declares: sizes, and for a free size its name or `?`.
+
+    A negative size, which some exporters write for a free one, is `?`. An unknown rank is the shape `("...",)`.
+    """
     if not value.type.tensor_type.HasField("shape"):
         return UNKNOWN_RANK
-    return tuple(
-        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or UNKNOWN_DIM
-        for dim in value.type.tensor_type.shape.dim
-    )
+    return tuple(map(_size, value.type.tensor_type.shape.dim))
+
+
+def dtype_of(value: ValueInfoProto) -> np.dtype:
+    """Return the element type of an input or output. Raises `InputError` if it is no tensor of a known type."""
+    if (kind := value.type.WhichOneof("value")) != "tensor_type":
+        what = _KINDS.get(kind or "", "of an unknown type")
+        raise InputError(f"{value.name!r} is {what}, not a tensor; inputs and outputs must be tensors")
+    element_type = value.type.tensor_type.elem_type
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(element_type))
+    except KeyError:
+        raise InputError(f"{value.name!r} has no element type that NumPy knows (ONNX number {element_type})") from None
 
 
 def infer_shapes(model: ModelProto) -> ModelProto:
-    """A copy with `value_info` for every value whose type and shape follow from the inputs.
+    """Return a copy with `value_info` for every value whose type and shape follow from the inputs.
 
     Raises `InputError` if the model contradicts itself so badly that inference stops.
     """
@@ -118,7 +144,7 @@ def infer_shapes(model: ModelProto) -> ModelProto:
 
 
 def with_outputs(model: ModelProto, names: Iterable[str] | None = None) -> ModelProto:
-    """A copy whose outputs are the original ones, then the named inner values, each once.
+    """Return a copy whose outputs are the original ones, then the named inner values, each once.
 
     Without `names`: every value that a node computes and whose float type and shape are known; Constants are left out.
     Raises `InputError` for a name that no node computes or whose type is not known.
@@ -140,6 +166,12 @@ def with_outputs(model: ModelProto, names: Iterable[str] | None = None) -> Model
     return result
 
 
+_KINDS = {
+    "sequence_type": "a sequence",
+    "map_type": "a map",
+    "optional_type": "an optional value",
+    "sparse_tensor_type": "a sparse tensor",
+}
 _GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 
 
@@ -156,7 +188,7 @@ def _parse(data: bytes, path: Path) -> ModelProto:
 
 
 def _fault(model: ModelProto) -> str | None:
-    """What keeps the model from being run by anyone, or None."""
+    """Return the reason why no engine can run the model, or None."""
     graph = model.graph
     if not model.ir_version or not graph.node or not graph.output:
         return "holds no ONNX graph with nodes and outputs; export it again"
@@ -175,10 +207,16 @@ def _dangling(graph: GraphProto) -> str | None:
     for node in graph.node:
         for name in node.input:
             if name not in seen:
-                return f"{node.op_type} node {node.name!r} reads {name!r}, which nothing before it gives"
+                return f"{node.op_type} node {node.name!r} reads {name!r}, which no node before it computes"
         seen.update(node.output)
     missing = [value.name for value in graph.output if value.name not in seen]
-    return f"no node gives the output {missing[0]!r}" if missing else None
+    return f"no node computes the output {missing[0]!r}" if missing else None
+
+
+def _size(dimension: TensorShapeProto.Dimension) -> int | str:
+    if dimension.HasField("dim_value"):
+        return UNKNOWN_DIM if dimension.dim_value < 0 else dimension.dim_value
+    return dimension.dim_param or UNKNOWN_DIM
 
 
 def _initializer_names(graph: GraphProto) -> set[str]:

@@ -1,4 +1,4 @@
-"""Where the workbench keeps its things. The package is used from its clone (`pip install -e .`)."""
+"""Folders of the repository. The package runs from its clone (`pip install -e .`)."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
-"""Photographs to try things on and to train on: those in scikit-image's wheel that its documentation of `skimage.data`
-calls public domain or CC0 (data/README.md names whose they are). Nothing is downloaded.
+"""Photographs for examples and training, from scikit-image's wheel. Nothing is downloaded.
+
+They are those that the documentation of `skimage.data` calls public domain or CC0; data/README.md names their authors.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ _SOURCES = {
     "grass": "grass",
     "gravel": "gravel",
 }
-"""Our name to the function in `skimage.data` that gives it. The last four are grey."""
+"""Names here, and the functions in `skimage.data` that return the photographs. The last four are grey."""
 
 NAMES = tuple(_SOURCES)
 
 
 def load(name: str, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A photograph as float32 `(1, 3, H, W)`, RGB, 0..255, scaled to cover `size` = (H, W) and cut at its centre.
+    """Return a photograph as float32 `(1, 3, H, W)`, RGB, 0..255.
+
+    With `size`, `(H, W)` in pixels, it is scaled to cover that size and cut at its centre.
 
     Raises `InputError` for a name that is none of `NAMES`.
     """
@@ -39,7 +42,7 @@ def load(name: str, size: tuple[int, int] | None = None) -> np.ndarray:
 
 
 def path(name: str, folder: Path = CACHE / "photos") -> Path:
-    """The photograph as a PNG file, written on first use."""
+    """Return the path of a photograph as a PNG file in `folder`, written on first use."""
     if name not in _SOURCES:
         near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0)
         raise InputError(f"no photograph {name!r}; the nearest is {near[0]!r} (there are: {', '.join(NAMES)})")
@@ -54,7 +57,7 @@ def path(name: str, folder: Path = CACHE / "photos") -> Path:
 
 
 def folder(folder: Path = CACHE / "photos") -> Path:
-    """A folder that holds every photograph as a file, to train on."""
+    """Write every photograph as a PNG file into `folder`, for training, and return the folder."""
     for name in NAMES:
         path(name, folder)
     return folder

@@ -1,4 +1,4 @@
-"""Tables on their way out of the package."""
+"""Tables as JSON."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 
-def json_rows(table: pd.DataFrame, columns: Sequence[str]) -> list[dict]:
-    """The rows as plain values that strict JSON can hold: NaN and the infinities, which it lacks, become None."""
+def json_rows(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, object]]:
+    """Return the rows as plain values for strict JSON, which has no NaN and no infinities: these become None."""
     rows = table.loc[:, list(columns)].astype(object).to_dict("records")
-    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+    return [{str(key): _plain(value) for key, value in row.items()} for row in rows]
 
 
 def _plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Every command on real input, and what each says, in one line, to input that is bad."""
+"""Every command on real input, and its one-line message for bad input."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_check_says_no_and_why(cli, fns_file):
     assert list(answer) == ["target", "supported", "ops"]
     assert (answer["target"], answer["supported"]) == (TARGET, False)
     assert all(list(row) == ["op", "opset", "count", "supported", "reason"] for row in answer["ops"])
-    lacking = {row["op"]: row["reason"] for row in answer["ops"] if not row["supported"]}
-    assert "no InstanceNormalization" in lacking["InstanceNormalization"]
+    unsupported = {row["op"]: row["reason"] for row in answer["ops"] if not row["supported"]}
+    assert "no InstanceNormalization" in unsupported["InstanceNormalization"]
 
 
 def test_check_says_yes(cli, fns_file):
@@ -146,7 +146,7 @@ def test_check_says_yes(cli, fns_file):
     assert "InstanceNormalization" in out
 
 
-def test_lower_tells_what_it_did(cli, fns_file, tmp_path):
+def test_lower_prints_what_it_did(cli, fns_file, tmp_path):
     path = tmp_path / "lowered.onnx"
     code, out, err = cli("lower", fns_file, "--target", TARGET, "-o", path, "--json")
     assert (code, err) == (GOOD, "")
@@ -157,7 +157,7 @@ def test_lower_tells_what_it_did(cli, fns_file, tmp_path):
     assert {row["fidelity"] for row in answer["applied"]} <= {"exact", "rounding"}
 
 
-def test_lower_writes_nothing_that_the_target_does_not_take(cli, dynamic_file, tmp_path):
+def test_lower_writes_nothing_that_the_target_does_not_support(cli, dynamic_file, tmp_path):
     path = tmp_path / "lowered.onnx"
     code, out, _ = cli("lower", dynamic_file, "--target", TARGET, "-o", path)
     assert code == NO
@@ -176,7 +176,7 @@ def test_run_takes_images_and_arrays_to_the_same_result(cli, fns_file, photo, ph
     array, arrays = tmp_path / "x.npy", tmp_path / "x.npz"
     np.save(array, photo)
     np.savez(arrays, input=photo)
-    found = {}
+    outputs = {}
     for source in (photo_file, array, arrays):
         out_file = tmp_path / f"{source.suffix[1:]}.npy"
         code, out, err = cli("run", fns_file, "--target", "ort/cpu", "--input", source, "-o", out_file, "--json")
@@ -185,9 +185,9 @@ def test_run_takes_images_and_arrays_to_the_same_result(cli, fns_file, photo, ph
         assert list(answer) == ["target", "outputs", "ms"]
         assert answer["outputs"] == [{"name": "output", "shape": list(photo.shape), "path": str(out_file)}]
         assert answer["ms"] > 0
-        found[source.suffix] = np.load(out_file)
-    assert np.array_equal(found[".png"], found[".npy"])
-    assert np.array_equal(found[".npz"], found[".npy"])
+        outputs[source.suffix] = np.load(out_file)
+    assert np.array_equal(outputs[".png"], outputs[".npy"])
+    assert np.array_equal(outputs[".npz"], outputs[".npy"])
 
 
 def test_run_writes_every_output_into_an_npz(cli, fns_model, photo_file, tmp_path):
@@ -276,16 +276,16 @@ def test_bench_gives_the_ratio_to_the_first_model(cli, fns_file, lowered_file):
     assert rows[1]["ratio"] == pytest.approx(rows[1]["ms_median"] / rows[0]["ms_median"], rel=0.01)
 
 
-def test_tune_writes_the_fastest_right_forms(cli, tmp_path):
+def test_tune_writes_the_fastest_right_alternatives(cli, tmp_path):
     from tests.small_network import regular
 
     source, out = models.save(regular(), tmp_path / "small.onnx"), tmp_path / "tuned.onnx"
     code, text, _ = cli("tune", source, "--target", "ort/cpu", "-o", out, "--runs", "1", "--json")
     assert code == GOOD
-    found = json.loads(text)
-    assert found["supported"] and found["right"]
-    assert {row["alternative"] for row in found["tried"]} >= {"keep", "instance-norm-reduce"}
-    assert len(models.load(out).graph.node) == found["nodes_after"]
+    answer = json.loads(text)
+    assert answer["supported"] and answer["right"]
+    assert {row["alternative"] for row in answer["tried"]} >= {"keep", "instance-norm-reduce"}
+    assert len(models.load(out).graph.node) == answer["nodes_after"]
 
 
 def test_eval_of_a_checkpoint_is_eval_of_its_export(cli, checkpoint, dynamic_file, photo_file, tmp_path):
@@ -328,7 +328,7 @@ def test_train_resumes_and_ends_in_a_checkpoint_that_eval_takes(cli, photo_file,
 
 
 @pytest.mark.browser
-def test_view_writes_a_image(cli, fns_file, tmp_path):
+def test_view_writes_an_image(cli, fns_file, tmp_path):
     path = tmp_path / "graph.svg"
     assert cli("view", fns_file, "--svg", path)[0] == GOOD
     assert "InstanceNormalization" in path.read_text()
@@ -414,9 +414,15 @@ BAD = {
     "an image the network cannot take": (f"{EVAL} net.pth --content-image tiny.png", "4x4 px is too small"),
     "a scale that leaves too little": (f"{EVAL} net.pth --content-scale 200", "px is too small"),
     "a scale below zero": (f"{EVAL} net.pth --content-scale -1", "scale -1"),
-    "an array the model cannot take": (f"run net.onnx {ORT} --input wrong.npy -o OUT.png", "1x3x60x96"),
+    "an array the model cannot take": (
+        f"run net.onnx {ORT} --input wrong.npy -o OUT.png",
+        "wrong.npy: input 'input' takes shape (1, 3, 64, 96), not (1, 3, 60, 96)",
+    ),
     "an array of objects": (f"run net.onnx {ORT} --input object.npy -o OUT.png", "object.npy: not a NumPy array file"),
-    "an npz without the input": (f"run net.onnx {ORT} --input wrong.npz -o OUT.png", "holds x"),
+    "an npz without the input": (
+        f"run net.onnx {ORT} --input wrong.npz -o OUT.png",
+        "wrong.npz: the model has no input 'x'; its inputs are 'input'",
+    ),
     "text as an npz": ("compare net.onnx net.onnx --input text.npz", "text.npz: not an .npz of plain arrays"),
     "a tolerance below zero": (
         "compare net.onnx net.onnx --input photo.png --tolerance -1",
@@ -450,7 +456,7 @@ def test_bad_input_is_one_line_and_exit_2(cli, bad, tmp_path, monkeypatch, line)
     assert err.startswith("fns-lab: ")
     assert err.count("\n") == 1, err
     assert expected in err
-    assert not list(tmp_path.iterdir()), "nothing may be written, whole or half"
+    assert not list(tmp_path.iterdir()), "nothing may be written, not even in part"
     assert not (bad / "it_ran").exists(), "a checkpoint's code must never run"
 
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line():
     net = TransformerNet(2)
     refusals = (
         ({"size": (8.5, 8)}, r"whole pixels"),
-        ({"size": (8, 8), "opset": 9}, r"opset 9: .* lower\(\) then brings opsets down"),
+        ({"size": (8, 8), "opset": 9}, r"opset 9: .* lower\(\) then converts to a lower opset"),
         ({"size": (8, 8), "opset": 99}, r"opset 99: the installed onnx knows opsets up to \d+"),
     )
     for arguments, said in refusals:
@@ -160,6 +160,6 @@ def run(model: onnx.ModelProto, x: np.ndarray, names: list[str]) -> dict[str, np
 def assert_same_image(net: nn.Module, model: onnx.ModelProto, x: np.ndarray) -> None:
     with torch.no_grad():
         expected = net(torch.from_numpy(x)).numpy()
-    found = run(model, x, ["output"])["output"]
+    actual = run(model, x, ["output"])["output"]
     assert expected.std() > 0.1
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE, rtol=0)
+    np.testing.assert_allclose(actual, expected, atol=TOLERANCE, rtol=0)

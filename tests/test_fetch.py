@@ -1,4 +1,4 @@
-"""Fetching, against a real web server on this machine: whole, checked, and gone on with after whatever stopped it."""
+"""Fetching from a real web server on this machine: complete, checked, and continued after an interruption."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def run(capsys, tmp_path, server):
-    """Fetch one thing from the server into `out`: exit code, stdout, stderr without a bar that has gone."""
+    """Fetch one thing from the server into `out`: exit code, stdout, stderr without a progress bar that was cleared."""
 
     def run(what, *more):
         code = main(["fetch", what, "--from", server.address, "-o", str(tmp_path / "out"), *more])
@@ -74,14 +74,14 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture(scope="session")
 def archive(networks) -> bytes:
-    """Laid out as upstream's, with what a Mac leaves in a zip."""
+    """Laid out as upstream's, with the files that macOS adds to a zip."""
     members = {f"saved_models/{name}": data for name, data in networks.items()}
     return zipped({"saved_models/": b"", **members, "__MACOSX/saved_models/._udnie.pth": b"\0\5\x16\7"})
 
 
 @pytest.fixture
 def images(monkeypatch) -> dict[str, bytes]:
-    """This project's own style images in the place of upstream's, which it does not hold."""
+    """This project's own style images in place of upstream's, which the repository does not hold."""
     own = {name: (DATA / "style-images" / name).read_bytes() for name in ("candy.jpg", "mosaic.jpg", "waves.jpg")}
     monkeypatch.setattr(fetch, "STYLES", {name: hashlib.sha256(data).hexdigest() for name, data in own.items()})
     return own
@@ -91,7 +91,7 @@ def is_one_line(err: str) -> bool:
     return err.startswith("fns-lab: ") and err.count("\n") == 1
 
 
-# What comes, comes whole
+# Complete downloads
 
 
 def test_the_networks_of_the_archive_come_and_open(run, server, out, archive, networks):
@@ -147,7 +147,7 @@ def test_a_slow_download_shows_how_far_it_is(capsys, server, out, archive):
     assert "kB/s" in err
 
 
-# What stops is gone on with
+# Interrupted downloads are continued
 
 
 def cut_once(run, server, archive, out, at=50_000):
@@ -161,14 +161,14 @@ def cut_once(run, server, archive, out, at=50_000):
     return err
 
 
-def test_a_dropped_connection_is_gone_on_with(run, server, out, archive, networks):
+def test_a_dropped_connection_is_continued(run, server, out, archive, networks):
     err = cut_once(run, server, archive, out)
     part = out / f"{fetch.ARCHIVE}.part"
     kept = part.read_bytes()
     assert 50_000 - fetch.CHUNK_BYTES < len(kept) <= 50_000
     assert archive.startswith(kept)
     assert f"{server.address}{ARCHIVE_PATH}: the connection broke off; {len(kept):,} bytes are kept in {part}, " in err
-    assert ", the same command goes on from there; by hand: " in err
+    assert ", the same command continues from there; by hand: " in err
     assert sorted(path.name for path in out.iterdir()) == [part.name, f"{part.name}.etag"]
     assert run("models")[0] == GOOD
     etag = f'"{hashlib.md5(archive).hexdigest()}"'
@@ -177,8 +177,8 @@ def test_a_dropped_connection_is_gone_on_with(run, server, out, archive, network
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
 
 
-def test_a_redirect_is_followed_and_gone_on_with(run, server, out, archive, networks):
-    """Upstream's archive stands behind one, to an address that is new each time."""
+def test_a_redirect_is_followed_and_continued(run, server, out, archive, networks):
+    """Upstream's archive is reached by a redirect, to an address that is new each time."""
     server.files |= {"first": archive, "second": archive}
     server.moved[ARCHIVE_PATH] = "/first"
     cut_once(run, server, archive, out)
@@ -190,7 +190,7 @@ def test_a_redirect_is_followed_and_gone_on_with(run, server, out, archive, netw
 
 
 @pytest.mark.parametrize("heeds_if_range", [True, False])
-def test_two_versions_are_never_glued(run, server, out, archive, networks, heeds_if_range):
+def test_two_versions_are_never_joined(run, server, out, archive, networks, heeds_if_range):
     """The first version is as long as the second and differs from it in the first bytes."""
     cut_once(run, server, archive[::-1], out)
     server.files[fetch.ARCHIVE] = archive
@@ -199,7 +199,7 @@ def test_two_versions_are_never_glued(run, server, out, archive, networks, heeds
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
 
 
-def test_a_part_of_another_address_is_not_gone_on_with(run, server, out, archive, networks):
+def test_a_part_of_another_address_is_not_continued(run, server, out, archive, networks):
     cut_once(run, server, archive, out)
     server.files |= {f"other/{fetch.ARCHIVE}": archive}
     assert run("models", "--from", f"{server.address}/other/")[0] == GOOD
@@ -231,7 +231,7 @@ def test_a_part_that_is_longer_than_the_file_is_begun_again(run, server, out, ar
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
-def test_a_stopped_command_is_gone_on_with(run, server, out, archive, networks, how):
+def test_a_stopped_command_is_continued(run, server, out, archive, networks, how):
     server.files[fetch.ARCHIVE] = archive
     server.pause_s = 0.5
     process = subprocess.Popen(
@@ -250,14 +250,14 @@ def test_a_stopped_command_is_gone_on_with(run, server, out, archive, networks, 
     if how == signal.SIGINT:
         assert process.returncode == INTERRUPTED
         assert is_one_line(err)
-        assert err.endswith(f" bytes are kept in {part}, the same command goes on from there\n")
+        assert err.endswith(f" bytes are kept in {part}, the same command continues from there\n")
     server.pause_s = 0.0
     assert run("models")[0] == GOOD
     assert int(server.asked[-1].range.removeprefix("bytes=").removesuffix("-")) > 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
 
 
-# What is not right is refused
+# Wrong files are refused
 
 
 @pytest.mark.parametrize("status", [404, 403, 500])
@@ -285,7 +285,7 @@ def test_no_server_is_one_line_as_well(capsys, tmp_path, monkeypatch):
     assert f"{gone}/candy.jpg: no connection to it; by hand: save it as {tmp_path / 'candy.jpg'}" in err
 
 
-def test_a_image_of_the_wrong_bytes_is_refused(run, server, out, images):
+def test_an_image_of_the_wrong_bytes_is_refused(run, server, out, images):
     server.files |= images | {"mosaic.jpg": images["mosaic.jpg"][:-1] + b"?"}
     code, _, err = run("styles")
     assert code == MISSING
@@ -312,28 +312,28 @@ WRONG_FILES = {
     "leaves to a drive": ({"C:udnie.pth": b"x"}, "would leave the folder"),
     "a bomb": ({"udnie.pth": bytes(fetch.LARGEST_MODEL_BYTES + 1)}, "unpacks to 67,108,865 bytes"),
 }
-"""What is in the archive beside or in place of good networks, and what is said of it."""
+"""What the archive holds beside or in place of good networks, and the message."""
 
 
 @pytest.mark.parametrize("case", WRONG_FILES)
-def test_an_archive_with_something_wrong_in_it_is_refused_whole(run, server, out, networks, case):
+def test_an_archive_with_something_wrong_in_it_is_all_refused(run, server, out, networks, case):
     files, said = WRONG_FILES[case]
     server.files[fetch.ARCHIVE] = zipped(networks | files)
-    refused_whole(run, server, out, said)
+    all_refused(run, server, out, said)
 
 
 def test_an_archive_without_one_of_the_networks_is_refused(run, server, out, networks):
     server.files[fetch.ARCHIVE] = zipped({name: networks[name] for name in fetch.MODELS[:3]})
-    refused_whole(run, server, out, "not upstream's archive: it holds no udnie.pth")
+    all_refused(run, server, out, "not upstream's archive: it holds no udnie.pth")
 
 
 def test_what_is_no_archive_is_refused(run, server, out, archive):
     for data in (b"<html>Please log in</html>", archive[: len(archive) // 2], b""):
         server.files[fetch.ARCHIVE] = data
-        refused_whole(run, server, out, "not a whole zip archive")
+        all_refused(run, server, out, "not a whole zip archive")
 
 
-def refused_whole(run, server, out, said):
+def all_refused(run, server, out, said):
     code, printed, err = run("models")
     assert (code, printed) == (MISSING, "")
     assert is_one_line(err)
@@ -346,7 +346,10 @@ def refused_whole(run, server, out, said):
     ("line", "said"),
     [
         ("fetch images", "'images' is not one of"),
-        ("fetch styles models -o somewhere", "--output somewhere: one WHAT goes there; fetch models and styles one"),
+        (
+            "fetch styles models -o somewhere",
+            "--output somewhere: the folder is for one WHAT; fetch models and styles one",
+        ),
         ("fetch -o somewhere", "fetch models and photos and styles one by one"),
         ("fetch models --from mirror.example", "begins with http"),
         ("fetch models --from https://", "begins with http"),

@@ -1,4 +1,4 @@
-"""Files are whole or not there."""
+"""Writing of files is atomic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fns_lab.errors import InputError
 from fns_lab.files import atomic_write, is_text
 
 
-def test_the_file_appears_when_it_is_whole(tmp_path):
+def test_the_file_appears_when_it_is_complete(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with atomic_write(path) as temporary:
@@ -26,7 +26,7 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError), atomic_write(path) as temporary:
-        temporary.write_text("half, then a letter that ASCII lacks: ü", encoding="ascii")
+        temporary.write_text("half, then a letter that is not in ASCII: ü", encoding="ascii")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -56,5 +56,5 @@ def test_places_that_cannot_be_written_are_refused(tmp_path):
         (b"a\0b", False),
     ],
 )
-def test_text_is_told_from_bytes(data, text):
+def test_text_is_distinguished_from_bytes(data, text):
     assert is_text(data) is text

@@ -18,7 +18,7 @@ def rgb() -> np.ndarray:
     return np.random.default_rng(0).permutation(H * W * 3).reshape(H, W, 3).astype(np.uint8) * 2
 
 
-def test_a_image_comes_back_bit_for_bit(rgb, tmp_path):
+def test_an_image_comes_back_bit_for_bit(rgb, tmp_path):
     Image.fromarray(rgb).save(tmp_path / "a.png")
     x = images.load(tmp_path / "a.png")
     assert (x.dtype, x.shape, x.flags.c_contiguous) == (np.float32, (1, 3, H, W), True)
@@ -79,22 +79,22 @@ def test_a_dark_16_bit_image_stays_dark(tmp_path):
     assert images.load(tmp_path / "dark.png").max() == 1
 
 
-def test_transparency_lies_on_white(rgb, tmp_path):
+def test_transparency_becomes_white(rgb, tmp_path):
     alpha = np.linspace(0, 255, H * W).reshape(H, W, 1)
     Image.fromarray(np.dstack([rgb, alpha.astype(np.uint8)])).save(tmp_path / "glass.png")
     expected = rgb * (alpha / 255) + 255 * (1 - alpha / 255)
-    found = images.load(tmp_path / "glass.png")[0].transpose(1, 2, 0)
-    assert np.abs(found - expected).max() < 2
+    loaded = images.load(tmp_path / "glass.png")[0].transpose(1, 2, 0)
+    assert np.abs(loaded - expected).max() < 2
 
 
-def test_a_palette_gives_its_colours_and_its_hole_is_white(tmp_path):
+def test_a_palette_keeps_its_colours_and_transparency_becomes_white(tmp_path):
     palette = Image.new("P", (3, 2))
     palette.putpalette([200, 10, 30, 20, 90, 250, 5, 5, 5])
     palette.putdata([0, 1, 2, 1, 0, 2])
     palette.save(tmp_path / "palette.png", transparency=2)
-    found = np.asarray(images.open_rgb(tmp_path / "palette.png"))
+    loaded = np.asarray(images.open_rgb(tmp_path / "palette.png"))
     a, b, hole = [200, 10, 30], [20, 90, 250], [255, 255, 255]
-    np.testing.assert_array_equal(found, [[a, b, hole], [b, a, hole]])
+    np.testing.assert_array_equal(loaded, [[a, b, hole], [b, a, hole]])
 
 
 def test_cmyk_is_turned_to_rgb(tmp_path):

@@ -38,7 +38,7 @@ def model(request) -> onnx.ModelProto:
     return small_model(*request.param)
 
 
-def test_saves_whole_and_reads_back_the_same(model, tmp_path):
+def test_a_saved_model_reads_back_the_same(model, tmp_path):
     path = models.save(model, tmp_path / "small.onnx")
     assert models.load(path) == model
     assert [file.name for file in tmp_path.iterdir()] == ["small.onnx"]
@@ -81,14 +81,14 @@ def test_named_values_once_each_in_the_order_given(model):
     assert [value.name for value in wide.graph.output] == ["output", "shape", "conv"]
 
 
-def test_a_value_that_nobody_computes_names_the_nearest(model):
+def test_a_value_that_no_node_computes_names_the_nearest(model):
     with pytest.raises(InputError, match="'cnv'; the nearest is 'conv'"):
         models.with_outputs(model, ["cnv"])
     with pytest.raises(InputError, match="no node computes a value 'weight'"):
         models.with_outputs(model, ["weight"])
 
 
-def test_values_behind_an_op_nobody_knows_are_skipped(model):
+def test_values_after_an_unknown_op_are_skipped(model):
     model.graph.node[1].domain, model.graph.node[1].op_type = "elsewhere", "Strange"
     model.opset_import.append(helper.make_opsetid("elsewhere", 1))
     assert [value.name for value in models.with_outputs(model).graph.output] == ["output", "conv"]
@@ -165,7 +165,7 @@ def test_a_graph_that_cannot_run_is_refused(model, tmp_path):
     model.graph.node[4].input[0] = "relu"
     model.graph.output[0].name = "elsewhere"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(InputError, match="no node gives the output 'elsewhere'"):
+    with pytest.raises(InputError, match="no node computes the output 'elsewhere'"):
         models.load(path)
     model.graph.output[0].name = "output"
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]

@@ -1,4 +1,4 @@
-"""The photographs that scikit-image carries: there without a network, as arrays and as files."""
+"""The photographs in scikit-image's wheel, as arrays and as files, without a network."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_folder_holds_them_all_and_is_written_once(tmp_path):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
 
 
-def test_each_has_its_origin_and_licence_in_the_data_room():
+def test_each_has_its_origin_and_licence_in_data_readme():
     rows = [line for line in (DATA / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     for name in photos.NAMES:
         (row,) = (row for row in rows if row.startswith(f"| `{name}` "))
         assert "CC0" in row or "public domain" in row
 
 
-def test_unknown_name_tells_the_nearest():
+def test_an_unknown_name_gives_the_nearest():
     with pytest.raises(InputError, match="the nearest is 'coffee'"):
         photos.load("cofee")

@@ -33,8 +33,8 @@ INSTALLED_WITH = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconve
 """Import name to the listed dependency that itself depends on it (`google` is protobuf)."""
 
 SET_UP = (
-    ".ci/run", ".npmrc", "Makefile", "binder/apt.txt", "binder/postBuild", "environment.yml", "fns_lab/install.py",
-    "package-lock.json", "package.json", "pyproject.toml",
+    ".ci/run", ".npmrc", "Makefile", "binder/apt.txt", "binder/postBuild", "environment.yml",
+    "fns_lab/runtimes/install.py", "package-lock.json", "package.json", "pyproject.toml",
 )  # fmt: skip
 """Files that decide where packages come from."""
 

@@ -1,7 +1,7 @@
 """The command line: `fns-lab COMMAND`, same as `python -m fns_lab COMMAND`.
 
 Exit codes: 0 good; 1 the answer is no, or an engine failed; 2 bad input or usage; 3 something needed is missing here;
-130 interrupted. Whatever ends a command says so in one line on stderr. Nothing heavy is imported before it is needed.
+130 interrupted. An error is one line on stderr. Nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ COMMANDS = (
     fetch.fetch,
     show.doctor,
 )
-"""In the order of the work, which is the order of `fns-lab --help`."""
+"""The commands, in the order of the work and of `fns-lab --help`."""
 
 
 def build_app() -> typer.Typer:
-    """The commands as one typer application."""
+    """Return the commands as one typer application."""
     app = typer.Typer(
         name="fns-lab",
-        help="Take a network from PyTorch to ONNX to a smaller runtime, and prove op by op that nothing broke.",
+        help="Convert a network from PyTorch to ONNX to a smaller runtime, and prove op by op that nothing broke.",
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -83,7 +83,7 @@ def _root() -> None:
 
 
 def _fail(message: object, code: int) -> int:
-    print("fns-lab:", one_line(message), file=sys.stderr)
+    print("fns-lab:", one_line(message, longest=None), file=sys.stderr)
     return code
 
 
@@ -93,6 +93,7 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _stop_writing() -> int:
-    """The reader of our output has gone: end quietly, with what a shell calls death by SIGPIPE."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    """End without a message when the reader of stdout has closed it; return the exit code of SIGPIPE in a shell."""
+    if sys.__stdout__ is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
     return PIPE_CLOSED

@@ -1,4 +1,4 @@
-"""From a file on disk to what a model eats, and from what it gives back to a file."""
+"""Read the feeds of a model from a file, and write its outputs to one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fns_lab.cli.common import parent_exists, shape_text
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,26 +16,28 @@ IMAGE_CHANNELS = 3
 
 
 def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
-    """What `model` eats, from a file: an `.npz` (one array an input name), an `.npy`, or an image.
+    """Return the feeds of `model` from a file: an `.npz` (one array per input name), an `.npy`, or an image.
 
-    An image becomes float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut to the model's height and width where these
-    are fixed. Raises `InputError` when file and model do not fit together.
+    Arrays are cast to the model's element types. An image becomes float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut
+    to the model's height and width where these are fixed. Raises `InputError`, naming the file, if it does not fit.
     """
     from fns_lab import models
 
     shapes = models.input_shapes(model)
+    feeds: dict[str, np.ndarray]
     if path.suffix.lower() == ".npz":
         feeds = _load_arrays(path)
     else:
         if len(shapes) != 1:
-            raise InputError(f"{path}: the model has {len(shapes)} inputs ({', '.join(shapes)}); give an .npz")
+            names = ", ".join(shapes) or "none"
+            raise InputError(f"{path}: the model has {len(shapes)} inputs ({names}); give an .npz")
         ((name, shape),) = shapes.items()
         feeds = {name: _load_array(path) if path.suffix.lower() == ".npy" else _load_image(path, shape)}
-    return _fitting(feeds, model, path)
+    return _fitted(feeds, model, path)
 
 
 def save_outputs(outputs: dict[str, np.ndarray], path: Path) -> None:
-    """Write what a model gave: `.npz` takes all, `.npy` or an image the first. Whole or not at all."""
+    """Write the outputs of a model: all into an `.npz`, the first into an `.npy` or an image. The write is atomic."""
     import numpy as np
 
     from fns_lab import images
@@ -46,15 +48,18 @@ def save_outputs(outputs: dict[str, np.ndarray], path: Path) -> None:
         images.save(first, path)
         return
     with atomic_write(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, first) if suffix == ".npy" else np.savez(stream, **outputs)
+        if suffix == ".npy":
+            np.save(stream, first)
+        else:
+            np.savez(stream, allow_pickle=False, **outputs)
 
 
 def check_output_suffix(path: Path) -> Path:
-    """`path`, if `save_outputs` can write its kind. Raises `InputError` before the work, not after."""
+    """Return `path`. Raises `InputError`, before the work begins, if `save_outputs` cannot write it."""
     from fns_lab import images
 
     if path.suffix.lower() not in (".npy", ".npz", *images.SUFFIXES):
-        raise InputError(f"{path}: unknown kind {path.suffix!r}; use .png, .jpg, .npy or .npz")
+        raise InputError(f"{path}: unknown suffix {path.suffix!r}; use .png, .jpg, .npy or .npz")
     return parent_exists(path)
 
 
@@ -62,7 +67,7 @@ def _load_image(path: Path, shape: tuple[int | str, ...]) -> np.ndarray:
     from fns_lab import images
 
     if len(shape) != 4 or shape[1] not in (IMAGE_CHANNELS, *(d for d in shape if isinstance(d, str))):
-        raise InputError(f"{path}: the model's input is {shape_text(shape)}, which no image is; give .npy")
+        raise InputError(f"{path}: the model takes {shape_text(shape)}, not one image 1x3xHxW; give an .npy")
     h, w = shape[2:]
     if isinstance(h, int) and isinstance(w, int):
         return images.load(path, size=(h, w))
@@ -77,7 +82,7 @@ def _load_array(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError):
-        raise InputError(f"{path}: not a NumPy array file of plain numbers") from None
+        raise InputError(f"{path}: not a NumPy array file of numbers") from None
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path}: holds several arrays; name it .npz")
@@ -98,28 +103,16 @@ def _load_arrays(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: not an .npz of plain arrays") from None
 
 
-def _fitting(feeds: dict[str, np.ndarray], model: ModelProto, path: Path) -> dict[str, np.ndarray]:
-    """The feeds in the model's own element types, once names and shapes are known to fit."""
-    import onnx
-
+def _fitted(feeds: dict[str, np.ndarray], model: ModelProto, path: Path) -> dict[str, np.ndarray]:
     from fns_lab import models
+    from fns_lab.feeds import fit_feeds
 
-    shapes = models.input_shapes(model)
-    if set(feeds) != set(shapes):
-        raise InputError(f"{path}: holds {', '.join(sorted(feeds))}; the model's inputs are {', '.join(shapes)}")
-    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
-    for name, shape in shapes.items():
-        if not _same_shape(feeds[name].shape, shape):
-            raise InputError(
-                f"{path}: {name!r} has the shape {shape_text(feeds[name].shape)}, the model takes {shape_text(shape)}"
-            )
-        feeds[name] = feeds[name].astype(onnx.helper.tensor_dtype_to_np_dtype(kinds[name]), copy=False)
-    return feeds
-
-
-def _same_shape(shape: tuple[int, ...], declared: tuple[int | str, ...]) -> bool:
-    if declared == ("...",):
-        return True
-    return len(shape) == len(declared) and all(
-        isinstance(d, str) or d == s for s, d in zip(shape, declared, strict=True)
-    )
+    inputs = models.fed_inputs(model)
+    try:
+        cast = {
+            name: array.astype(models.dtype_of(inputs[name]), copy=False) if name in inputs else array
+            for name, array in feeds.items()
+        }
+        return fit_feeds(model, cast)
+    except ValueError as error:  # InputError, and NumPy's own for text that is no number
+        raise InputError(f"{path}: {one_line(error, longest=None)}") from None

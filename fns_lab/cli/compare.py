@@ -132,7 +132,7 @@ def _examined(
 ) -> tuple[Experiment, Comparison]:
     from fns_lab import compare as lab
     from fns_lab import targets
-    from fns_lab.memory import keep_freed_memory
+    from fns_lab.process import keep_freed_memory
 
     aims = targets.load(target_a), targets.load(target_b)
     keep_freed_memory()

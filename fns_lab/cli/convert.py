@@ -1,4 +1,4 @@
-"""Commands on ONNX files: check, lower, run."""
+"""The commands on ONNX files: check, lower, run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from fns_lab.cli.common import (
 
 
 def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
-    """Say of every op in a model whether a target takes it. Exit 1 if anything is not supported.
+    """Check whether a target supports every op of a model.
+
+    Every op is listed with the reason why it is not supported, if so. Exit 1 if one is not.
 
     \b
     Examples:
@@ -32,8 +34,7 @@ def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
     """
     from fns_lab import models, targets
 
-    aim = targets.load(target)
-    result = targets.check(models.load(model), aim)
+    result = targets.check(models.load(model), targets.load(target))
     if json:
         print_json(result.to_json())
     else:
@@ -50,9 +51,9 @@ def lower(
     allow_approximate: AllowApproximate = False,
     json: JsonFlag = False,
 ) -> int:
-    """Rewrite a model until a target takes every op.
+    """Rewrite a model so that a target supports every op.
 
-    If something is left that it does not take, each such node is named with the reason, no file is written, exit 1.
+    If the target does not support the result, each such node is printed with the reason, no file is written, exit 1.
 
     \b
     Examples:
@@ -62,10 +63,10 @@ def lower(
     from fns_lab import models, targets
     from fns_lab.rewrite.lower import lower as lower_model
 
-    aim = targets.load(target)
+    chosen = targets.load(target)
     parent_exists(output)
     shapes = parse_shapes(shape or [])
-    result = lower_model(models.load(model), aim, shapes=shapes or None, allow_approximate=allow_approximate)
+    result = lower_model(models.load(model), chosen, shapes=shapes or None, allow_approximate=allow_approximate)
     if result:
         models.save(result.model, output)
     if json:
@@ -82,16 +83,20 @@ def run(
     model: ModelPath,
     target: TargetName,
     input: Annotated[
-        Path, typer.Option("--input", metavar="X", help="An image, .npy, or .npz (one array an input name).")
+        Path,
+        typer.Option("--input", metavar="X", help="The input: an image, .npy, or .npz (one array per input name)."),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="An image, .npy (first output) or .npz (all).")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="File to write: an image or .npy (first output), or .npz (all)."
+        ),
     ],
     json: JsonFlag = False,
 ) -> None:
-    """Run a model in the real runtime.
+    """Run a model in a target's real runtime, and write its outputs.
 
-    An image goes in as 1x3xHxW, RGB, 0..255, scaled and cut to the model's size where that is fixed.
+    An image is read as 1x3xHxW, RGB, 0..255, scaled and cut to the model's height and width where these are fixed.
 
     \b
     Examples:
@@ -101,11 +106,11 @@ def run(
     from fns_lab import models, targets
     from fns_lab.runtimes import open_runner
 
-    aim = targets.load(target)
+    chosen = targets.load(target)
     check_output_suffix(output)
     proto = models.load(model)
     feeds = load_feeds(input, proto)
-    with open_runner(proto, aim) as runner:
+    with open_runner(proto, chosen) as runner:
         outputs = runner.infer(feeds)
         time_ms = runner.ms
     save_outputs(outputs, output)
@@ -115,7 +120,7 @@ def run(
             {"name": n, "shape": list(a.shape), "path": str(output) if n in written else None}
             for n, a in outputs.items()
         ]
-        print_json({"target": aim.name, "outputs": rows, "ms": time_ms})
+        print_json({"target": chosen.name, "outputs": rows, "ms": time_ms})
     else:
         shapes = ", ".join(f"{name} {shape_text(array.shape)}" for name, array in outputs.items())
-        print(f"{output}: {shapes}; {time_ms:.1f} ms in {aim.name}")
+        print(f"{output}: {shapes}; {time_ms:.1f} ms in {chosen.name}")

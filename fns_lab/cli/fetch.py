@@ -1,4 +1,4 @@
-"""The fetch command: what the clone does not hold."""
+"""The command fetch: download what the repository does not hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fns_lab.errors import InputError
 
 
 class What(StrEnum):
-    """What can be fetched, in the order in which it is."""
+    """What can be fetched, in the order in which it is fetched."""
 
     PHOTOS = "photos"
     STYLES = "styles"
@@ -23,27 +23,33 @@ class What(StrEnum):
 
 def fetch(
     what: Annotated[
-        list[What] | None, typer.Argument(metavar="WHAT", help="photos, styles, models; all of them without one.")
+        list[What] | None, typer.Argument(metavar="WHAT", help="photos, styles or models; by default all.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where one WHAT goes.", show_default=False)
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for one WHAT.", show_default=False)
     ] = None,
     mirror: Annotated[
         str | None,
-        typer.Option("--from", metavar="URL", help="A folder with upstream's candy.jpg and so on, saved_models.zip."),
+        typer.Option(
+            "--from",
+            metavar="URL",
+            help="Address of a folder with upstream's candy.jpg and so on, and saved_models.zip.",
+        ),
     ] = None,
 ) -> None:
-    """Bring what the clone does not hold, and print where it is.
+    """Download images and networks that the repository does not hold.
+
+    The paths of the files are printed.
 
     \b
-    photos  photographs to train on, from an installed package, without a
-            network; into data/photos
+    photos  photographs to train on, copied from an installed package,
+            not downloaded; into data/photos
     styles  the four style images of pytorch/examples fast_neural_style;
             into data/style-images/upstream
     models  its four pretrained networks; into saved_models/upstream
 
-    Downloads are checked, and go on where they were interrupted. They are other people's works: data/README.md says
-    whose, and what is known of their licences.
+    Downloads are checked, and continue where they were interrupted. They are other people's works: data/README.md names
+    the authors and what is known of the licences.
 
     \b
     Examples:
@@ -57,7 +63,9 @@ def fetch(
 
     wanted = set(what or What)
     if output and len(wanted) > 1:
-        raise InputError(f"--output {output}: one WHAT goes there; fetch {' and '.join(sorted(wanted))} one by one")
+        raise InputError(
+            f"--output {output}: the folder is for one WHAT; fetch {' and '.join(sorted(wanted))} one by one"
+        )
     if mirror:
         _check_mirror(mirror, wanted)
         mirror = mirror.rstrip("/")
@@ -77,4 +85,4 @@ def _check_mirror(mirror: str, wanted: set[What]) -> None:
     if not re.match(r"https?://[^/]", mirror):
         raise InputError(f"--from {mirror}: give an address that begins with http:// or https://")
     if wanted == {What.PHOTOS}:
-        raise InputError(f"--from {mirror}: photos come from an installed package, leave it out")
+        raise InputError(f"--from {mirror}: photos come from an installed package; leave --from out")

@@ -117,7 +117,9 @@ def with_input_shapes(model: ModelProto, feeds: Feeds) -> ModelProto:
 
 def _fixed(value: ValueInfoProto) -> bool:
     tensor = value.type.tensor_type
-    return tensor.HasField("shape") and all(dim.HasField("dim_value") for dim in tensor.shape.dim)
+    return tensor.HasField("shape") and all(
+        dim.HasField("dim_value") and dim.dim_value >= 0 for dim in tensor.shape.dim
+    )
 
 
 def _reads(node: NodeProto) -> tuple[str, ...]:

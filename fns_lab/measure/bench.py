@@ -17,6 +17,7 @@ from onnx import ModelProto
 from fns_lab import models as onnx_models
 from fns_lab import targets as known_targets
 from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.feeds import fit_feeds
 from fns_lab.runtimes import Runner, engine_name, open_runner
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
@@ -213,22 +214,11 @@ def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: i
 
 
 def _fit(label: str, model: ModelProto, feeds: Feeds) -> Feeds:
-    """Return `feeds` under the names of this model's inputs."""
-    wanted = onnx_models.input_shapes(model)
-    if len(wanted) != len(feeds):
-        raise InputError(f"{label}: has {len(wanted)} inputs ({', '.join(wanted)}), given {len(feeds)}")
-    fitted = dict(feeds) if wanted.keys() == feeds.keys() else dict(zip(wanted, feeds.values(), strict=True))
-    for name, shape in wanted.items():
-        given = np.shape(fitted[name])
-        if shape != onnx_models.UNKNOWN_RANK and not _admits(shape, given):
-            raise InputError(f"{label}: input {name!r} has shape {shape}, given {given}; export it at that size")
-    return fitted
-
-
-def _admits(shape: Sequence[int | str], given: Sequence[int]) -> bool:
-    return len(shape) == len(given) and all(
-        isinstance(side, str) or side == real for side, real in zip(shape, given, strict=True)
-    )
+    """Return `feeds` under the names of this model's inputs. Raises `InputError`, naming the model, if they do not fit."""
+    try:
+        return fit_feeds(model, feeds, by_position=True)
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from None
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

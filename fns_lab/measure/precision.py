@@ -16,8 +16,8 @@ from onnx import ModelProto, NodeProto, TensorProto
 
 from fns_lab import models
 from fns_lab.errors import InputError
-from fns_lab.quiet import quiet
-from fns_lab.runtimes.base import checked_feeds
+from fns_lab.feeds import fit_feeds
+from fns_lab.process import quiet
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -58,7 +58,7 @@ def int8_from_float32(model: ModelProto, calibration: Iterable[Mapping[str, np.n
     Raises `InputError` without feeds or for feeds that do not fit, and for a model with nothing to quantise.
     """
     chosen = _inner_convolutions(model)
-    checked = [checked_feeds(model, dict(feeds)) for feeds in calibration]
+    checked = [fit_feeds(model, feeds) for feeds in calibration]
     if not checked:
         raise InputError("no input to calibrate with; give a few photographs")
     with tempfile.TemporaryDirectory() as folder, quiet():

@@ -124,6 +124,7 @@ def _prepare(model: ir.Model, shapes: Mapping[str, Sequence[int]], scope: Scope)
     """Functions inlined, constants as initializers, identities gone, every shape known that can be."""
     passes.InlinePass()(model)
     passes.RemoveInitializersFromInputsPass()(model)
+    _free_negative_sizes(model)
     _fix_shapes(model, shapes)
     passes.NameFixPass()(model)  # refusals go by a node's name
     _settle(model, scope)
@@ -155,6 +156,13 @@ def _settle(model: ir.Model, scope: Scope) -> None:
     )
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     passes.IdentityEliminationPass()(model)
+
+
+def _free_negative_sizes(model: ir.Model) -> None:
+    """Make sizes below 0, which some exporters write for free ones, free without a name."""
+    for value in (*model.graph.inputs, *(output for node in model.graph.all_nodes() for output in node.outputs)):
+        if value.shape is not None and any(isinstance(size, int) and size < 0 for size in value.shape):
+            value.shape = ir.Shape([None if isinstance(size, int) and size < 0 else size for size in value.shape])
 
 
 def _fix_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -1,9 +1,9 @@
-"""One runner per engine, one contract: `infer(feeds) -> {name: array}`.
+"""One runner per engine, all with the same interface: `infer(feeds) -> {name: array}`.
 
 `open_runner(model, "onnxjs-0.1.8/wasm")` loads a model into the real engine; `runner.infer({"input": x})` returns every
-graph output; `runner.ms` and `runner.create_ms` are milliseconds inside the engine. The engines are those in `RUNNERS`
-and, opened by their own names, PyTorch (`torch_runner.TorchRunner`) and ONNX's reference evaluator
-(`reference.ReferenceRunner`).
+graph output; `runner.ms` and `runner.create_ms` are milliseconds inside the engine. `RUNNERS` lists the engines of
+targets. PyTorch (`torch_runner.TorchRunner`) and ONNX's reference evaluator (`reference.ReferenceRunner`,
+`float64.Float64Runner`) belong to no target and are opened by their classes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fns_lab.targets import Target
 
 DEFAULT_TIMEOUT_S = 120.0
-"""Seconds one call into a browser page may take before the page counts as hung."""
+"""Seconds that one call into a browser page may take before the page counts as hung."""
 
 RUNNERS = {
     "ort": "fns_lab.runtimes.ort:OrtRunner",
@@ -30,23 +30,25 @@ RUNNERS = {
     "onnxjs": "fns_lab.runtimes.browser:BrowserRunner",
     "ort-web": "fns_lab.runtimes.browser:BrowserRunner",
 }
-"""The class that runs each target's `runtime`. A module, and with it its engine, is imported when it is asked for."""
+"""Runner class for each `runtime` of a target. Its module, and with it the engine, is imported on first use."""
 
 
 class Runner(Protocol):
-    """A model loaded into one engine. A context manager: leaving it frees the session."""
+    """A model loaded into one engine. A context manager: leaving it frees the session.
+
+    - `ms`: milliseconds that the last `infer` spent inside the engine, without moving data to and from it.
+    - `create_ms`: milliseconds that the engine took to load the model.
+    """
 
     target: Target
     ms: float
-    """Milliseconds the last `infer` spent inside the engine, without moving data to and from it."""
     create_ms: float
-    """Milliseconds the engine took to load the model."""
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""
+        """Return every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""
 
     def close(self) -> None:
-        """Free the session; the runner is of no use afterwards."""
+        """Free the session; the runner cannot be used afterwards."""
 
     def __enter__(self) -> Runner: ...
 
@@ -58,8 +60,8 @@ def open_runner(
 ) -> Runner:
     """Load `model` into the real engine of `target` (a Target or its name, such as "onnxjs-0.1.3/webgl").
 
-    `timeout_s` bounds each call into a browser page; engines in this process are not bounded by it. `once` says that
-    the model will run a single time, so that an engine keeps no memory for further runs.
+    `timeout_s` limits each call into a browser page, but not engines in this process. With `once` the model will run a
+    single time, so that an engine keeps no memory for further runs.
     Raises RuntimeFault when the engine refuses the model, MissingError when the engine or a browser is not
     installed, InputError for an unknown target.
     """
@@ -69,20 +71,22 @@ def open_runner(
     if isinstance(target, str):
         target = targets.load(target)
     packages.require(target)
-    return pkgutil.resolve_name(RUNNERS[target.runtime])(model, target, timeout_s=timeout_s, once=once)
+    runner: Callable[..., Runner] = pkgutil.resolve_name(RUNNERS[target.runtime])
+    return runner(model, target, timeout_s=timeout_s, once=once)
 
 
 def engine_name(target: Target) -> str:
-    """The engine and the version that runs, such as `onnxjs 0.1.8`."""
+    """Return the engine and the version that runs, such as `onnxjs 0.1.8`."""
     from fns_lab.runtimes.packages import installed_version
 
-    return f"{target.runtime} {target.version or installed_version(target.package)}"
+    version = target.version or (target.package and installed_version(target.package))
+    return f"{target.runtime} {version}"
 
 
 def run_in(target: Target | str) -> Callable[[ModelProto, Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """A function that loads a model into the engine of `target`, runs it once and frees it: `run(model, feeds)`.
+    """Return a function `run(model, feeds)` that loads a model into the engine of `target`, runs it once and frees it.
 
-    Errors are those of `open_runner` and `infer`.
+    It raises what `open_runner` and `infer` raise.
     """
 
     def run(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

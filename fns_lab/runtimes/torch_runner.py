@@ -1,31 +1,40 @@
-"""A PyTorch network behind the runner contract, so that it can stand beside its own exports."""
+"""A PyTorch network as a runner, so that it can be compared with its exports."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fns_lab.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
 
 class TorchRunner:
-    """`net(input) -> output` on one device; feeds and outputs are numpy arrays named as `onnx_from_torch` names them.
+    """A network with one input and one output, on one device, in eval mode.
 
-    `net` is put in eval mode. `device` is any torch device name; "cpu" unless said.
+    `net` itself is put in eval mode and moved to `device`, any torch device name. The default names of input and output
+    are those that `onnx_from_torch` gives.
     """
 
     target = None
     ms = float("nan")
     create_ms = 0.0
 
-    def __init__(self, net, *, device: str = "cpu", input_name: str = "input", output_name: str = "output") -> None:
-        self._net = net.eval().to(device)
+    def __init__(
+        self, net: nn.Module, *, device: str = "cpu", input_name: str = "input", output_name: str = "output"
+    ) -> None:
+        self._net: nn.Module | None = net.eval().to(device)
         self._device = device
         self._input_name, self._output_name = input_name, output_name
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """`{output_name: float32 array}`. Raises InputError when the feeds are not exactly the one input."""
+        """Return `{output_name: array}`. Raises InputError when the feeds are not exactly the one input."""
         import torch
 
         if set(feeds) != {self._input_name}:
@@ -33,40 +42,46 @@ class TorchRunner:
         x = torch.from_numpy(np.ascontiguousarray(feeds[self._input_name])).to(self._device)
         with torch.inference_mode():
             start = time.perf_counter()
-            y = self._net(x).cpu()
+            y = self._open_net()(x).cpu()
             self.ms = (time.perf_counter() - start) * 1000
         return {self._output_name: y.numpy()}
 
     def values(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What every module gives, in the order in which they end, by its path (`res1.conv1`), then the output.
+        """Return the output of every module by its path (`res1.conv1`), in the order of the calls, then the network's.
 
-        `onnx_from_torch` gives the value of a module the same name. Of a module that is called several times, the last
-        call counts: the export names the earlier ones after their op and their place among all such ops
-        (`act.softplus_3`), which a hook cannot know, and `compare` lists them as skipped. What is not one tensor is
-        left out.
+        `onnx_from_torch` gives the output of a module the same name. For a module that is called several times this is
+        its last call: the export names the earlier ones after their op and their place among all such ops
+        (`act.softplus_3`), which a hook cannot know, and `compare` lists them as skipped. An output that is not one
+        tensor is left out.
         """
         import torch
 
-        found: dict[str, np.ndarray] = {}
+        outputs: dict[str, np.ndarray] = {}
 
-        def keep(path: str):
-            def hook(module, inputs, output) -> None:
+        def keep(path: str) -> Callable[[nn.Module, tuple[Any, ...], object], None]:
+            def hook(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
                 if isinstance(output, torch.Tensor):
-                    found.pop(path, None)
-                    found[path] = output.cpu().numpy().copy()  # a module may work in place on what it is handed
+                    outputs.pop(path, None)
+                    outputs[path] = output.cpu().numpy().copy()  # the next module may change its input in place
 
             return hook
 
-        hooks = [module.register_forward_hook(keep(path)) for path, module in self._net.named_modules() if path]
+        modules = self._open_net().named_modules()
+        hooks = [module.register_forward_hook(keep(path)) for path, module in modules if path]
         try:
-            return found | self.infer(feeds)
+            return outputs | self.infer(feeds)
         finally:
             for hook in hooks:
                 hook.remove()
 
     def close(self) -> None:
-        """Let go of the network."""
+        """Drop the reference to the network."""
         self._net = None
+
+    def _open_net(self) -> nn.Module:
+        if self._net is None:
+            raise InputError("the runner is closed; open another one for the network")
+        return self._net
 
     def __enter__(self) -> TorchRunner:
         return self

@@ -14,9 +14,10 @@ from fns_lab.runtimes.base import InProcessRunner
 
 
 class TractRunner(InProcessRunner):
-    """A `tract.Runnable`, optimised as tract does by default. tract reads ONNX from files alone."""
+    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only."""
 
     def load(self, model: ModelProto) -> None:
+        """Write the model to a temporary file and have tract read that."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.onnx"
             file.write_bytes(model.SerializeToString())
@@ -25,8 +26,9 @@ class TractRunner(InProcessRunner):
         self._runnable = loaded.into_model().into_runnable()
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the graph outputs, in the model's order."""
         return [value.to_numpy() for value in self._runnable.run([feeds[name] for name in self._inputs])]
 
-    def words(self, error: Exception) -> str:
-        # With RUST_BACKTRACE set, the stack follows.
+    def error_text(self, error: Exception) -> str:
+        """Return tract's message without the stack that follows it where RUST_BACKTRACE is set."""
         return str(error).partition("Stack backtrace:")[0]

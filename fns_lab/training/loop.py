@@ -15,10 +15,10 @@ import torch
 
 from fns_lab import images
 from fns_lab.errors import InputError
-from fns_lab.memory import keep_freed_memory
 from fns_lab.nets import checkpoints
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.nets.vgg import LossNetwork
+from fns_lab.process import keep_freed_memory
 from fns_lab.training import snapshots
 from fns_lab.training.config import TrainConfig
 from fns_lab.training.data import Photographs

@@ -17,7 +17,8 @@ from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
 from fns_lab import models
 from fns_lab.compare import Finding, Subgraph
-from fns_lab.runtimes.base import checked_feeds, output_dtypes
+from fns_lab.feeds import fit_feeds
+from fns_lab.runtimes.base import output_dtypes
 from fns_lab.runtimes.browser import as_taken, pack
 from fns_lab.runtimes.engines import Engine, engine_for
 from fns_lab.runtimes.kept_outputs import as_loaded
@@ -42,7 +43,7 @@ def fault_page(piece: Subgraph, finding: Finding, target: Target, *, truth: str)
     """
     engine = engine_for(target)
     kept, old_names = as_loaded(piece.model, target)
-    feeds, block = pack(as_taken(checked_feeds(piece.model, dict(piece.feeds)), target))
+    feeds, block = pack(as_taken(fit_feeds(piece.model, piece.feeds), target))
     expected = np.ascontiguousarray(piece.expected, output_dtypes(piece.model)[piece.value])
     files = {name: path for name, path in engine.files.items() if name not in ("", WORKER, *SCRIPTS)}
     facts = {

@@ -74,8 +74,11 @@ def test_inputs_of_other_names_are_fed_by_position():
 @pytest.mark.parametrize(
     ("feeds", "message"),
     [
-        ({"input": np.zeros((2, 3, 8, 10), np.float32)}, r"regular: input 'input' has shape \(2, 3, 7, 10\)"),
-        ({"input": np.zeros((2, 3, 7, 10), np.float32), "more": np.zeros(1)}, "has 1 inputs"),
+        (
+            {"input": np.zeros((2, 3, 8, 10), np.float32)},
+            r"regular: input 'input' takes shape \(2, 3, 7, 10\), not \(2, 3, 8, 10\)",
+        ),
+        ({"input": np.zeros((2, 3, 7, 10), np.float32), "more": np.zeros(1)}, "regular: the model has 1 input"),
     ],
 )
 def test_feeds_that_do_not_fit(feeds, message):

@@ -1,4 +1,4 @@
-"""Every engine computes what ONNX's reference evaluator computes, and says so in its own words when it cannot."""
+"""Every engine agrees with ONNX's reference evaluator; what it cannot run is a RuntimeFault with its own message."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_bool_tensors_go_in_and_out():
 @pytest.mark.browser
 @pytest.mark.parametrize("target", ["onnxjs-0.1.8/wasm", "ort-web/wasm"])
 def test_large_tensors_arrive_unchanged(target):
-    """Blocks too large for base64 travel as files; small and large ones may alternate in one session's page."""
+    """Blocks too large for base64 are passed as files; small and large ones may alternate in one page."""
     small, large = image(1, 3, 5, 7, mean=0), image(1, 3, 257, 191, mean=0)
     assert small.nbytes < SMALL_BYTES < large.nbytes
     with open_runner(relu(small), target) as one, open_runner(relu(large), target) as other:
@@ -152,7 +152,7 @@ def test_a_refused_model_names_engine_model_and_reason(target, words):
     with pytest.raises(RuntimeFault) as fault:
         open_runner(model, target)
     assert str(fault.value).startswith(target)
-    assert "model 'small' (1 nodes)" in str(fault.value)
+    assert "model 'small' (1 node)" in str(fault.value)
     assert words in str(fault.value)
     assert "\n" not in str(fault.value)
 

@@ -1,4 +1,4 @@
-"""The runners that need no browser keep the same contract."""
+"""The runners that belong to no target have the same interface."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_reference_evaluator():
             runner.infer({})
 
 
-def test_reference_evaluator_names_what_it_cannot_do():
+def test_reference_evaluator_names_an_unknown_op():
     model = relu(X)
     model.graph.node[0].op_type = "Swirl"
-    with pytest.raises(RuntimeFault, match=r"onnx reference, model 'small' \(1 nodes\): .*Swirl"):
+    with pytest.raises(RuntimeFault, match=r"onnx reference, model 'small' \(1 node\): .*Swirl"):
         ReferenceRunner(model).infer({"x": X})

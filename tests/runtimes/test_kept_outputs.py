@@ -1,4 +1,4 @@
-"""Values in the middle of a graph come out of every engine, also of those that renumber them at load."""
+"""Inner values can be outputs in every engine, also in those that renumber values when they load a model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_value_comes_out_under_its_name(target):
 
 @pytest.mark.browser
 def test_without_it_ort_web_webgl_gives_the_value_after_the_activation(monkeypatch):
-    """The fault itself: Conv's value is asked for, Relu's comes back."""
+    """The fault itself: the output is Conv's value, and the engine returns Relu's."""
     nodes = [node("Conv", "x w", "c", kernel_shape=[1, 1]), node("Relu", "c", "r"), node("Neg", "r", "y")]
     model = graph(nodes, {"x": X}, WEIGHT, outputs={"y": MIDDLE["y"], "c": MIDDLE["c"]})
     expected = ReferenceRunner(model).infer({"x": X})
@@ -61,8 +61,8 @@ def test_only_outputs_that_nodes_read_are_copied():
     assert kept_outputs.with_outputs_kept(plain)[0] is plain
 
 
-def test_graphs_that_lose_nothing_are_left_alone():
-    """In 0.1.8 webgl a second reader of a reshaped value would bring about the fault of that engine."""
+def test_graphs_that_lose_nothing_are_not_changed():
+    """In 0.1.8 webgl a value that is reshaped and copied is wrong, so nothing may be added."""
     target = targets.load("onnxjs-0.1.8/webgl")
     assert not kept_outputs.loses_outputs(relu(X), target)
     assert kept_outputs.loses_outputs(with_identity_and_fused_conv(), target)

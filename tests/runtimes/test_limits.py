@@ -1,4 +1,4 @@
-"""The bounds that quirks set to ops, shown in the real engines with ONNX's own node tests: each beside a neighbour."""
+"""The limits in quirks, shown in the real engines with ONNX's own node tests: one beyond the limit, one within."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_bound(name, target, cases):
     target = targets.load(target)
     quirk = next(quirk for quirk in target.quirks if quirk.name == name)
     case, neighbour = cases[f"test_{touched}"], cases[f"test_{near}"]
-    forms = [loadable(case.model, target), converted(case.model, target).model]
-    model = next(m for m in forms if m and quirk.summary in "; ".join(check(m, target).table.reason))
+    variants = [loadable(case.model, target), converted(case.model, target).model]
+    model = next(m for m in variants if m and quirk.summary in "; ".join(check(m, target).table.reason))
     assert run_case(case, model, target).result in ("wrong", "error")
     assert run_case(neighbour, converted(neighbour.model, target).model, target).result == "pass"

@@ -1,4 +1,4 @@
-"""What the engines that pip brings take, asked of the engines themselves, and the faults that their targets name."""
+"""The ops and faults that the targets of the pip engines list, tested in the engines themselves."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tests.runtimes.graphs import FLOAT32_ERROR, PIP_TARGETS, graph, image, node
 
 X = image(3, 4, 6, 10, mean=2.0, sd=1.0)
 WRONG = 0.05
-"""Relative error above which an engine is not inaccurate but wrong."""
+"""Relative error above which an engine is wrong rather than inaccurate."""
 
-LACKS = {
+UNKNOWN_OP = {
     "opencv/cpu": "Can't create layer",
     "openvino/cpu": "No conversion rule found",
     "tract/cpu": "Unimplemented(",
 }
-"""What an engine says to an op that it has never heard of, and to no other."""
+"""Part of the message of each engine for an op that it does not know, and for no other."""
 
 NEWEST_OPSET = 23
 
 
-def asked() -> list[str]:
+def tensor_ops() -> list[str]:
     """Every op of ONNX that works on tensors of numbers; control flow, sequences and strings are left out."""
     history = [schema for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""]
     return sorted({s.name for s in history if s.since_version <= NEWEST_OPSET and not s.deprecated and _of_numbers(s)})
@@ -47,12 +47,12 @@ def errors(model, feeds, *names) -> list[float]:
     """Worst error of each target over all outputs, against ONNX Runtime."""
     with open_runner(model, "ort/cpu") as runner:
         expected = runner.infer(feeds)
-    found = []
+    worst = []
     for name in names:
         with open_runner(model, name) as runner:
             actual = runner.infer(feeds)
-        found.append(max(worst_error(actual[value], expected[value]) for value in expected))
-    return found
+        worst.append(max(worst_error(actual[value], expected[value]) for value in expected))
+    return worst
 
 
 def lone_node(op_type: str) -> onnx.ModelProto:
@@ -61,21 +61,21 @@ def lone_node(op_type: str) -> onnx.ModelProto:
     schema = onnx.defs.get_schema(op_type, opset, "")
     inputs = {f"x{i}": image(1, 3, 8, 8) for i in range(schema.min_input)}
     outputs = [f"y{i}" for i in range(max(1, schema.min_output))]
-    made = helper.make_node(op_type, list(inputs), outputs)
-    return graph([made], inputs, outputs={"y0": (1, 3, 8, 8)}, opset=opset, ir_version=8)
+    only = helper.make_node(op_type, list(inputs), outputs)
+    return graph([only], inputs, outputs={"y0": (1, 3, 8, 8)}, opset=opset, ir_version=8)
 
 
-@pytest.mark.parametrize("name", LACKS)
+@pytest.mark.parametrize("name", UNKNOWN_OP)
 def test_the_engine_has_the_ops_that_its_table_lists(name):
-    lacking, ops = set(), asked()
+    missing, ops = set(), tensor_ops()
     assert len(ops) > 150
     for op_type in ops:
         try:
             open_runner(lone_node(op_type), name)
         except RuntimeFault as fault:
-            if LACKS[name] in fault.message:
-                lacking.add(op_type)
-    assert lacking == {op_type for op_type in ops if not targets.load(name).selectors(op_type)}
+            if UNKNOWN_OP[name] in fault.message:
+                missing.add(op_type)
+    assert missing == {op_type for op_type in ops if not targets.load(name).selectors(op_type)}
 
 
 def says_no(model, name: str) -> bool:
@@ -86,8 +86,8 @@ def says_no(model, name: str) -> bool:
 def test_opencv_takes_same_lower_for_same_upper(op):
     def padded(mode):
         weights = {"w": image(4, 4, 2, 2)} if op == "Conv" else {}
-        made = node(op, " ".join(["x", *weights]), "y", kernel_shape=[2, 2], auto_pad=mode)
-        return graph([made], {"x": X}, weights, outputs={"y": X.shape}, opset=11)
+        padding = node(op, " ".join(["x", *weights]), "y", kernel_shape=[2, 2], auto_pad=mode)
+        return graph([padding], {"x": X}, weights, outputs={"y": X.shape}, opset=11)
 
     wrong, right = errors(padded("SAME_LOWER"), {"x": X}, "opencv/cpu", "openvino/cpu")
     assert wrong > WRONG and right < FLOAT32_ERROR
@@ -100,8 +100,8 @@ def test_opencv_takes_same_lower_for_same_upper(op):
 def test_antialias_is_overlooked(name):
     def halved(antialias):
         scales = {"s": np.array([1, 1, 0.5, 0.5], np.float32)}
-        made = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear", antialias=antialias)
-        return graph([made], {"x": X}, scales, outputs={"y": (3, 4, 3, 5)}, opset=18, ir_version=8)
+        resize = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear", antialias=antialias)
+        return graph([resize], {"x": X}, scales, outputs={"y": (3, 4, 3, 5)}, opset=18, ir_version=8)
 
     wrong, right = errors(halved(1), {"x": X}, name, "tract/cpu")
     assert wrong > WRONG and right < FLOAT32_ERROR
@@ -112,11 +112,11 @@ def test_antialias_is_overlooked(name):
 
 @pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
 def test_openvino_does_not_keep_the_aspect_ratio(policy):
-    sides = {"not_larger": (5, 8), "not_smaller": (7, 12)}[policy]
-    made = helper.make_node(
+    size = {"not_larger": (5, 8), "not_smaller": (7, 12)}[policy]
+    resize = helper.make_node(
         "Resize", ["x", "", "", "s"], ["y"], mode="nearest", axes=[2, 3], keep_aspect_ratio_policy=policy
     )
-    model = graph([made], {"x": X}, {"s": np.array([7, 8])}, outputs={"y": (3, 4, *sides)}, opset=18, ir_version=8)
+    model = graph([resize], {"x": X}, {"s": np.array([7, 8])}, outputs={"y": (3, 4, *size)}, opset=18, ir_version=8)
     assert errors(model, {"x": X}, "openvino/cpu") == [float("inf")]
     assert says_no(model, "openvino/cpu")
 
@@ -124,8 +124,8 @@ def test_openvino_does_not_keep_the_aspect_ratio(policy):
 def test_opencv_has_no_symmetric_half_pixels():
     scales = {"s": np.array([1, 1, 2, 3], np.float32)}
     mode = {"mode": "linear", "coordinate_transformation_mode": "half_pixel_symmetric"}
-    made = helper.make_node("Resize", ["x", "", "s"], ["y"], **mode)
-    model = graph([made], {"x": X}, scales, outputs={"y": (3, 4, 12, 30)}, opset=19, ir_version=8)
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], **mode)
+    model = graph([resize], {"x": X}, scales, outputs={"y": (3, 4, 12, 30)}, opset=19, ir_version=8)
     assert errors(model, {"x": X}, "opencv/cpu")[0] > WRONG
     assert says_no(model, "opencv/cpu")
 
@@ -133,11 +133,11 @@ def test_opencv_has_no_symmetric_half_pixels():
 @pytest.mark.parametrize("opset", [13, 18])
 def test_opencv_reduces_a_batch_of_three_wrong(opset):
     def mean(x, axes):
-        sides = tuple(1 if axis in axes else side for axis, side in enumerate(x.shape))
+        shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
         given = {"axes": np.array(axes)} if opset == 18 else {}
         by_attribute = {} if given else {"axes": axes}
-        made = node("ReduceMean", " ".join(["x", *given]), "y", **by_attribute)
-        return graph([made], {"x": x}, given, outputs={"y": sides}, opset=opset, ir_version=8)
+        reduce = node("ReduceMean", " ".join(["x", *given]), "y", **by_attribute)
+        return graph([reduce], {"x": x}, given, outputs={"y": shape}, opset=opset, ir_version=8)
 
     wrong, right = errors(mean(X, [0, 2, 3]), {"x": X}, "opencv/cpu", "openvino/cpu")
     assert wrong > WRONG / 10 and right < FLOAT32_ERROR
@@ -164,8 +164,8 @@ def test_an_input_that_no_node_reads_does_no_harm(name):
         np.testing.assert_array_equal(runner.infer(feeds)["y"], np.maximum(X, 0))
 
 
-def test_openvino_is_asked_for_float32():
-    """Left to itself it computes in bfloat16 where the processor can, and says so."""
+def test_openvino_computes_in_float32():
+    """By default it computes in bfloat16 where the processor can, and reports that."""
     import openvino
 
     weights = {"w": image(8, 4, 3, 3)}
@@ -183,9 +183,9 @@ def test_openvino_is_asked_for_float32():
 
 def test_tract_wants_batch_normalization_by_constants():
     statistics = {name: np.array([1.0, 2.0, 3.0, 4.0], np.float32) for name in ("g", "b", "m", "v")}
-    made, outputs = [node("BatchNormalization", "x g b m v", "y")], {"y": X.shape}
-    constant = graph(made, {"x": X}, statistics, outputs=outputs, initializers_are_inputs=False, ir_version=8)
-    fed = graph(made, {"x": X} | statistics, outputs=outputs)
+    nodes, outputs = [node("BatchNormalization", "x g b m v", "y")], {"y": X.shape}
+    constant = graph(nodes, {"x": X}, statistics, outputs=outputs, initializers_are_inputs=False, ir_version=8)
+    fed = graph(nodes, {"x": X} | statistics, outputs=outputs)
     assert errors(constant, {"x": X}, "tract/cpu")[0] < FLOAT32_ERROR
     assert not says_no(constant, "tract/cpu")
     assert says_no(fed, "tract/cpu")

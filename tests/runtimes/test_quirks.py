@@ -1,4 +1,4 @@
-"""The faults that targets name, shown in the real engines: each beside a neighbour, version or form that is right.
+"""The faults that targets name, shown in the real engines: each beside a similar node, version or graph that is right.
 
 A test that fails here because the engine got better says that the quirk, and the rule that avoids it, may go.
 """
@@ -28,7 +28,7 @@ HEADLESS = (
 GPU_ERROR = 1e-3
 """The same where a GPU may approximate: SwiftShader's sine is 1.2e-4 off."""
 WRONG = 0.05
-"""Relative error above which an engine is not inaccurate but wrong."""
+"""Relative error above which an engine is wrong rather than inaccurate."""
 
 
 def error_of(model, target, feeds=None) -> float:
@@ -79,7 +79,7 @@ def test_issue_102_instance_normalization_out_of_bounds(size, right):
 
 
 def test_reshaped_and_shared_value_is_wrong_in_webgl():
-    """The other reader of a reshaped value gets garbage; a Reshape whose input nobody else reads does no harm."""
+    """The other reader of a reshaped value gets wrong numbers; a Reshape whose input no other node reads is right."""
     shape = {"shape": np.array([N, C, 1, H * W])}
     reduced = [node("Reshape", "x shape", "flat"), node("ReduceMean", "flat", "mean", axes=[3])]
     shared = graph([*reduced, node("Sub", "x mean", "y")], {"x": X}, shape, outputs={"y": X.shape})
@@ -102,11 +102,11 @@ RESHAPES_BY_OTHER_NAMES = {
 
 @pytest.mark.parametrize("op", RESHAPES_BY_OTHER_NAMES)
 def test_shared_values_fail_with_every_kind_of_reshape(op):
-    """Here the shader of the other reader does not even compile; a copy before the reshape mends it."""
+    """Here the shader of the other reader does not even compile; a copy before the reshape fixes it."""
     nodes = [*RESHAPES_BY_OTHER_NAMES[op], node("Sub", "x mean4", "y")]
-    sides = np.array([1, 1 if op == "Flatten" else C, 1, 1])
-    nodes.insert(2, node("Reshape", "mean sides", "mean4"))
-    shared = graph(nodes, {"x": X}, {"sides": sides}, outputs={"y": X.shape})
+    sizes = np.array([1, 1 if op == "Flatten" else C, 1, 1])
+    nodes.insert(2, node("Reshape", "mean sizes", "mean4"))
+    shared = graph(nodes, {"x": X}, {"sizes": sizes}, outputs={"y": X.shape})
     with pytest.raises(RuntimeFault, match="Failed to compile shader"):
         error_of(shared, "onnxjs-0.1.8/webgl")
     assert error_of(shared, "onnxjs-0.1.8/cpu") < FLOAT32_ERROR
@@ -132,14 +132,16 @@ def test_reshape_then_this_op_is_wrong_in_ort_web_webgl(op):
     """Right again with an Add between the two, and in ONNX.js."""
     x = image(*X.shape, mean=0.5, sd=1.0)
     shape = (N, 2, 10, 12)
-    sides = {"Pad": (N, 2, 12, 16), "Upsample": (N, 2, 20, 24)}.get(op, shape)
+    output_shape = {"Pad": (N, 2, 12, 16), "Upsample": (N, 2, 20, 24)}.get(op, shape)
     constants = {"shape": np.array(shape)}
-    direct = graph([node("Reshape", "x shape", "r"), AFTER_RESHAPE[op]], {"x": x}, constants, outputs={"y": sides})
+    direct = graph(
+        [node("Reshape", "x shape", "r"), AFTER_RESHAPE[op]], {"x": x}, constants, outputs={"y": output_shape}
+    )
     with_add = graph(
         [node("Reshape", "x shape", "q"), node("Add", "q zero", "r"), AFTER_RESHAPE[op]],
         {"x": x},
         constants | {"zero": np.zeros(1, np.float32)},
-        outputs={"y": sides},
+        outputs={"y": output_shape},
     )
     assert error_of(direct, "ort-web/webgl", {"x": x}) > WRONG
     assert error_of(with_add, "ort-web/webgl", {"x": x}) < GPU_ERROR
@@ -244,8 +246,8 @@ def is_right(model, target, x) -> bool:
 
 @pytest.mark.parametrize(("name", "target"), FAULTY)
 def test_an_op_that_is_wrong_by_itself_and_right_when_lowered(name, target):
-    op, constants, x, sides, _, _ = ONE_OP[name]
-    model = graph([op], {"x": x}, constants, outputs={"y": sides})
+    op, constants, x, output_shape, _, _ = ONE_OP[name]
+    model = graph([op], {"x": x}, constants, outputs={"y": output_shape})
     assert not targets.check(model, targets.load(target))
     assert not is_right(model, target, x)
     lowered = lower(model, targets.load(target))
@@ -270,8 +272,8 @@ WRONG_RANK = {
 @pytest.mark.parametrize("target", ["onnxjs-0.1.4/cpu", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
 @pytest.mark.parametrize("op", WRONG_RANK)
 def test_a_number_of_axes_that_an_engine_does_not_take(op, target):
-    made, constants, x, sides = WRONG_RANK[op]
-    model = graph([made], {"x": x}, constants, outputs={"y": sides})
+    only, constants, x, output_shape = WRONG_RANK[op]
+    model = graph([only], {"x": x}, constants, outputs={"y": output_shape})
     touched = not targets.check(model, targets.load(target))
     assert touched is not is_right(model, target, x)
     assert touched or lower(model, targets.load(target))
@@ -280,7 +282,7 @@ def test_a_number_of_axes_that_an_engine_does_not_take(op, target):
 @pytest.mark.parametrize("op", ["Add", "Div", "Mul", "PRelu", "Pow", "Sub", "Sum"])
 @pytest.mark.parametrize("after", ["Reshape", "Flatten"])
 def test_two_values_of_one_shape_after_a_reshape_are_wrong_in_ort_web_webgl(after, op):
-    """Right again with a copy between, which `lower` makes, and where one of the two is broadcast."""
+    """Right again with a copy between, which `lower` adds, and where one of the two is broadcast."""
     x, target = image(*X.shape, mean=2.0, sd=0.2), targets.load("ort-web/webgl")
     shape = (N, 2, 10, 12) if after == "Reshape" else (N, C * H * W)
     first = node("Reshape", "x shape", "r") if after == "Reshape" else node("Flatten", "x", "r", axis=1)

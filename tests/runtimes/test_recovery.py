@@ -1,4 +1,4 @@
-"""Pages that hang, crash or lose their GPU become a RuntimeFault, and the next call works; nothing is left running."""
+"""A page that hangs, crashes or loses its GPU is a RuntimeFault, and the next call works; no process is left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TARGET = "onnxjs-0.1.8/cpu"
 X = image(1, 3, 5, 7, mean=0.0)
 HANG_S = 2.0
 GONE_S = 20.0
-"""Seconds for the processes of a browser to go away on a busy machine."""
+"""Seconds that the processes of a browser may take to end on a busy machine."""
 
 CHILD = f"""
 from tests.runtimes.graphs import slow_model
@@ -57,7 +57,7 @@ def test_a_page_that_hangs_is_replaced():
     model, feeds = slow_model()
     with open_runner(relu(X), TARGET) as neighbour, open_runner(model, TARGET, timeout_s=HANG_S) as runner:
         hung = runner.page
-        with pytest.raises(RuntimeFault, match=rf"{TARGET}, model 'small' \(1 nodes\): no answer within 2 s"):
+        with pytest.raises(RuntimeFault, match=rf"{TARGET}, model 'small' \(1 node\): no answer within 2 s"):
             runner.infer(feeds)
         assert not hung.alive
         assert is_right(neighbour)
@@ -85,7 +85,7 @@ def test_a_page_that_crashed_between_calls_is_replaced():
 
 
 @pytest.mark.browser
-def test_a_lost_webgl_context_is_a_fault_and_not_a_image_of_zeros():
+def test_a_lost_webgl_context_is_a_fault_and_not_an_image_of_zeros():
     lose = "() => [...contexts].forEach(gl => gl.getExtension('WEBGL_lose_context').loseContext())"
     with open_runner(relu(X), "onnxjs-0.1.8/webgl") as runner:
         in_page(runner, lose)
@@ -115,7 +115,7 @@ def test_a_closed_browser_starts_again():
         chromium.close()
 
 
-def test_a_browser_that_is_not_there_is_named(monkeypatch):
+def test_a_missing_browser_is_named(monkeypatch):
     monkeypatch.setenv("FNS_LAB_BROWSER", "/no/such/browser")
     chromium = Chromium()
     try:
@@ -152,15 +152,15 @@ def test_no_browser_outlives_the_process(sent):
 
 
 def processes() -> dict[int, str]:
-    """Names of all processes by id, with the dead that nobody has collected left out."""
+    """Parents and names of all processes by id, without ended ones that are not collected yet."""
     return {pid: name for pid, (_, name) in _table().items()}
 
 
 def descendants(root: int) -> dict[int, str]:
-    table, found = _table(), {root}
-    while grown := {pid for pid, (parent, _) in table.items() if parent in found} - found:
-        found |= grown
-    return {pid: table[pid][1] for pid in found - {root}}
+    table, family = _table(), {root}
+    while grown := {pid for pid, (parent, _) in table.items() if parent in family} - family:
+        family |= grown
+    return {pid: table[pid][1] for pid in family - {root}}
 
 
 def _table() -> dict[int, tuple[int, str]]:

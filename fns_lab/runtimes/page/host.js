@@ -1,6 +1,6 @@
-// The page's half of a runner: sessions by number, tensors in and out as one block of bytes.
-// A block comes as base64 when small and through the file input when large; it leaves as base64 or as a download.
-// Every call answers { error } with the engine's own words instead of throwing.
+// The part of a runner that runs in the page. Sessions have numbers; tensors are passed as one block of bytes.
+// A small block is passed as base64; a large one arrives through the file input and leaves as a download.
+// A call that fails returns { error } with the engine's own message instead of throwing.
 "use strict";
 
 const SMALL_BYTES = 1 << 18;
@@ -12,7 +12,7 @@ const ARRAYS = {
 
 const sessions = new Map();
 
-// An engine goes on computing on a lost WebGL context, and every number is zero. Keep every context to ask it.
+// On a lost WebGL context an engine goes on computing, and every number is zero. So keep every context, to check it.
 const contexts = new Set();
 for (const { prototype } of [HTMLCanvasElement, OffscreenCanvas]) {
   const original = prototype.getContext;
@@ -27,7 +27,7 @@ function isContextLost() {
   return [...contexts].some((context) => context.isContextLost());
 }
 
-async function take(base64) {
+async function receive(base64) {
   if (base64 == null) return document.getElementById("inbox").files[0].arrayBuffer();
   return (await fetch("data:application/octet-stream;base64," + base64)).arrayBuffer();
 }
@@ -39,7 +39,7 @@ function base64FromBytes(bytes) {
   return btoa(text);
 }
 
-// Chromium drops the eleventh download that one frame starts within a second, without a word: so each has its own frame.
+// Chromium silently drops the eleventh download that one frame starts within a second, so each gets its own frame.
 function download(parts) {
   const frame = document.body.appendChild(document.createElement("iframe"));
   const link = frame.contentDocument.body.appendChild(frame.contentDocument.createElement("a"));
@@ -52,7 +52,7 @@ function download(parts) {
   }, 10000);
 }
 
-function give(parts, size) {
+function send(parts, size) {
   if (size > SMALL_BYTES) {
     download(parts);
     return null;
@@ -79,19 +79,19 @@ async function timed(work) {
 
 const calls = {
   async setup({ options, bytes }) {
-    await adapter.setup(options, options.binary ? await take(bytes) : undefined);
+    await adapter.setup(options, options.binary ? await receive(bytes) : undefined);
     return {};
   },
 
   async create({ id, bytes }) {
-    const model = await take(bytes);
+    const model = await receive(bytes);
     const [session, ms] = await timed(() => adapter.create(model));
     sessions.set(id, session);
     return { ms };
   },
 
   async run({ id, feeds, bytes }) {
-    const block = await take(bytes);
+    const block = await receive(bytes);
     const native = adapter.tensors(unpacked(feeds, block));
     const [outputs, ms] = await timed(() => adapter.run(sessions.get(id), native));
     const parts = [];
@@ -100,7 +100,7 @@ const calls = {
       return { name, type, dims: [...dims], length: data.byteLength };
     });
     const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    return { ms, outputs: described, bytes: give(parts, size) };
+    return { ms, outputs: described, bytes: send(parts, size) };
   },
 
   async close({ id }) {

@@ -1,4 +1,4 @@
-// ONNX.js behind the four calls that host.js makes.
+// The adapter of ONNX.js: the functions that host.js calls.
 "use strict";
 
 const adapter = {
@@ -14,7 +14,7 @@ const adapter = {
     return session;
   },
 
-  // A Map: fed with a plain object, every version runs the model and returns nothing.
+  // A Map: with a plain object, every version runs the model and returns nothing.
   tensors(arrays) {
     return new Map(arrays.map(({ name, type, dims, data }) => [name, new onnx.Tensor(data, type, dims)]));
   },
@@ -27,7 +27,7 @@ const adapter = {
     return [...outputs].map(([name, { type, dims, data }]) => ({ name, type, dims, data }));
   },
 
-  // The public API has no way to free a session; its handler does, and without it WebGL textures pile up.
+  // The public API cannot free a session, but its handler can; otherwise WebGL textures accumulate.
   async close(session) {
     session.session.sessionHandler.dispose();
   },

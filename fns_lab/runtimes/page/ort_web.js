@@ -1,4 +1,4 @@
-// ONNX Runtime Web behind the four calls that host.js makes.
+// The adapter of ONNX Runtime Web: the functions that host.js calls.
 "use strict";
 
 const adapter = {

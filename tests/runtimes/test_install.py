@@ -1,14 +1,14 @@
-"""What pip cannot bring: left alone when it is there, one line with the fix when it cannot be had."""
+"""Installing what pip does not: nothing where it is installed, one line with the fix where it cannot be."""
 
 from __future__ import annotations
 
 import pytest
 
-from fns_lab import install
 from fns_lab.paths import ROOT
+from fns_lab.runtimes import install
 
 
-def test_engines_that_are_there_are_left_alone(capsys):
+def test_installed_engines_are_not_touched(capsys):
     if not (ROOT / "node_modules").is_dir():
         pytest.skip("the npm engines are not installed: run `make setup`")
     before = (ROOT / "node_modules").stat().st_mtime_ns
@@ -18,12 +18,12 @@ def test_engines_that_are_there_are_left_alone(capsys):
 
 
 @pytest.mark.browser
-def test_a_browser_that_starts_is_left_alone(capsys):
+def test_a_browser_that_starts_is_not_replaced(capsys):
     assert install.main(["browser"]) == 0
     assert capsys.readouterr().out == "browser: one starts\n"
 
 
-def test_a_browser_that_cannot_be_had_is_one_line_and_not_fatal_for_the_rest(capsys, monkeypatch):
+def test_a_missing_browser_is_reported_in_one_line(capsys, monkeypatch):
     monkeypatch.setenv("FNS_LAB_BROWSER", "/nowhere/chromium")
     assert install.main(["browser"]) == 3
     out, err = capsys.readouterr()

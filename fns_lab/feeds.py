@@ -1,0 +1,87 @@
+"""Feeds: the arrays that a model is run on, by the names of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+from onnx import ModelProto, ValueInfoProto
+
+from fns_lab import models
+from fns_lab.errors import InputError
+
+Shape = tuple[int | str, ...]
+
+
+def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position: bool = False) -> dict[str, np.ndarray]:
+    """Return `feeds` as arrays in C order, in the order of the model's inputs, checked against what these declare.
+
+    A declared size must be met exactly, 0 too. A size that is negative (other exporters write -1), named or not
+    declared is free, but one name has one size in all inputs (ONNX IR specification, "Static tensor shapes"). An input
+    of unknown rank takes any shape. With `by_position`, feeds under other names are taken in the order of the inputs.
+    Raises `InputError` for an input that is missing, unknown, no tensor, or of another element type or shape.
+    """
+    inputs = models.fed_inputs(model)
+    if by_position and feeds.keys() != inputs.keys():
+        feeds = _renamed(feeds, list(inputs))
+    for name in feeds:
+        if name not in inputs:
+            raise InputError(f"the model has no input {name!r}; its inputs are {_listed(inputs)}")
+    arrays = {name: _checked(value, feeds) for name, value in inputs.items()}
+    _check_named_sizes({name: models.shape_of(value) for name, value in inputs.items()}, arrays)
+    return arrays
+
+
+def _renamed(feeds: Mapping[str, ArrayLike], names: list[str]) -> dict[str, ArrayLike]:
+    if len(feeds) != len(names):
+        inputs = "1 input" if len(names) == 1 else f"{len(names)} inputs"
+        raise InputError(f"the model has {inputs} ({_listed(names)}), the feeds have {len(feeds)}: {_listed(feeds)}")
+    return dict(zip(names, feeds.values(), strict=True))
+
+
+def _checked(value: ValueInfoProto, feeds: Mapping[str, ArrayLike]) -> np.ndarray:
+    name, dtype, declared = value.name, models.dtype_of(value), models.shape_of(value)
+    if name not in feeds:
+        raise InputError(f"input {name!r} ({dtype}) is missing from the feeds")
+    array = np.asarray(feeds[name], order="C")
+    if array.dtype != dtype:
+        raise InputError(f"input {name!r} takes {dtype}, not {array.dtype}; convert it with .astype('{dtype}')")
+    if not _fits(array.shape, declared):
+        raise InputError(f"input {name!r} takes shape {_shape_text(declared)}, not {array.shape}")
+    return array
+
+
+def _fits(shape: tuple[int, ...], declared: Shape) -> bool:
+    if declared == models.UNKNOWN_RANK:
+        return True
+    return len(shape) == len(declared) and all(
+        isinstance(wanted, str) or wanted == size for wanted, size in zip(declared, shape, strict=True)
+    )
+
+
+def _check_named_sizes(declared: Mapping[str, Shape], arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise `InputError` unless a name that several dimensions bear has the same size in all of them."""
+    first: dict[str, tuple[int, str]] = {}
+    for name, array in arrays.items():
+        if declared[name] == models.UNKNOWN_RANK:
+            continue
+        for dimension, size in zip(declared[name], array.shape, strict=True):
+            if isinstance(dimension, int) or dimension == models.UNKNOWN_DIM:
+                continue
+            first_size, first_name = first.setdefault(dimension, (size, name))
+            if size != first_size:
+                raise InputError(
+                    f"dimension {dimension!r} must have one size: it is {first_size} in input {first_name!r},"
+                    f" {size} in input {name!r}"
+                )
+
+
+def _shape_text(declared: Shape) -> str:
+    """Return `(1, 3, height, any)` for a declared shape, with the comma of Python for one dimension."""
+    texts = ["any" if size == models.UNKNOWN_DIM else str(size) for size in declared]
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def _listed(names: Mapping[str, object] | list[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
