@@ -41,7 +41,7 @@ class Target:
     """One backend of one runtime version and what it takes.
 
     `ops` maps op types to the opset selectors the runtime writes (`7+`, `2-10`, `*` for unchecked); the op type `*`
-    stands for every op of ONNX. The files list them the other way round, the ops of each selector. `opset` and
+    stands for every op of ONNX. `opset` and
     `ir_version` are the highest that `lower` writes; `ir_versions` is a selector of those the runtime loads.
     `package` is what pip calls the runtime, if pip brings it; without a `version` any will do.
     `reads_as_opset`: nodes of any opset are run as if of this one. `prefer` names rewrites worth making where the
@@ -139,15 +139,7 @@ def _read(path: Path) -> list[Target]:
 
 
 def _ops(data: Mapping, backend: str) -> dict[str, tuple[str, ...]]:
-    """Selectors by op type: the backend's own table, over that of the one it falls back to, over what all share."""
+    """Return selectors by op type: the backend's own, over those it falls back to, over those of all backends."""
     table = data["backend"][backend]
-    inherited = _ops(data, table["falls_back_to"]) if "falls_back_to" in table else _by_op(data.get("ops", {}))
-    return inherited | _by_op(table["ops"])
-
-
-def _by_op(by_selector: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for selector, op_types in by_selector.items():
-        for op_type in op_types:
-            found[op_type] = (*found.get(op_type, ()), selector)
-    return found
+    inherited = _ops(data, table["falls_back_to"]) if "falls_back_to" in table else data.get("ops", {})
+    return {op_type: tuple(selectors) for op_type, selectors in (inherited | table["ops"]).items()}

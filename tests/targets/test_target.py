@@ -1,6 +1,7 @@
 """The TOML files say what the runtimes' own sources say, line by line."""
 
 import re
+import tomllib
 from collections import defaultdict
 
 import pytest
@@ -9,7 +10,7 @@ from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.paths import ROOT
 from fns_lab.targets.check import QUIRK_KINDS
-from fns_lab.targets.target import matches
+from fns_lab.targets.target import FOLDER, matches
 
 NODE_MODULES = ROOT / "node_modules"
 FOLDED_AT_LOAD = {"Constant", "Dropout", "Identity"}
@@ -44,6 +45,15 @@ def test_an_unknown_target_names_the_nearest(wrong, near):
 def test_selectors(selector, yes, no):
     assert all(matches(selector, v) for v in yes)
     assert not any(matches(selector, v) for v in no)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_op_tables_are_alphabetical_and_name_each_op_once(path):
+    data = tomllib.loads(path.read_text(encoding="utf-8"))  # which refuses a key that stands twice
+    tables = [backend["ops"] for backend in data["backend"].values()]
+    for table in [*tables, data.get("ops", {})]:
+        assert list(table) == sorted(table)
+        assert all(isinstance(selectors, list) and selectors for selectors in table.values())
 
 
 def legacy_table(version: str, backend: str) -> dict[str, set[str]]:
