@@ -190,3 +190,16 @@ def repeated_input(node: ir.Node) -> int | None:
 def known_shapes(values: Sequence[ir.Value | None]) -> list[ir.Shape]:
     """Return the shapes of those values that are not left out and have one."""
     return [value.shape for value in values if value is not None and value.shape is not None]
+
+
+def input_shape(node: ir.Node, index: int) -> ir.Shape | None:
+    """Return the shape of an input, None if it is unknown or there is no such input."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    return None if value is None else value.shape
+
+
+def input_constant(node: ir.Node, index: int) -> np.ndarray | None:
+    """Return the array of an input, None if it is computed or there is no such input."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()

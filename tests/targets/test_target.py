@@ -9,7 +9,6 @@ import pytest
 from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.paths import ROOT
-from fns_lab.targets.check import QUIRK_KINDS
 from fns_lab.targets.target import FOLDER, matches
 
 NODE_MODULES = ROOT / "node_modules"
@@ -90,13 +89,11 @@ def test_op_tables_are_those_of_the_source(name):
     assert ours == {op: selectors for op, selectors in expected.items() if op not in FOLDED_AT_LOAD}
 
 
-def test_every_quirk_is_of_a_known_kind_and_names_its_source():
-    quirks = [quirk for name in ALL for quirk in targets.load(name).quirks]
-    assert quirks
-    for quirk in quirks:
-        assert quirk.kind in QUIRK_KINDS
-        assert quirk.source
-        assert quirk.summary
+def test_every_fault_names_its_source():
+    every = [targets.load(name) for name in ALL]
+    faults = [fault for target in every for fault in (*target.quirks, *target.worked_around)]
+    assert faults
+    assert all(fault.source and fault.summary for fault in faults)
 
 
 def test_every_preferred_rewrite_exists():
