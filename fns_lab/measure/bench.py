@@ -22,11 +22,6 @@ from fns_lab.targets import Target
 
 Feeds = Mapping[str, np.ndarray]
 
-WARM_UP = 3
-WARM_UP_OF = {"ort-web": 8}
-"""Runs thrown away, where a runtime needs more than most. ONNX Runtime Web's wasm falls to a fifth of its first time
-over about eight runs; the others settle in two or three."""
-
 PROGRESS_AFTER_S = 2.0
 """Seconds of silence before a progress bar appears on stderr."""
 
@@ -92,7 +87,7 @@ def bench(
             " each must be at least one (the first run is never counted)"
         )
     fitted = {label: _fit(label, model, feeds) for label, model in models.items()}
-    rounds = {target.name: (warmup or WARM_UP_OF.get(target.runtime, WARM_UP)) + runs for target in chosen}
+    rounds = {target.name: (warmup or target.warmup_runs) + runs for target in chosen}
     rows, outputs = [], {}
     with _progress(len(models) * sum(rounds.values())) as progress:
         for target in chosen:

@@ -14,8 +14,6 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from fns_lab.targets import Target
 
-REMOVED = ("Identity", "Dropout")
-FUSED = ("Relu", "Sigmoid", "Clip")
 ZERO = "fns_lab_zero"
 COPY = "fns_lab_copy_of_"
 
@@ -23,11 +21,8 @@ COPY = "fns_lab_copy_of_"
 def loses_outputs(model: ModelProto, target: Target) -> bool:
     """Whether `target` takes nodes out of this very graph. If not, nothing may be added either: in 0.1.7 and 0.1.8
     webgl a second reader of a reshaped value would spoil the run that it is there to watch."""
-    if target.runtime == "onnxjs":
-        return any(node.op_type in REMOVED for node in model.graph.node)
-    return target.name == "ort-web/webgl" and any(
-        node.op_type in REMOVED or node.op_type in FUSED for node in model.graph.node
-    )
+    vanishing = {*target.removes_at_load, *target.fuses_after_conv}
+    return any(node.op_type in vanishing for node in model.graph.node)
 
 
 def as_loaded(model: ModelProto, target: Target) -> tuple[ModelProto, dict[str, str]]:

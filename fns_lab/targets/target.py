@@ -78,6 +78,13 @@ class Target:
       the op type `*` stands for every op of ONNX
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
+    - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
+      that a node reads too
+    - `fuses_after_conv`: op types that the runtime fuses into the Conv before them, with the same effect
+    - `int64_as_int32`: whether an int64 input must be given as int32
+    - `warmup_runs`: how many runs `bench` throws away until the time of a run no longer falls
+    - `ops_are_independent`: whether an op gives the same result whatever nodes are around it, so that the values of a
+      model may be computed part by part
     - `quirks`: the faults that `check` and `lower` know
     - `worked_around`: the faults that the runner avoids
     - `prefer`: rules that `lower` applies although the runtime can do without, since they were measured to be faster
@@ -95,6 +102,11 @@ class Target:
     version: str | None = None
     reads_as_opset: int | None = None
     initializers_are_inputs: bool = False
+    removes_at_load: tuple[str, ...] = ()
+    fuses_after_conv: tuple[str, ...] = ()
+    int64_as_int32: bool = False
+    warmup_runs: int = 3
+    ops_are_independent: bool = False
     quirks: tuple[Quirk, ...] = ()
     worked_around: tuple[WorkedAround, ...] = ()
     prefer: tuple[str, ...] = ()

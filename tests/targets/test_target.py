@@ -96,6 +96,13 @@ def test_every_fault_names_its_source():
     assert all(fault.source and fault.summary for fault in faults)
 
 
+def test_a_backend_overrides_its_file():
+    wasm, webgl = targets.load("ort-web/wasm"), targets.load("ort-web/webgl")
+    assert (wasm.opset, webgl.opset) == (23, 7)
+    assert (wasm.int64_as_int32, webgl.int64_as_int32) == (False, True)
+    assert wasm.warmup_runs == webgl.warmup_runs == 8
+
+
 def test_every_preferred_rewrite_exists():
     from fns_lab.rewrite.rules import RULES
 
