@@ -43,7 +43,7 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A change in how an op is written: `function` takes a node of opset `below` or later to any opset before it."""
+    """A change in how an op is written: `function` converts a node from opset `below` or later to any before it."""
 
     below: int
     function: Callable[[ir.Node], NodeSpec]

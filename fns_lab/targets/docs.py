@@ -114,7 +114,7 @@ def _overview(target: Target) -> tuple[str, ...]:
 
 
 def _faults(every: Sequence[Target]) -> list[str]:
-    """Return a heading and a table for each file that knows a fault."""
+    """Return a heading and a table for each file that describes a fault."""
     sections = []
     for name in dict.fromkeys(_file(target) for target in every):
         backends = [target for target in every if _file(target) == name]

@@ -1,4 +1,4 @@
-"""The TOML files say what the runtimes' own sources say, line by line."""
+"""The TOML files list the same ops as the runtimes' own sources."""
 
 import re
 import tomllib
@@ -64,10 +64,10 @@ def legacy_table(version: str, backend: str) -> dict[str, set[str]]:
 
 def rule_table(source: str) -> dict[str, set[str]]:
     """ONNX.js from 0.1.5 and its successor: rows of op type, domain and selector."""
-    found = defaultdict(set)
+    selectors = defaultdict(set)
     for op, selector in re.findall(r"""\[['"](\w+)['"], ?['"]['"], ?['"]([\d+-]+)['"]""", source):
-        found[op].add(selector)
-    return found
+        selectors[op].add(selector)
+    return selectors
 
 
 @pytest.mark.skipif(not NODE_MODULES.is_dir(), reason="the npm engines are not installed: run `make setup`")

@@ -47,8 +47,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
 SOLVED_WITHOUT_RULES = frozenset({
     "reads-older-opset", "same-input-twice", "shared-input", "read-after", "read-after-alike",
 })  # fmt: skip
-"""Kinds that make no node unsupported for good: converting the node to the target's opset, or a copy of one of its
-inputs, solves them, whatever the node computes."""
+"""Kinds whose fault `lower` avoids at every node: it converts the node to the target's opset or copies an input."""
 
 
 def touches(node: ir.Node, quirk: Quirk, opset: int) -> bool:

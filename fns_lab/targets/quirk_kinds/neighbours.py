@@ -60,7 +60,7 @@ def read_after_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def _broadcasts(node: ir.Node) -> bool:
-    """Return whether known shapes differ, or one of them holds a single element, which has only one place to be."""
+    """Return whether known shapes differ, or one input is a single element, which has no wrong place to be read at."""
     shapes = known_shapes(node.inputs)
     single = any(all(size == 1 for size in shape) for shape in shapes)
     return single or len({tuple(map(str, shape)) for shape in shapes}) > 1
