@@ -161,7 +161,7 @@ def _side(path: Path, input: Path, target: Target, bar: tqdm) -> ModelRun:
 
     model = models.load(path)
     feeds = load_feeds(input, model)
-    return ModelRun(model, feeds, _counted(run_in(target), bar), piecewise=target.runtime == "ort")
+    return ModelRun(model, feeds, _counted(run_in(target), bar), piecewise=target.ops_are_independent)
 
 
 def _network_side(path: Path, other: ModelRun, bar: tqdm) -> ModelRun:

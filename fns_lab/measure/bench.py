@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 Feeds = Mapping[str, np.ndarray]
 
-WARM_UP = 3
-WARM_UP_OF = {"ort-web": 8}
-"""Warm-up runs of runtimes that need more. The time of ONNX Runtime Web's wasm falls to a fifth of the first over about
-eight runs; that of the others is steady after two or three."""
-
 PROGRESS_AFTER_S = 2.0
 """Seconds of silence before a progress bar appears on stderr."""
 
@@ -106,7 +101,7 @@ def bench(
             " each must be at least one (the first run is never counted)"
         )
     fitted = {label: _fit(label, model, feeds) for label, model in models.items()}
-    rounds = {target.name: (warmup or WARM_UP_OF.get(target.runtime, WARM_UP)) + runs for target in chosen}
+    rounds = {target.name: (warmup or target.warmup_runs) + runs for target in chosen}
     rows: list[dict[str, object]] = []
     outputs: dict[tuple[str, str], Feeds] = {}
     with _progress(len(models) * sum(rounds.values())) as progress:

@@ -1,14 +1,13 @@
-"""How ops were written at older opsets: one conversion for each op whose form changed and whose meaning did not.
+"""How ops are written at older opsets: one function per op that is written differently there and means the same.
 
-onnx's version converter (1.23) takes a whole model down at once and stops at the first op for which it has no adapter.
+onnx's version converter (1.23) converts a whole model at once and stops at the first op for which it has no adapter.
 From opset 18 to 7 it knows Conv, LeakyRelu, ReduceSum, Softmax and Unsqueeze, and stops at 26 others that were tried,
-Pad, Resize, Clip, Slice, MaxPool, ReduceMean, Relu and Add among them. onnxscript's converter only goes up. Hence this
-table, which goes node by node and says of each what stands in its way.
+Pad, Resize, Clip, Slice, MaxPool, ReduceMean, Relu and Add among them. onnxscript's converter only goes up. The table
+here converts node by node, and each function raises the reason why it cannot convert its node.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from fns_lab.opset.nodes import (
     fixed_size,
     full_pads,
     rank,
+    required_constant,
     resize_scales,
     split_sizes,
 )
@@ -34,10 +34,7 @@ class ConversionError(NodeError):
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """How a node is written at some opset: op type, inputs, and attributes by name.
-
-    An input that is not in the graph yet is a new initializer.
-    """
+    """How a node is written at some opset. An input that is in no graph yet is a new initializer."""
 
     op_type: str
     inputs: tuple[ir.Value | None, ...]
@@ -46,7 +43,7 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class Conversion:
-    """Below this opset, write a node of this opset or later as `function` says."""
+    """A change in how an op is written: `function` converts a node from opset `below` or later to any before it."""
 
     below: int
     function: Callable[[ir.Node], NodeSpec]
@@ -65,7 +62,7 @@ def _reduce_attributes(node: ir.Node) -> NodeSpec:
     if axes:
         attributes["axes"] = ir.AttrInt64s("axes", axes)
     elif "noop_with_empty_axes" in attributes and attributes["noop_with_empty_axes"].as_int():
-        raise ConversionError(f"{node.op_type} without axes does nothing here and reduces all before opset 18")
+        raise ConversionError(f"{node.op_type} without axes changes nothing here, but reduces all axes before opset 18")
     attributes.pop("noop_with_empty_axes", None)
     return NodeSpec(node.op_type, (node.inputs[0],), attributes)
 
@@ -82,8 +79,8 @@ def _axes_attribute(node: ir.Node) -> NodeSpec:
 def _reshape_plain(node: ir.Node) -> NodeSpec:
     attributes = dict(node.attributes)
     allow_zero = attributes.pop("allowzero", None)
-    if allow_zero is not None and allow_zero.as_int() and (constant_input(node, 1) == 0).any():
-        raise ConversionError("Reshape to a side of 0: before opset 14 a 0 keeps the side as it was")
+    if allow_zero is not None and allow_zero.as_int() and (required_constant(node, 1) == 0).any():
+        raise ConversionError("Reshape to a dimension of 0: before opset 14 a 0 copies the input's dimension")
     return NodeSpec("Reshape", tuple(node.inputs), attributes)
 
 
@@ -93,13 +90,16 @@ INT32_MAX = np.iinfo(np.int32).max
 def _slice_attributes(node: ir.Node) -> NodeSpec:
     if "starts" in node.attributes:
         return NodeSpec("Slice", tuple(node.inputs), dict(node.attributes))
-    starts, ends, axes, steps = (constant_input(node, i) for i in (1, 2, 3, 4))
+    starts, ends = (_within_int32(required_constant(node, i)) for i in (1, 2))
+    axes, steps = axes_input(node, 3), constant_input(node, 4)
     if steps is not None and (steps != 1).any():
         raise ConversionError("Slice takes no steps before opset 10")
-    axes = list(range(len(starts))) if axes is None else axes_input(node, 3)
-    clip = functools.partial(np.clip, a_min=-INT32_MAX, a_max=INT32_MAX)
-    values = {"starts": clip(starts).tolist(), "ends": clip(ends).tolist(), "axes": axes}
+    values = {"starts": starts, "ends": ends, "axes": list(range(len(starts))) if axes is None else axes}
     return NodeSpec("Slice", (node.inputs[0],), {k: ir.AttrInt64s(k, v) for k, v in values.items()})
+
+
+def _within_int32(numbers: np.ndarray) -> list[int]:
+    return [int(number) for number in np.clip(numbers, -INT32_MAX, INT32_MAX)]
 
 
 def _clip_attributes(node: ir.Node) -> NodeSpec:
@@ -108,7 +108,7 @@ def _clip_attributes(node: ir.Node) -> NodeSpec:
         if (value := constant_input(node, index)) is not None:
             attributes[name] = ir.AttrFloat32(name, float(value.item()))
     if {"min", "max"} <= set(attributes) and attributes["min"].as_float() > attributes["max"].as_float():
-        raise ConversionError("Clip with min above max means nothing before opset 12")
+        raise ConversionError("Clip with min above max is undefined before opset 12")
     return NodeSpec("Clip", (node.inputs[0],), attributes)
 
 
@@ -119,7 +119,7 @@ def _split_attribute(node: ir.Node) -> NodeSpec:
 
 
 def _pool_floored(node: ir.Node) -> NodeSpec:
-    """Without `ceil_mode`: one more window at the end is the same as that much more padding there."""
+    """Replace `ceil_mode` by padding: one more window at the end is the same as that much more padding there."""
     attributes = dict(node.attributes)
     if "dilations" in attributes and set(attributes["dilations"].as_ints()) == {1}:
         del attributes["dilations"]
@@ -132,19 +132,19 @@ def _pool_floored(node: ir.Node) -> NodeSpec:
 def _pads_to_cover(node: ir.Node) -> ir.Attr:
     attributes = node.attributes
     if attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
-        raise ConversionError(f"{node.op_type} with ceil_mode and auto_pad")
+        raise ConversionError(f"{node.op_type} has both ceil_mode and auto_pad")
     kernel = attributes["kernel_shape"].as_ints()
-    sides = len(kernel)
-    pads = list(attributes.get_ints("pads", [0] * 2 * sides))
-    strides = attributes.get_ints("strides", [1] * sides)
+    dimensions = len(kernel)
+    pads = list(attributes.get_ints("pads", [0] * 2 * dimensions))
+    strides = attributes.get_ints("strides", [1] * dimensions)
     if attributes.get_int("count_include_pad", 0) and any(pads):
-        raise ConversionError("AveragePool that counts its padding but not what ceil_mode adds")
-    for i in range(sides):
+        raise ConversionError("AveragePool counts its padding but not what ceil_mode adds")
+    for i in range(dimensions):
         size = fixed_size(node.inputs[0], 2 + i) + pads[i]
-        windows = math.ceil((size + pads[sides + i] - kernel[i]) / strides[i]) + 1
+        windows = math.ceil((size + pads[dimensions + i] - kernel[i]) / strides[i]) + 1
         if (windows - 1) * strides[i] >= size:  # ONNX's shape inference counts it, ONNX Runtime does not
-            raise ConversionError(f"{node.op_type} whose last window lies in its padding")
-        pads[sides + i] = max(0, (windows - 1) * strides[i] + kernel[i] - size)
+            raise ConversionError(f"the last window of {node.op_type} lies in its padding")
+        pads[dimensions + i] = max(0, (windows - 1) * strides[i] + kernel[i] - size)
     return ir.AttrInt64s("pads", pads)
 
 
@@ -156,31 +156,31 @@ def _gemm_with_bias(node: ir.Node) -> NodeSpec:
 
 
 def new_constant(array: np.ndarray, name: str) -> ir.Value:
-    """An initializer that is in no graph yet."""
+    """Return an initializer that is in no graph yet."""
     tensor = ir.tensor(array, name=name)
-    return ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=tensor.shape, const_value=tensor)
+    return ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
 
 
 def _softmax_flattened(node: ir.Node) -> NodeSpec:
-    """Before opset 13 everything from `axis` on was one axis: the same only for the last one."""
+    """Keep a Softmax along the last axis: before opset 13 all axes from `axis` on are taken as one."""
     axis = node.attributes.get_int("axis", -1) % rank(node)
     if axis != rank(node) - 1:
-        raise ConversionError(f"{node.op_type} along another axis than the last changed its meaning at opset 13")
+        raise ConversionError(f"{node.op_type} changed its meaning at opset 13, except along the last axis")
     return NodeSpec(node.op_type, tuple(node.inputs), {"axis": ir.AttrInt64("axis", axis)})
 
 
 def _of_equal_shapes(node: ir.Node) -> NodeSpec:
-    """Before opset 8 these did not broadcast."""
-    shapes = {None if value.shape is None else tuple(value.shape) for value in node.inputs}
+    """Keep an op whose inputs have one shape: before opset 8 it does not broadcast."""
+    shapes = {None if value is None or value.shape is None else tuple(value.shape) for value in node.inputs}
     if len(shapes) > 1 or None in shapes:
-        raise ConversionError(f"{node.op_type} of unlike shapes: it broadcasts from opset 8 on")
+        raise ConversionError(f"the inputs of {node.op_type} differ in shape; it broadcasts only from opset 8 on")
     return NodeSpec(node.op_type, tuple(node.inputs), dict(node.attributes))
 
 
 def _dropout_off(node: ir.Node) -> NodeSpec:
     training = constant_input(node, 2)
     if training is not None and training.any():
-        raise ConversionError("Dropout in training mode")
+        raise ConversionError("Dropout is in training mode")
     return NodeSpec("Dropout", (node.inputs[0],), {})
 
 
@@ -212,4 +212,4 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "Dropout": Conversion(12, _dropout_off),
     **{op: Conversion(8, _of_equal_shapes) for op in ("Sum", "Max", "Min", "Mean")},
 }
-"""By op type. An op that is not here looks the same at every opset that has it, or has no older form."""
+"""By op type. An op that is missing here is written the same at every opset that has it, or cannot be converted."""

@@ -1,29 +1,38 @@
-"""Readers of a node of any opset: its constants, axes, pads, scales and static shapes.
+"""Readers of a node of any opset: its constants, axes, pads, scales, static shapes and neighbours.
 
-What one opset writes as an attribute, another takes as an input; a reader knows both. The nodes are onnx_ir's.
+What one opset writes as an attribute, another takes as an input; a reader knows both. The nodes are those of onnx_ir.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 
 class NodeError(Exception):
-    """A node lacks what was asked of it, such as a constant input or a fixed size. The message says what."""
+    """A node does not have what a reader needs, such as a constant input or a fixed size; the message names it."""
 
 
 def constant_input(node: ir.Node, index: int) -> np.ndarray | None:
-    """The value of a constant input, None if the node has no such input. Raises `NodeError` if it is computed."""
+    """Return the array of a constant input, None if there is no such input. Raises `NodeError` if it is computed."""
     value = node.inputs[index] if index < len(node.inputs) else None
     if value is None:
         return None
     tensor = ir.convenience.get_const_tensor(value)
     if tensor is None:
-        raise NodeError(f"input {index} ({value.name}) of {node.op_type} is computed, older opsets want a constant")
+        raise NodeError(f"input {index} ({value.name}) of {node.op_type} is computed; a constant is needed")
     return tensor.numpy()
+
+
+def required_constant(node: ir.Node, index: int) -> np.ndarray:
+    """Return the array of a constant input. Raises `NodeError` if it is computed or left out."""
+    array = constant_input(node, index)
+    if array is None:
+        raise NodeError(f"{node.op_type} has no input {index}")
+    return array
 
 
 def constant_array(value: ir.Value | None) -> np.ndarray:
@@ -34,87 +43,111 @@ def constant_array(value: ir.Value | None) -> np.ndarray:
     return tensor.numpy()
 
 
-def fixed_shape(x: ir.Value) -> tuple[int, ...]:
+def fixed_shape(x: ir.Value | None) -> tuple[int, ...]:
     """Return the shape of `x`, all integers. Raises `NodeError` if a dimension is not fixed."""
-    if x.shape is None or not x.shape.is_static():
-        raise NodeError(f"the size of {x.name} is not fixed; give --shape NAME=1x3xHxW for the model's input")
-    return tuple(x.shape.numpy())
+    shape = None if x is None else x.shape
+    if shape is None or not shape.is_static():
+        raise _size_not_fixed(x)
+    return tuple(shape.numpy())
 
 
-def fixed_size(x: ir.Value, axis: int) -> int:
-    """The size of `x` along `axis`. Raises `NodeError` if it is not fixed."""
-    size = None if x.shape is None else x.shape[axis]
+def fixed_size(x: ir.Value | None, axis: int) -> int:
+    """Return the size of `x` along `axis`. Raises `NodeError` if it is not fixed."""
+    size = None if x is None or x.shape is None else x.shape[axis]
     if not isinstance(size, int):
-        raise NodeError(f"the size of {x.name} is not fixed; give --shape NAME=1x3xHxW for the model's input")
+        raise _size_not_fixed(x)
     return size
 
 
+def _size_not_fixed(x: ir.Value | None) -> NodeError:
+    name = "an input that is left out" if x is None else x.name
+    return NodeError(f"the size of {name} is not fixed; give --shape NAME=1x3xHxW for the model's input")
+
+
 def rank(node: ir.Node) -> int:
-    """Dimensions of the first input. Raises `NodeError` when unknown."""
-    shape = node.inputs[0].shape
-    if shape is None:
-        raise NodeError(f"the shape of {node.inputs[0].name} is unknown")
-    return len(shape)
+    """Return the number of dimensions of the first input. Raises `NodeError` if its shape is unknown."""
+    x = node.inputs[0]
+    if x is None or x.shape is None:
+        raise NodeError(f"the shape of {'an input that is left out' if x is None else x.name} is unknown")
+    return len(x.shape)
 
 
 def axes_input(node: ir.Node, index: int) -> list[int] | None:
+    """Return the axes that a constant input holds, counted from the front, None if the node has no such input.
+
+    Raises `NodeError` if the input is computed or the rank unknown.
+    """
     axes = constant_input(node, index)
     return None if axes is None else [int(a) % rank(node) for a in axes.reshape(-1)]
 
 
+def stated_axes(node: ir.Node) -> list[int]:
+    """Return the axes of a reduction of any opset as it states them, so that -1 stays -1; empty if it states none.
+
+    Raises `NodeError` if they are computed.
+    """
+    if "axes" in node.attributes:
+        return list(node.attributes["axes"].as_ints())
+    axes = constant_input(node, 1)
+    return [] if axes is None else [int(a) for a in axes.reshape(-1)]
+
+
 def reduced_axes(node: ir.Node) -> list[int]:
-    """The axes, counted from the front, that a reduction of any opset runs over. Raises `NodeError`."""
-    axes = node.attributes["axes"].as_ints() if "axes" in node.attributes else axes_input(node, 1)
-    if axes is None or not len(axes):
+    """Return the axes that a reduction of any opset removes, counted from the front.
+
+    Raises `NodeError` if they are computed or the rank is unknown.
+    """
+    axes = stated_axes(node)
+    if not axes:
         noop = node.attributes.get_int("noop_with_empty_axes", 0)
         return [] if noop else list(range(rank(node)))
     return [axis % rank(node) for axis in axes]
 
 
 def full_pads(node: ir.Node) -> list[int]:
-    """The pads of a Pad node of any opset, begin then end, one of each per axis. Raises `NodeError`."""
+    """Return the pads of a Pad node of any opset: for each axis the pad at its begin, then for each that at its end.
+
+    Raises `NodeError` if they are computed.
+    """
     if "pads" in node.attributes:
         return list(node.attributes["pads"].as_ints())
-    given, axes = constant_input(node, 1).tolist(), axes_input(node, 3)
+    stated, axes = [int(pad) for pad in required_constant(node, 1)], axes_input(node, 3)
     if axes is None:
-        return given
+        return stated
     pads = [0] * (2 * rank(node))
     for i, axis in enumerate(axes):
-        pads[axis], pads[axis + rank(node)] = given[i], given[i + len(axes)]
+        pads[axis], pads[axis + rank(node)] = stated[i], stated[i + len(axes)]
     return pads
 
 
 def split_sizes(node: ir.Node) -> list[int]:
-    """The size of each output of a Split of any opset along its axis. Raises `NodeError` if they are not fixed."""
+    """Return the size of each output of a Split of any opset along its axis. Raises `NodeError` if one is not fixed."""
     if "split" in node.attributes:
         return list(node.attributes["split"].as_ints())
     if (sizes := constant_input(node, 1)) is not None:
-        return sizes.tolist()
+        return [int(size) for size in sizes]
     size, parts = fixed_size(node.inputs[0], node.attributes.get_int("axis", 0)), len(node.outputs)
     part = math.ceil(size / parts)
     return [min(part, size - part * i) for i in range(parts)]
 
 
 def resize_scales(node: ir.Node) -> list[float]:
-    """Scales of a Resize or Upsample node that repeats pixels, one per axis.
+    """Return the scales of a Resize or Upsample node that repeats pixels, one per axis.
 
     Raises `NodeError` if it does anything but repeat each pixel a whole number of times.
     """
     attributes = node.attributes
     if attributes.get_string("mode", "nearest") != "nearest":
         raise NodeError(f"{node.op_type} in mode {attributes.get_string('mode', '')}")
-    if "scales" in attributes:
-        scales = list(attributes["scales"].as_floats())
-    else:
-        scales = _resize_input_scales(node)
+    scales = list(attributes["scales"].as_floats()) if "scales" in attributes else _resize_input_scales(node)
     if any(s < 1 or s != int(s) for s in scales):
         raise NodeError(f"{node.op_type} by {scales}, not by whole numbers")
-    ways = (
+    modes = (
         attributes.get_string("coordinate_transformation_mode", "half_pixel"),
         attributes.get_string("nearest_mode", "round_prefer_floor"),
     )
-    if node.op_type == "Resize" and ways not in REPEATING_MODES:
-        raise NodeError(f"Resize with coordinates {ways[0]} and rounding {ways[1]}")
+    if node.op_type == "Resize" and modes not in REPEATING_MODES:
+        raise NodeError(f"Resize with coordinates {modes[0]} and rounding {modes[1]}")
     return scales
 
 
@@ -124,16 +157,49 @@ REPEATING_MODES = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")
 
 def _resize_input_scales(node: ir.Node) -> list[float]:
     if node.op_type == "Upsample" or len(node.inputs) == 2:
-        return constant_input(node, 1).tolist()
+        return [float(scale) for scale in required_constant(node, 1)]
     axes = node.attributes.get("axes")
     scales, sizes = constant_input(node, 2), constant_input(node, 3)
     if scales is None or not len(scales):
-        if sizes is None or axes is not None or node.inputs[0].shape is None or not node.inputs[0].shape.is_static():
+        shape = None if node.inputs[0] is None else node.inputs[0].shape
+        if sizes is None or axes is not None or shape is None or not shape.is_static():
             raise NodeError("Resize to sizes of an input whose own size is not fixed")
-        scales = sizes / np.array(node.inputs[0].shape.numpy())
+        scales = sizes / np.array(shape.numpy())
     if axes is None:
-        return scales.tolist()
+        return [float(scale) for scale in scales]
     full = [1.0] * rank(node)
     for axis, scale in zip(axes.as_ints(), scales, strict=True):
         full[axis] = float(scale)
     return full
+
+
+def inputs_computed_by(node: ir.Node, op_types: Collection[str]) -> tuple[int, ...]:
+    """Return the indices of the inputs of `node` that a node of one of these op types computes."""
+    producers = (None if value is None else value.producer() for value in node.inputs)
+    return tuple(i for i, producer in enumerate(producers) if producer is not None and producer.op_type in op_types)
+
+
+def repeated_input(node: ir.Node) -> int | None:
+    """Return the index of the first computed input that stands among the earlier inputs too, None if there is none."""
+    for index, value in enumerate(node.inputs):
+        if value is not None and value.producer() is not None and value in node.inputs[:index]:
+            return index
+    return None
+
+
+def known_shapes(values: Sequence[ir.Value | None]) -> list[ir.Shape]:
+    """Return the shapes of those values that are not left out and have one."""
+    return [value.shape for value in values if value is not None and value.shape is not None]
+
+
+def input_shape(node: ir.Node, index: int) -> ir.Shape | None:
+    """Return the shape of an input, None if it is unknown or there is no such input."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    return None if value is None else value.shape
+
+
+def input_constant(node: ir.Node, index: int) -> np.ndarray | None:
+    """Return the array of an input, None if it is computed or there is no such input."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()

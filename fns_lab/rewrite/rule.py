@@ -14,7 +14,8 @@ from onnxscript.rewriter import pattern
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.sites import Site, in_order, key_of, site_of
 from fns_lab.targets import Target
-from fns_lab.targets.check import QUIRK_KINDS, runs_converted
+from fns_lab.targets.check import runs_converted
+from fns_lab.targets.quirk_kinds import touches
 
 Fidelity = Literal["exact", "rounding", "approximate"]
 """exact: the same bits where the engine computes the same way; rounding: equal in real arithmetic, float32 rounds
@@ -108,7 +109,7 @@ class Rule(pattern.RewriteRuleClassBase):
     def quirk_touches(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
         """Whether a quirk of one of these kinds touches one of the nodes."""
         quirks = [quirk for quirk in self.scope.target.quirks if quirk.kind in kinds]
-        return any(QUIRK_KINDS[quirk.kind](node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
+        return any(touches(node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
 
     def guard(self, **bindings: ir.Value | None) -> None:
         """Raise `Refusal` (or another `NodeError`) where the rewrite does not hold."""

@@ -98,7 +98,7 @@ class BrowserRunner(ClosingRunner):
 
 def as_taken(feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
     """Return `feeds` in the types that the engine of `target` takes. Raises InputError for an int64 beyond int32."""
-    if target.runtime == "onnxjs" or target.backend == "webgl":
+    if target.int64_as_int32:
         return {name: _narrowed(name, array) for name, array in feeds.items()}
     return feeds
 

@@ -14,8 +14,6 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from fns_lab.targets import Target
 
-REMOVED = ("Identity", "Dropout")
-FUSED = ("Relu", "Sigmoid", "Clip")
 ZERO = "fns_lab_zero"
 COPY = "fns_lab_copy_of_"
 
@@ -26,11 +24,8 @@ def loses_outputs(model: ModelProto, target: Target) -> bool:
     Copies are added only then: in ONNX.js 0.1.7 and 0.1.8 webgl, a value that is reshaped and read by another node too
     is silently wrong, so a copy would change the result that it should show.
     """
-    if target.runtime == "onnxjs":
-        return any(node.op_type in REMOVED for node in model.graph.node)
-    return target.name == "ort-web/webgl" and any(
-        node.op_type in REMOVED or node.op_type in FUSED for node in model.graph.node
-    )
+    removed = {*target.removes_at_load, *target.fuses_after_conv}
+    return any(node.op_type in removed for node in model.graph.node)
 
 
 def as_loaded(model: ModelProto, target: Target) -> tuple[ModelProto, dict[str, str]]:

@@ -8,17 +8,27 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fns_lab.errors import InputError
 
 FOLDER = Path(__file__).parent
 
+EVERY_OP = "*"
+"""Stands for every op of ONNX, in an op table and in the `ops` of a quirk."""
+
 
 @dataclass(frozen=True)
 class Quirk:
-    """A fault of a runtime, with the place where it is known and the nodes it touches.
+    """A fault of a runtime: nodes that it lists as supported and computes wrongly, or fails on.
 
-    `kind` says which nodes (see `fns_lab.targets.check.QUIRK_KINDS`); `ops`, `after` (op types) and the rest narrow it.
+    - `name`: short, and the same in every file that describes this fault
+    - `kind`: which nodes of `ops` are touched, one of `fns_lab.targets.quirk_kinds.QUIRK_KINDS`
+    - `summary`: what goes wrong, in one line
+    - `source`: where the fault is known from: an issue, a file of the runtime, or that it was seen
+    - `backends`: the backends of the file that have the fault
+    - `ops`: the op types that it touches, `*` for all
+    - `after`, `attributes`, `counts`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see there
     """
 
     name: str
@@ -26,40 +36,79 @@ class Quirk:
     summary: str
     source: str
     backends: tuple[str, ...]
-    ops: tuple[str, ...] = ()
+    ops: tuple[str, ...]
     after: tuple[str, ...] = ()
-    opset: int | None = None
-    ranks: tuple[int, ...] = ()
+    attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
     counts: tuple[int, ...] = ()
+    opset: int = 0
+    ranks: tuple[int, ...] = ()
+    samples: int = 0
     types: tuple[str, ...] = ()
-    samples: int | None = None
-    attributes: Mapping[str, Sequence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WorkedAround:
+    """A fault of a runtime that its runner already avoids, so that no node is refused or rewritten for it.
+
+    - `name`: short, and the same in every file that describes this fault
+    - `summary`: what goes wrong when the runtime is used without the runner
+    - `source`: where the fault is known from
+    - `backends`: the backends of the file that have the fault
+    """
+
+    name: str
+    summary: str
+    source: str
+    backends: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Target:
-    """One backend of one runtime version and what it takes.
+    """One backend of one runtime version: what it supports, what it gets wrong, and how it is run.
 
-    `ops` maps op types to the opset selectors the runtime writes (`7+`, `2-10`, `*` for unchecked); the op type `*`
-    stands for every op of ONNX. The files list them the other way round, the ops of each selector. `opset` and
-    `ir_version` are the highest that `lower` writes; `ir_versions` is a selector of those the runtime loads.
-    `package` is what pip calls the runtime, if pip brings it; without a `version` any will do.
-    `reads_as_opset`: nodes of any opset are run as if of this one. `prefer` names rewrites worth making where the
-    runtime could do without, since they were measured to be faster.
+    - `name`: the file's name and the backend, such as `onnxjs-0.1.8/webgl`
+    - `runtime`: the engine, a key of `fns_lab.runtimes.RUNNERS`
+    - `package`: the engine's name in pip, if pip installs it
+    - `version`: the version that the file describes; none if any installed one will do
+    - `backend`: the part of the engine that computes
+    - `opset`: the highest opset that `lower` writes for it
+    - `ir_version`: the IR version that `lower` writes for it
+    - `ir_versions`: the IR versions that the runtime loads, as a selector
+    - `ops`: by op type, the opsets that the runtime supports it at, as selectors: `7+`, `2-10`, `9`, or `*` for all;
+      the op type `*` stands for every op of ONNX
+    - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
+    - `initializers_are_inputs`: whether each initializer must be a graph input as well
+    - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
+      that a node reads too
+    - `fuses_after_conv`: op types that the runtime fuses into the Conv before them, with the same effect
+    - `int64_as_int32`: whether an int64 input must be given as int32
+    - `warmup_runs`: how many runs `bench` throws away until the time of a run no longer falls
+    - `ops_are_independent`: whether an op gives the same result whatever nodes are around it, so that the values of a
+      model may be computed part by part
+    - `quirks`: the faults that `check` and `lower` know
+    - `worked_around`: the faults that the runner avoids
+    - `prefer`: rules that `lower` applies although the runtime can do without, since they were measured to be faster
+    - `settings`: options that the runner gives to the engine
     """
 
     name: str
     runtime: str
-    package: str | None
-    version: str | None
     backend: str
     opset: int
     ir_version: int
     ir_versions: str
     ops: Mapping[str, tuple[str, ...]]
+    package: str | None = None
+    version: str | None = None
     reads_as_opset: int | None = None
     initializers_are_inputs: bool = False
+    removes_at_load: tuple[str, ...] = ()
+    fuses_after_conv: tuple[str, ...] = ()
+    int64_as_int32: bool = False
+    warmup_runs: int = 3
+    ops_are_independent: bool = False
     quirks: tuple[Quirk, ...] = ()
+    worked_around: tuple[WorkedAround, ...] = ()
     prefer: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
 
@@ -67,17 +116,17 @@ class Target:
         return self.name
 
     def takes(self, op_type: str, opset: int) -> bool:
-        """Whether the runtime's table has `op_type` at `opset`, quirks aside."""
+        """Return whether the runtime's table has `op_type` at `opset`; quirks do not count."""
         opset = self.reads_as_opset or opset
         return any(matches(selector, opset) for selector in self.selectors(op_type))
 
     def selectors(self, op_type: str) -> tuple[str, ...]:
-        """The opsets at which the runtime's table has `op_type`; empty if it never has."""
-        return self.ops.get(op_type) or self.ops.get("*", ())
+        """Return the opsets at which the runtime's table has `op_type`, as selectors; empty if it never has."""
+        return self.ops.get(op_type) or self.ops.get(EVERY_OP, ())
 
 
 def matches(selector: str, version: int) -> bool:
-    """Whether a selector as the runtimes write them (`*`, `7+`, `2-10`, `9`) admits a version."""
+    """Return whether a selector as the runtimes write them (`*`, `7+`, `2-10`, `9`) includes a version."""
     if selector == "*":
         return True
     if selector.endswith("+"):
@@ -88,66 +137,56 @@ def matches(selector: str, version: int) -> bool:
 
 @functools.cache
 def _all() -> Mapping[str, Target]:
-    found: dict[str, Target] = {}
+    by_name: dict[str, Target] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         for target in _read(path):
-            if target.name in found:
+            if target.name in by_name:
                 raise ValueError(f"{path.name}: {target.name} is described twice")
-            found[target.name] = target
-    return found
+            by_name[target.name] = target
+    return by_name
 
 
 def names() -> tuple[str, ...]:
-    """Every target, runtimes in alphabetical order."""
+    """Return the name of every target, runtimes in alphabetical order."""
     return tuple(_all())
 
 
 def load(name: str) -> Target:
-    """The target of this name. Raises `InputError` naming the nearest if there is none."""
+    """Return the target of this name. Raises `InputError`, which names the nearest, if there is none."""
     if name in _all():
         return _all()[name]
     near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0)[0]
     raise InputError(f"unknown target {name!r}; did you mean {near!r}? There are: {', '.join(names())}")
 
 
+STRUCTURE = ("name", "ops", "settings", "falls_back_to", "backend", "quirk", "worked_around")
+"""Keys of a file that are no field of `Target`, or are put together from several tables; the others are fields."""
+
+
 def _read(path: Path) -> list[Target]:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    backends = data["backend"]
-    quirks = tuple(
-        Quirk(**{k: tuple(v) if isinstance(v, list) else v for k, v in quirk.items()})
-        for quirk in data.get("quirk", ())
-    )
+    quirks = [Quirk(**_frozen(table)) for table in data.get("quirk", ())]
+    worked_around = [WorkedAround(**_frozen(table)) for table in data.get("worked_around", ())]
     return [
         Target(
             name=f"{data['name']}/{backend}",
-            runtime=data["runtime"],
-            package=data.get("package"),
-            version=data.get("version"),
             backend=backend,
-            opset=table.get("opset", data["opset"]),
-            ir_version=data["ir_version"],
-            ir_versions=data["ir_versions"],
             ops=_ops(data, backend),
-            reads_as_opset=data.get("reads_as_opset"),
-            initializers_are_inputs=data.get("initializers_are_inputs", False),
-            quirks=tuple(q for q in quirks if backend in q.backends),
-            prefer=tuple(table.get("prefer", ())),
+            quirks=tuple(quirk for quirk in quirks if backend in quirk.backends),
+            worked_around=tuple(fault for fault in worked_around if backend in fault.backends),
             settings=data.get("settings", {}) | table.get("settings", {}),
+            **_frozen({key: value for key, value in (data | table).items() if key not in STRUCTURE}),
         )
-        for backend, table in backends.items()
+        for backend, table in data["backend"].items()
     ]
 
 
-def _ops(data: Mapping, backend: str) -> dict[str, tuple[str, ...]]:
-    """Selectors by op type: the backend's own table, over that of the one it falls back to, over what all share."""
+def _frozen(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def _ops(data: Mapping[str, Any], backend: str) -> dict[str, tuple[str, ...]]:
+    """Return selectors by op type: the backend's own, over those it falls back to, over those of all backends."""
     table = data["backend"][backend]
-    inherited = _ops(data, table["falls_back_to"]) if "falls_back_to" in table else _by_op(data.get("ops", {}))
-    return inherited | _by_op(table["ops"])
-
-
-def _by_op(by_selector: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for selector, op_types in by_selector.items():
-        for op_type in op_types:
-            found[op_type] = (*found.get(op_type, ()), selector)
-    return found
+    inherited = _ops(data, table["falls_back_to"]) if "falls_back_to" in table else data.get("ops", {})
+    return _frozen(inherited | table["ops"])

@@ -18,27 +18,27 @@ def relu(opset=7, ir_version=3, **constants):
 
 
 def test_a_supported_model():
-    found = targets.check(relu(), targets.load("onnxjs-0.1.3/cpu"))
-    assert found
-    assert str(found) == "onnxjs-0.1.3/cpu: all 1 nodes are supported"
-    assert found.to_json() == {
+    result = targets.check(relu(), targets.load("onnxjs-0.1.3/cpu"))
+    assert result
+    assert str(result) == "onnxjs-0.1.3/cpu: its one node is supported"
+    assert result.to_json() == {
         "target": "onnxjs-0.1.3/cpu",
         "supported": True,
         "ops": [{"op": "Relu", "opset": 7, "count": 1, "supported": True, "reason": ""}],
     }
 
 
-def test_a_model_without_nodes_is_not_called_supported():
+def test_a_model_without_nodes_is_not_supported():
     empty = relu()
     del empty.graph.node[:]
     assert not targets.check(empty, targets.load("ort/cpu"))
 
 
-@pytest.mark.parametrize(("ir_version", "name", "fine"), [
+@pytest.mark.parametrize(("ir_version", "name", "loads"), [
     (3, "onnxjs-0.1.3/cpu", True), (4, "onnxjs-0.1.3/cpu", False), (4, "onnxjs-0.1.8/cpu", True),
 ])  # fmt: skip
-def test_ir_version(ir_version, name, fine):
-    assert (MODEL not in reasons(relu(ir_version=ir_version), name)) == fine
+def test_ir_version(ir_version, name, loads):
+    assert (MODEL not in reasons(relu(ir_version=ir_version), name)) == loads
 
 
 def test_initializers_must_be_inputs_in_old_versions():
@@ -48,7 +48,7 @@ def test_initializers_must_be_inputs_in_old_versions():
     assert not reasons(proto, "onnxjs-0.1.8/wasm")
 
 
-def test_an_op_the_backend_lacks():
+def test_an_op_that_the_backend_does_not_have():
     proto = model([node("Pad", "x", "y", pads=[0, 0, 1, 1] * 2)], SHAPE, opset=7, ir_version=3)
     assert str(targets.check(proto, targets.load("onnxjs-0.1.4/cpu"))) == "onnxjs-0.1.4/cpu: not supported: 1 Pad"
     assert reasons(proto, "onnxjs-0.1.4/cpu")["Pad"] == "the cpu backend has no Pad"
@@ -62,7 +62,7 @@ def test_a_selector_that_ends_before_the_model_s_opset():
 
 
 @pytest.mark.parametrize("name", ["onnxjs-0.1.4/webgl", "onnxjs-0.1.8/cpu", "ort-web/webgl"])
-def test_an_op_read_in_an_older_form_than_it_is_written_in(name):
+def test_an_op_that_is_read_as_of_an_older_opset_than_it_is_written_for(name):
     newer = model([node("ReduceMean", "x", "axes", "y")], SHAPE, {"axes": np.array([2, 3])}, opset=18, ir_version=3)
     assert "ReduceMean" in reasons(newer, name)
     older = model([node("ReduceMean", "x", "y", axes=[2, 3])], SHAPE, opset=7, ir_version=3)

@@ -1,6 +1,7 @@
-"""The TOML files say what the runtimes' own sources say, line by line."""
+"""The TOML files list the same ops as the runtimes' own sources."""
 
 import re
+import tomllib
 from collections import defaultdict
 
 import pytest
@@ -8,8 +9,7 @@ import pytest
 from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.paths import ROOT
-from fns_lab.targets.check import QUIRK_KINDS
-from fns_lab.targets.target import matches
+from fns_lab.targets.target import FOLDER, matches
 
 NODE_MODULES = ROOT / "node_modules"
 FOLDED_AT_LOAD = {"Constant", "Dropout", "Identity"}
@@ -46,6 +46,15 @@ def test_selectors(selector, yes, no):
     assert not any(matches(selector, v) for v in no)
 
 
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_op_tables_are_alphabetical_and_name_each_op_once(path):
+    data = tomllib.loads(path.read_text(encoding="utf-8"))  # which refuses a key that stands twice
+    tables = [backend["ops"] for backend in data["backend"].values()]
+    for table in [*tables, data.get("ops", {})]:
+        assert list(table) == sorted(table)
+        assert all(isinstance(selectors, list) and selectors for selectors in table.values())
+
+
 def legacy_table(version: str, backend: str) -> dict[str, set[str]]:
     """ONNX.js up to 0.1.4: a switch over op types, whatever their opset."""
     file = "ops-resolve.js" if backend == "cpu" else "session-handler.js"
@@ -55,10 +64,10 @@ def legacy_table(version: str, backend: str) -> dict[str, set[str]]:
 
 def rule_table(source: str) -> dict[str, set[str]]:
     """ONNX.js from 0.1.5 and its successor: rows of op type, domain and selector."""
-    found = defaultdict(set)
+    selectors = defaultdict(set)
     for op, selector in re.findall(r"""\[['"](\w+)['"], ?['"]['"], ?['"]([\d+-]+)['"]""", source):
-        found[op].add(selector)
-    return found
+        selectors[op].add(selector)
+    return selectors
 
 
 @pytest.mark.skipif(not NODE_MODULES.is_dir(), reason="the npm engines are not installed: run `make setup`")
@@ -80,13 +89,18 @@ def test_op_tables_are_those_of_the_source(name):
     assert ours == {op: selectors for op, selectors in expected.items() if op not in FOLDED_AT_LOAD}
 
 
-def test_every_quirk_is_of_a_known_kind_and_names_its_source():
-    quirks = [quirk for name in ALL for quirk in targets.load(name).quirks]
-    assert quirks
-    for quirk in quirks:
-        assert quirk.kind in QUIRK_KINDS
-        assert quirk.source
-        assert quirk.summary
+def test_every_fault_names_its_source():
+    every = [targets.load(name) for name in ALL]
+    faults = [fault for target in every for fault in (*target.quirks, *target.worked_around)]
+    assert faults
+    assert all(fault.source and fault.summary for fault in faults)
+
+
+def test_a_backend_overrides_its_file():
+    wasm, webgl = targets.load("ort-web/wasm"), targets.load("ort-web/webgl")
+    assert (wasm.opset, webgl.opset) == (23, 7)
+    assert (wasm.int64_as_int32, webgl.int64_as_int32) == (False, True)
+    assert wasm.warmup_runs == webgl.warmup_runs == 8
 
 
 def test_every_preferred_rewrite_exists():

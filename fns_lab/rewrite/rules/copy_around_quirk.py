@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import inputs_computed_by, repeated_input
 from fns_lab.rewrite.rule import Refusal, Rule, initializer
 from fns_lab.targets import Target
-from fns_lab.targets.check import made_after, repeated_input
 
 
 class CopyAroundQuirk(Rule):
@@ -74,7 +74,7 @@ class CopyBetweenAlike(CopyAroundQuirk):
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         quirk = next(q for q in self.scope.target.quirks if q.kind in self.WORKS_AROUND and node.op_type in q.ops)
-        return made_after(node, quirk)
+        return inputs_computed_by(node, quirk.after)
 
 
 class CopySecondOperand(CopyAroundQuirk):

@@ -1,0 +1,56 @@
+"""Kinds of quirk: for each a function that says whether a node is one that the quirk is about.
+
+A function gets a node whose op type the quirk lists in `ops`, the quirk, and the opset that the node is written for.
+Its docstring says which nodes it matches, which fields of the TOML it reads beside `ops`, and shows an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import onnx_ir as ir
+
+from fns_lab.targets.quirk_kinds import faults, limits, neighbours
+from fns_lab.targets.target import EVERY_OP, Quirk
+
+QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
+    "broken-op": faults.broken_op,
+    "reads-older-opset": faults.reads_older_opset,
+    "attribute": faults.attribute,
+    "auto-pad": faults.auto_pad,
+    "grouped": faults.grouped,
+    "grouped-wide": faults.grouped_wide,
+    "dilated": faults.dilated,
+    "batch": faults.batch,
+    "batch-reduction": faults.batch_reduction,
+    "rank": faults.rank,
+    "computed-input": faults.computed_input,
+    "negative-indices": faults.negative_indices,
+    "scalar-indices": faults.scalar_indices,
+    "same-input-twice": neighbours.same_input_twice,
+    "shared-input": neighbours.shared_input,
+    "read-after": neighbours.read_after,
+    "read-after-alike": neighbours.read_after_alike,
+    "unshifted": neighbours.unshifted,
+    "broken-since": limits.broken_since,
+    "newer-attributes": limits.newer_attributes,
+    "input-count": limits.input_count,
+    "omitted-input": limits.omitted_input,
+    "extra-outputs": limits.extra_outputs,
+    "operand-ranks": limits.operand_ranks,
+    "operand-types": limits.operand_types,
+    "empty-value": limits.empty_value,
+    "steps": limits.steps,
+}
+"""By the `kind` of the TOML."""
+
+SOLVED_WITHOUT_RULES = frozenset({
+    "reads-older-opset", "same-input-twice", "shared-input", "read-after", "read-after-alike",
+})  # fmt: skip
+"""Kinds whose fault `lower` avoids at every node: it converts the node to the target's opset or copies an input."""
+
+
+def touches(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Return whether `quirk` is about `node`, which is written for `opset`."""
+    listed = node.op_type in quirk.ops or EVERY_OP in quirk.ops
+    return listed and QUIRK_KINDS[quirk.kind](node, quirk, opset)

@@ -1,0 +1,186 @@
+"""Kinds of quirk for an op that an engine computes wrongly, or fails on, with some attributes, shapes or constants."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.opset.convert import is_written_alike
+from fns_lab.opset.nodes import NodeError, input_constant, input_shape, stated_axes
+from fns_lab.targets.target import Quirk
+
+
+def broken_op(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match every node of these ops.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "broken-op"
+        ops = ["Resize"]
+    """
+    return True
+
+
+def reads_older_opset(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that mean something else, or nothing, when they are read as of an older opset.
+
+    Fields: `opset`, as of which the engine reads these ops, however new the model is.
+
+        [[quirk]]
+        kind = "reads-older-opset"
+        ops = ["ReduceMean", "Squeeze"]
+        opset = 7
+    """
+    try:
+        return not is_written_alike(node, opset, min(opset, quirk.opset))
+    except NodeError:
+        return True
+
+
+def attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state one of these values of an attribute.
+
+    Fields: `attributes`, for each attribute a list of the values that match.
+
+        [[quirk]]
+        kind = "attribute"
+        ops = ["Conv", "MaxPool"]
+        attributes = { auto_pad = ["SAME_LOWER"] }
+    """
+    return any(
+        name in node.attributes and node.attributes[name].value in values for name, values in quirk.attributes.items()
+    )
+
+
+def auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that leave their padding to the engine: `auto_pad` is SAME_UPPER or SAME_LOWER.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "auto-pad"
+        ops = ["Conv", "MaxPool"]
+    """
+    return node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME")
+
+
+def grouped(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions in more than one group.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "grouped"
+        ops = ["Conv"]
+    """
+    return node.attributes.get_int("group", 1) > 1
+
+
+def grouped_wide(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions in more than one group, unless each group is known to read a single channel.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "grouped-wide"
+        ops = ["Conv"]
+    """
+    weights = input_shape(node, 1)
+    return grouped(node, quirk, opset) and (weights is None or weights[1] != 1)
+
+
+def dilated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with a dilation other than 1.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "dilated"
+        ops = ["Conv"]
+    """
+    return any(dilation != 1 for dilation in node.attributes.get_ints("dilations", []))
+
+
+def batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is not known to hold a single image.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "batch"
+        ops = ["LRN"]
+    """
+    x = input_shape(node, 0)
+    return x is None or x[0] != 1
+
+
+def batch_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match reductions over three of four axes, the first among them, unless that axis is known to be short.
+
+    Fields: `samples`, the largest first dimension that the engine reduces correctly.
+
+        [[quirk]]
+        kind = "batch-reduction"
+        ops = ["ReduceMean", "ReduceSum"]
+        samples = 2
+    """
+    try:
+        axes = {axis % 4 for axis in stated_axes(node)}
+    except NodeError:
+        return False
+    if len(axes) != 3 or 0 not in axes:
+        return False
+    x = input_shape(node, 0)
+    return x is None or (len(x) == 4 and not (isinstance(x[0], int) and x[0] <= quirk.samples))
+
+
+def rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is known to have another number of dimensions than these.
+
+    Fields: `ranks`, the numbers of dimensions that the engine takes.
+
+        [[quirk]]
+        kind = "rank"
+        ops = ["BatchNormalization"]
+        ranks = [3, 4, 5]
+    """
+    x = input_shape(node, 0)
+    return x is not None and len(x) not in quirk.ranks
+
+
+def computed_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with an input after the first that is computed, not constant.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "computed-input"
+        ops = ["BatchNormalization"]
+    """
+    return any(value is not None and ir.convenience.get_const_tensor(value) is None for value in node.inputs[1:])
+
+
+def negative_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input is constant and holds an index below 0, which counts from the end.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "negative-indices"
+        ops = ["Gather"]
+    """
+    indices = input_constant(node, 1)
+    return indices is not None and bool((indices < 0).any())
+
+
+def scalar_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input is known to be a scalar, without dimensions.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "scalar-indices"
+        ops = ["Gather"]
+    """
+    indices = input_shape(node, 1)
+    return indices is not None and not len(indices)

@@ -1,0 +1,135 @@
+"""Kinds of quirk for an op that an engine supports in part: with fewer inputs, outputs, ranks, types or attributes."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.opset.convert import schema
+from fns_lab.opset.nodes import input_constant, known_shapes
+from fns_lab.targets.target import Quirk
+
+
+def broken_since(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match every node of a model of some opset or later.
+
+    Fields: `opset`, the first that the engine fails at.
+
+        [[quirk]]
+        kind = "broken-since"
+        ops = ["Upsample"]
+        opset = 9
+    """
+    return opset >= quirk.opset
+
+
+def newer_attributes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with an attribute that an older opset does not have, unless it asks for what the op did before.
+
+    Fields: `opset`, whose attributes the engine knows.
+
+        [[quirk]]
+        kind = "newer-attributes"
+        ops = ["MaxPool"]
+        opset = 7
+    """
+    op = schema(node.op_type, quirk.opset)
+    known = set() if op is None else set(op.attributes)
+    return any(name not in known and _has_effect(stated) for name, stated in node.attributes.items())
+
+
+def _has_effect(stated: ir.Attr) -> bool:
+    """Return whether the value differs from doing nothing: from 0 (flags, starts) or from ones (dilations)."""
+    if stated.type == ir.AttributeType.INTS:
+        return any(number != 1 for number in stated.as_ints())
+    return bool(stated.value != 0)
+
+
+def input_count(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with another number of inputs than these; an input left out between others counts.
+
+    Fields: `counts`, the numbers of inputs that the engine takes.
+
+        [[quirk]]
+        kind = "input-count"
+        ops = ["Clip"]
+        counts = [1, 3]
+    """
+    return len(node.inputs) not in quirk.counts
+
+
+def omitted_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with an input left out between others, as in `Clip(x, "", high)`.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "omitted-input"
+        ops = ["*"]
+    """
+    return None in node.inputs
+
+
+def extra_outputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with more than one output.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "extra-outputs"
+        ops = ["MaxPool", "Dropout"]
+    """
+    return len(node.outputs) > 1
+
+
+def operand_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with any input that is known to have another number of dimensions than these.
+
+    Fields: `ranks`, the numbers of dimensions that the engine takes.
+
+        [[quirk]]
+        kind = "operand-ranks"
+        ops = ["MatMul"]
+        ranks = [2, 3, 4]
+    """
+    return not {len(shape) for shape in known_shapes(node.inputs)} <= set(quirk.ranks)
+
+
+def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with any input that is known to be of another element type than these.
+
+    Fields: `types`, ONNX's names of the element types that the engine takes.
+
+        [[quirk]]
+        kind = "operand-types"
+        ops = ["Pow"]
+        types = ["FLOAT"]
+    """
+    types = {value.dtype.name for value in node.inputs if value is not None and value.dtype is not None}
+    return not types <= set(quirk.types)
+
+
+def empty_value(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read or compute a value known to have no elements: one of its dimensions is 0.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "empty-value"
+        ops = ["*"]
+    """
+    return any(0 in shape for shape in known_shapes([*node.inputs, *node.outputs]))
+
+
+def steps(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose fifth input, the steps of a Slice, is not a constant of ones.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "steps"
+        ops = ["Slice"]
+    """
+    if len(node.inputs) < 5 or node.inputs[4] is None:
+        return False
+    numbers = input_constant(node, 4)
+    return numbers is None or bool((numbers != 1).any())

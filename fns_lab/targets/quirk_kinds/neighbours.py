@@ -1,0 +1,87 @@
+"""Kinds of quirk for a node that an engine computes correctly or not depending on the nodes around it."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import inputs_computed_by, known_shapes, repeated_input
+from fns_lab.targets.target import Quirk
+
+
+def same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read one computed value twice, such as `Mul(r, r)`; graph inputs do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "same-input-twice"
+        ops = ["Add", "Mul"]
+    """
+    return repeated_input(node) is not None
+
+
+def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is read in another place too.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "shared-input"
+        ops = ["Reshape", "Flatten"]
+    """
+    x = node.inputs[0]
+    return x is not None and len(x.uses()) > 1
+
+
+def read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is computed by one of some other ops.
+
+    Fields: `after`, the op types that compute the input.
+
+        [[quirk]]
+        kind = "read-after"
+        ops = ["Relu", "Softmax"]
+        after = ["Reshape", "Flatten"]
+    """
+    return 0 in inputs_computed_by(node, quirk.after)
+
+
+def read_after_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with any input that is computed by one of some other ops, unless the inputs are known to broadcast.
+
+    Fields: `after`, the op types that compute the input.
+
+        [[quirk]]
+        kind = "read-after-alike"
+        ops = ["Add", "Mul"]
+        after = ["Reshape", "Flatten"]
+    """
+    return bool(inputs_computed_by(node, quirk.after)) and not _broadcasts(node)
+
+
+def _broadcasts(node: ir.Node) -> bool:
+    """Return whether known shapes differ, or one input is a single element, which has no wrong place to be read at."""
+    shapes = known_shapes(node.inputs)
+    single = any(all(size == 1 for size in shape) for shape in shapes)
+    return single or len({tuple(map(str, shape)) for shape in shapes}) > 1
+
+
+def unshifted(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read anything but `x - ReduceMax(x)`.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unshifted"
+        ops = ["Softmax"]
+    """
+    shift = _producer(node, 0)
+    if shift is None or shift.op_type != "Sub":
+        return True
+    maximum = _producer(shift, 1)
+    return maximum is None or maximum.op_type != "ReduceMax" or maximum.inputs[0] is not shift.inputs[0]
+
+
+def _producer(node: ir.Node, index: int) -> ir.Node | None:
+    value = node.inputs[index]
+    return None if value is None else value.producer()

@@ -1,0 +1,164 @@
+"""Every kind of quirk is used, documented by an example that is valid, and matches the nodes that it says."""
+
+import dataclasses
+import tomllib
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from fns_lab import targets
+from fns_lab.targets import Quirk, docs
+from fns_lab.targets.quirk_kinds import QUIRK_KINDS, SOLVED_WITHOUT_RULES, touches
+from fns_lab.targets.target import FOLDER
+from tests.rewrite.graphs import model, node, values
+
+SHIPPED = [
+    quirk
+    for path in sorted(FOLDER.glob("*.toml"))
+    for quirk in tomllib.loads(path.read_text(encoding="utf-8")).get("quirk", ())
+]
+
+
+def test_the_kinds_of_the_registry_are_those_of_the_files():
+    assert {quirk["kind"] for quirk in SHIPPED} == set(QUIRK_KINDS)
+    assert set(QUIRK_KINDS) > SOLVED_WITHOUT_RULES
+
+
+def test_no_two_kinds_share_a_function():
+    assert len(set(QUIRK_KINDS.values())) == len(QUIRK_KINDS)
+
+
+SHAPE = (2, 4, 6, 8)
+W, GROUPED_W = values(3, 4, 3, 3), values(4, 2, 3, 3)
+RESHAPED = node("Flatten", "x", "r", axis=3)
+
+
+def one(op_type, *nodes, constants=None, shape=SHAPE, opset=13, inputs=None, **attributes):
+    """The model in which `y` is computed by this op, from `x` and the constants unless other inputs are named."""
+    inputs = ["x", *(constants or {})] if inputs is None else inputs.split(",")
+    return model([*nodes, node(op_type, *inputs, "y", **attributes)], shape, constants, opset=opset)
+
+
+def reduced(axes, shape=(3, *SHAPE[1:])):
+    return one("ReduceMean", axes=axes, shape=shape)
+
+
+def normalized(computed):
+    nodes = [node("GlobalAveragePool", "x", "r")] if computed else []
+    constants = {name: values(4) for name in "gbmv"}
+    inputs = "x,g,b,r,v" if computed else None
+    return one("BatchNormalization", *nodes, constants=constants, inputs=inputs)
+
+
+def sliced(step):
+    constants = {name: np.array([number]) for name, number in zip("seat", (0, 4, 3, step), strict=True)}
+    return one("Slice", constants=constants)
+
+
+def with_mask():
+    proto = one("Dropout", opset=12)
+    proto.graph.node[0].output.append("mask")
+    return proto
+
+
+SHIFT = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
+POWERS = {"e": np.array([2], np.float32)}
+MATCHES = {
+    "broken-op": (one("Resize", constants={"r": values(0), "s": np.ones(4, np.float32)}), one("Relu")),
+    "reads-older-opset": (
+        one("Squeeze", constants={"a": np.array([0])}, shape=(1, 3)), one("Squeeze", axes=[0], shape=(1, 3), opset=11)
+    ),
+    "attribute": (
+        one("Conv", constants={"w": W}, auto_pad="SAME_LOWER"), one("Conv", constants={"w": W}, auto_pad="SAME_UPPER")
+    ),
+    "auto-pad": (one("Conv", constants={"w": W}, auto_pad="SAME_UPPER"), one("Conv", constants={"w": W})),
+    "grouped": (one("Conv", constants={"w": GROUPED_W}, group=2), one("Conv", constants={"w": W})),
+    "grouped-wide": (
+        one("Conv", constants={"w": GROUPED_W}, group=2), one("Conv", constants={"w": GROUPED_W[:, :1]}, group=4)
+    ),
+    "dilated": (one("Conv", constants={"w": W}, dilations=[1, 2]), one("Conv", constants={"w": W}, dilations=[1, 1])),
+    "batch": (one("LRN", size=3), one("LRN", size=3, shape=(1, 4, 6, 8))),
+    "batch-reduction": (reduced([0, 2, -1]), reduced([0, 2, 3], SHAPE)),
+    "rank": (one("BatchNormalization", constants={k: values(3) for k in "gbmv"}, shape=(2, 3)), normalized(False)),
+    "computed-input": (normalized(True), normalized(False)),
+    "negative-indices": (
+        one("Gather", constants={"i": np.array([1, -1])}), one("Gather", constants={"i": np.array([1, 0])})
+    ),
+    "scalar-indices": (one("Gather", constants={"i": np.array(1)}), one("Gather", constants={"i": np.array([1])})),
+    "same-input-twice": (one("Mul", RESHAPED, inputs="r,r"), one("Mul", inputs="x,x")),
+    "shared-input": (one("Flatten", node("Relu", "x", "r")), one("Flatten", node("Relu", "x", "r"), inputs="r")),
+    "read-after": (one("Relu", RESHAPED, inputs="r"), one("Relu", node("Exp", "x", "r"), inputs="r")),
+    "read-after-alike": (
+        one("Add", RESHAPED, node("Exp", "r", "e"), inputs="e,r"),
+        one("Add", RESHAPED, inputs="r,c", constants={"c": values(1)}),
+    ),
+    "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
+    "broken-since": (
+        one("Upsample", constants={"s": np.ones(4, np.float32)}, opset=9), one("Upsample", scales=[1.0] * 4, opset=7)
+    ),
+    "newer-attributes": (
+        one("MaxPool", kernel_shape=[2, 2], dilations=[2, 2]), one("MaxPool", kernel_shape=[2, 2], dilations=[1, 1])
+    ),
+    "input-count": (one("Clip", constants={"low": np.float32(0)}), one("Clip")),
+    "omitted-input": (
+        one("Clip", constants={"high": np.float32(0)}, inputs="x,,high"), one("Clip", constants={"low": np.float32(0)})
+    ),
+    "extra-outputs": (
+        with_mask(), one("MaxPool", kernel_shape=[2, 2])
+    ),
+    "operand-ranks": (one("MatMul", constants={"b": values(8)}), one("MatMul", constants={"b": values(8, 2)})),
+    "operand-types": (one("Pow", constants={"e": np.array([2])}), one("Pow", constants=POWERS)),
+    "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
+    "steps": (sliced(2), sliced(1)),
+}  # fmt: skip
+"""By kind: a model whose `y` is computed by a node that the kind matches, and one by a node that it does not."""
+
+
+def touched(proto, quirk):
+    graph = ir.from_proto(proto).graph
+    return touches(graph.outputs[0].producer(), quirk, proto.opset_import[0].version)
+
+
+def quirk_of(kind):
+    (table,) = tomllib.loads(docs.example(kind))["quirk"]
+    return Quirk(**dict.fromkeys(docs.COMMON, "any"), **table)
+
+
+@pytest.mark.parametrize("kind", QUIRK_KINDS)
+def test_a_kind_matches_the_nodes_that_it_says_and_only_of_its_ops(kind):
+    match, other = MATCHES[kind]
+    quirk = quirk_of(kind)
+    assert touched(match, quirk)
+    assert not touched(other, quirk)
+    assert not touched(match, dataclasses.replace(quirk, ops=("Einsum",)))
+    assert touched(match, dataclasses.replace(quirk, ops=("*",)))
+
+
+@pytest.mark.parametrize("kind", QUIRK_KINDS)
+def test_the_example_of_a_kind_is_a_quirk_of_it_with_the_fields_that_the_files_give(kind):
+    (table,) = tomllib.loads(docs.example(kind))["quirk"]
+    assert quirk_of(kind).kind == kind
+    for quirk in SHIPPED:
+        if quirk["kind"] == kind:
+            assert set(quirk) - set(docs.COMMON) == set(table), quirk["name"]
+
+
+@pytest.mark.parametrize("kind", QUIRK_KINDS)
+def test_a_kind_names_the_fields_that_it_reads(kind):
+    (table,) = tomllib.loads(docs.example(kind))["quirk"]
+    prose = QUIRK_KINDS[kind].__doc__.partition("[[quirk]]")[0]
+    read = [name for name in table if name not in ("kind", "ops")]
+    assert f"Fields: `{read[0]}`" in prose if read else "Fields: none." in prose
+
+
+def test_the_page_is_the_one_that_is_generated():
+    assert docs.PATH.read_text(encoding="utf-8") == docs.page(), "run: python -m fns_lab.targets.docs"
+
+
+def test_the_page_has_every_target_fault_and_kind():
+    text = docs.page()
+    for name in targets.names():
+        assert f"`{name}`" in text
+        assert all(quirk.summary in text for quirk in targets.load(name).quirks)
+    assert all(f"\n### {kind}\n" in text for kind in QUIRK_KINDS)
