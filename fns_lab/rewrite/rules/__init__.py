@@ -93,7 +93,8 @@ RULES: tuple[type[Rule], ...] = (
     ConvWinograd,
     ConvBands,
     AddSum,
-    # Workarounds for quirks, after all rules that may write a node with one. `ConvByImage` writes several Conv, so it is last of these.
+    # Workarounds for quirks, after all rules that may write a node with one; `ConvByImage`, which writes several Conv
+    # nodes, is the last one for Conv.
     ExplicitPads,
     ConvDense,
     ConvByImage,
