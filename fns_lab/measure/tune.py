@@ -163,7 +163,7 @@ class _Tuner:
                 shapes=shapes,
                 allow_approximate=self.allow_approximate,
                 choices=self.choices,
-                survey=True,
+                list_sites=True,
             )
             open_sites = [site for site in lowering.sites if site.key not in self.choices]
             if not open_sites:

@@ -43,6 +43,34 @@ def constant_array(value: ir.Value | None) -> np.ndarray:
     return tensor.numpy()
 
 
+def producer(value: ir.Value) -> ir.Node:
+    """Return the node that computes `value`. Raises `NodeError` if no node does."""
+    node = value.producer()
+    if node is None:
+        raise NodeError(f"{value.name} is an input or a constant, not the output of a node")
+    return node
+
+
+def node_input(node: ir.Node, index: int) -> ir.Value:
+    """Return an input of a node. Raises `NodeError` if the node has no such input."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    if value is None:
+        raise NodeError(f"{node.op_type} has no input {index}")
+    return value
+
+
+def node_inputs(node: ir.Node) -> list[ir.Value]:
+    """Return all inputs of a node. Raises `NodeError` if an optional one is left out."""
+    return [node_input(node, index) for index in range(len(node.inputs))]
+
+
+def name_of(value: ir.Value) -> str:
+    """Return the name of a value. Raises `NodeError` if it has none."""
+    if value.name is None:
+        raise NodeError("a value has no name")
+    return value.name
+
+
 def fixed_shape(x: ir.Value | None) -> tuple[int, ...]:
     """Return the shape of `x`, all integers. Raises `NodeError` if a dimension is not fixed."""
     shape = None if x is None else x.shape

@@ -1,1 +1,1 @@
-"""ONNX to ONNX for a target, by rules."""
+"""Rewriting ONNX models for a target, by rules."""

@@ -1,45 +1,48 @@
-"""What the forms of a convolution share: the pattern, and which convolutions they take."""
+"""What the rules for convolutions share: which convolutions they support, biases, dilated kernels."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_array, fixed_shape
-from fns_lab.rewrite.rule import Refusal, Rule
-from fns_lab.targets import Target
+from fns_lab.rewrite.rule import Refusal
 
 
-class ConvForm(Rule):
-    """Another way to write a convolution, of `x` with the kernel `w`."""
-
-    ADDS_SUPPORT = False
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("Conv",)
-
-    def pattern(self, op, x, w):
-        return op.Conv(x, w, _allow_other_inputs=True, _outputs=["y"])
-
-
-def plain_conv(node: ir.Node) -> None:
-    """Raise `Refusal` unless a Conv has stride 1, no dilation, one group and explicit padding."""
+def require_plain(conv: ir.Node) -> None:
+    """Raise `Refusal` unless a Conv has stride 1, dilation 1, one group and explicit padding."""
     for name in ("strides", "dilations"):
-        if set(node.attributes.get_ints(name, [1])) != {1}:
-            raise Refusal(f"the convolution has {name} {list(node.attributes.get_ints(name))}")
-    if node.attributes.get_int("group", 1) != 1 or node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
-        raise Refusal("the convolution is grouped or pads by itself")
+        if set(conv.attributes.get_ints(name, [1])) != {1}:
+            raise Refusal(f"the Conv has {name} {list(conv.attributes.get_ints(name, []))}, 1 is needed")
+    if (group := conv.attributes.get_int("group", 1)) != 1:
+        raise Refusal(f"the Conv has {group} groups, 1 is needed")
+    if (auto_pad := conv.attributes.get_string("auto_pad", "NOTSET")) != "NOTSET":
+        raise Refusal(f"the Conv has auto_pad {auto_pad}, explicit pads are needed")
 
 
-def plain_conv_of_one(x: ir.Value, w: ir.Value, y: ir.Value) -> None:
-    """Raise `Refusal` unless a plain Conv of constant weights takes one image x `(1, C, H, W)` of a fixed size."""
-    plain_conv(y.producer())
-    if constant_array(w).ndim != 4 or fixed_shape(x)[0] != 1:
+def require_unpadded(conv: ir.Node) -> None:
+    """Raise `Refusal` unless all pads of a Conv are 0."""
+    if any(pads := conv.attributes.get_ints("pads", [0])):
+        raise Refusal(f"the Conv has pads {list(pads)}, 0 is needed")
+
+
+def require_one_image(conv: ir.Node, x: ir.Value) -> None:
+    """Raise `Refusal` unless a Conv reads one image x `(1, C, H, W)` of fixed size and constant weights."""
+    if constant_array(conv.inputs[1]).ndim != 4 or fixed_shape(x)[0] != 1:
         raise Refusal(f"{x.name} is not (1, C, H, W)")
-    biases(y.producer())
+    biases(conv)
 
 
 def biases(conv: ir.Node) -> list[np.ndarray]:
-    """The bias `(C',)` of a Conv, or nothing. Raises `Refusal` if it is computed."""
+    """Return the bias `(C',)` of a Conv in a list, an empty list without one. Raises `NodeError` if it is computed."""
     return [constant_array(bias) for bias in conv.inputs[2:]]
+
+
+def dilated(kernel: np.ndarray, dilations: Sequence[int]) -> np.ndarray:
+    """Return a kernel `(C', C, K, L)` whose taps are `dilations` apart, with zeros between them."""
+    spatial = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilations, strict=True)]
+    full = np.zeros((*kernel.shape[:2], *spatial), kernel.dtype)
+    full[(slice(None), slice(None), *(slice(None, None, d) for d in dilations))] = kernel
+    return full

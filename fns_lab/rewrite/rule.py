@@ -1,33 +1,59 @@
-"""What every rewrite rule shares: when it is called for, how it refuses, how it names what it writes."""
+"""What all rewrite rules share: when a rule applies, how it refuses, and the nodes that many of them write."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
-from onnxscript.rewriter import pattern
+from onnxscript.rewriter import MatchContext, MatchResult
+from onnxscript.rewriter.pattern import OpsetPatternBuilder, RewriteRuleClassBase
 
 from fns_lab.opset.nodes import NodeError
-from fns_lab.rewrite.sites import Site, in_order, key_of, site_of
+from fns_lab.rewrite.sites import key_of
 from fns_lab.targets import Target
 from fns_lab.targets.check import runs_converted
 from fns_lab.targets.quirk_kinds import touches
 
 Fidelity = Literal["exact", "rounding", "approximate"]
-"""exact: the same bits where the engine computes the same way; rounding: equal in real arithmetic, float32 rounds
-elsewhere; approximate: another function, never applied unless asked for."""
+"""exact: the same bits where the engine computes the same way; rounding: equal in real arithmetic, but float32 rounds
+at other places; approximate: another function, never applied unless asked for."""
+
+ValuePattern: TypeAlias = Any
+"""A value of a pattern. onnxscript doesn't export its class of this name, and its pattern builder returns `Any`."""
+
+
+class RewriterContext(Protocol):
+    """onnxscript's `RewriterContext` with types: `op.Relu(x)` adds a Relu node and returns its output."""
+
+    def __getattr__(self, op_type: str, /) -> Callable[..., ir.Value]: ...
+
+    def op(self, op_type: str, /, *inputs: ir.Value | None, **attributes: object) -> ir.Value:
+        """Add a node with one output and return this output."""
+
+    def call_op(
+        self, op_type: str, inputs: Sequence[ir.Value | None], attributes: dict[str, Any], /, *, outputs: Sequence[str]
+    ) -> ir.Value | Sequence[ir.Value]:
+        """Add a node whose outputs have these names and return its output, or all of them if there are several."""
+
+    def initializer(self, tensor: ir.TensorProtocol, name: str | None = None) -> ir.Value:
+        """Add an initializer."""
 
 
 class Refusal(NodeError):
-    """A rule cannot rewrite this place; the message says why."""
+    """A rule cannot rewrite the matched nodes; the message says why."""
 
 
 class Refused(NamedTuple):
-    """One row of the table of refusals."""
+    """One row of the table of refusals.
+
+    - `node`: name of the node, or its op type if it has no name
+    - `rule`: name of the rule that refused it
+    - `reason`: what keeps the rule from rewriting the node
+    """
 
     node: str
     rule: str
@@ -35,146 +61,152 @@ class Refused(NamedTuple):
 
 
 @dataclass
-class Scope:
-    """What a rule knows of the run it is part of."""
+class LoweringRun:
+    """What all rules share while one model is lowered.
+
+    - `target`: the target that the model is lowered for
+    - `opset`: the model's opset, in which rules write their nodes; it is converted after the last rule
+    - `graph`: the graph that is rewritten
+    - `choices`: by a site's key, the name of the rule to apply there, or `KEEP`
+    - `refused`: the refusals so far
+    """
 
     target: Target
     opset: int
-    """Of the model while it is rewritten; rules write nodes in the form of this opset."""
-    graph: ir.Graph | None = None
-    refused: list[Refused] = field(default_factory=list)
+    graph: ir.Graph
     choices: Mapping[str, str] = field(default_factory=dict)
-    """A rule's name, or `KEEP`, by the key of a site."""
-    sites: dict[str, Site] | None = None
-    """Every site met, by its key; None when nobody asked."""
-
-    def note(self, rule: str, nodes: Sequence[ir.Node]) -> bool:
-        """The rule holds for these nodes; whether they are a site that nothing was chosen for yet."""
-        key = key_of(nodes)
-        site = self.sites[key] if key in self.sites else site_of(nodes, self.opset)
-        if site is None:
-            return False
-        self.sites[key] = site
-        site.note(rule, in_order(nodes)[-1].outputs[0].name)
-        return key not in self.choices
+    refused: list[Refused] = field(default_factory=list)
 
 
-class Rule(pattern.RewriteRuleClassBase):
-    """A rewrite: `pattern` matches, `guard` raises `Refusal` where it does not apply, `rewrite` writes the new nodes.
+class Rule(RewriteRuleClassBase):
+    """A rewrite rule: `pattern` matches, `guard` raises `Refusal` where the equation doesn't hold, `rewrite` writes.
 
-    It is called for where the target cannot run one of the matched nodes in any form that `lower` could give it,
-    or where the target prefers the rule by name; a choice for the site overrules both.
+    A rule applies where the target cannot run one of the matched nodes, not even converted to the target's opset, and
+    where the target prefers the rule by name. A choice for the site overrules both.
     """
 
     NAME: ClassVar[str]
     FIDELITY: ClassVar[Fidelity]
     EMITS: ClassVar[tuple[str, ...]]
-    """Op types of the new nodes that the target must take."""
+    """Op types of the new nodes that the target must support; the rule is skipped unless it supports all of them."""
     WORKS_AROUND: ClassVar[tuple[str, ...]] = ()
-    """Kinds of quirk that call for it, and nothing else does; such a rule is no form of a site."""
+    """Kinds of quirk that the rule avoids. If any, it applies only to nodes with such a quirk, and no site lists it."""
     ADDS_SUPPORT: ClassVar[bool] = True
-    """Whether it can write what a target lacks; a rule whose only gain is speed waits until it is preferred."""
+    """Whether the rule applies to nodes that the target cannot run. If not, it applies only where it is preferred or
+    chosen, since all that it can gain is speed."""
 
-    def __init__(self, scope: Scope, root: str) -> None:
+    def __init__(self, run: LoweringRun, root: str) -> None:
         super().__init__(self.NAME)
-        self.scope = scope
+        self.run = run
         self.root = root
+
+    @property
+    def target(self) -> Target:
+        """The target of this run."""
+        return self.run.target
+
+    @property
+    def opset(self) -> int:
+        """The opset that new nodes are written for."""
+        return self.run.opset
 
     @classmethod
     @abc.abstractmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
-        """The op types of the last node of a match; `pattern` is built once for each, with it as `self.root`."""
+        """Return the op types that the last node of a match may have; `self.root` is one of them."""
 
     @classmethod
-    def bound(cls, scope: Scope) -> list[pattern.RewriteRule]:
-        """The rule for one run, one pattern a root."""
-        return [cls.rule(scope, root) for root in cls.roots(scope.target)]
+    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
+        """Return one instance per root, since a pattern names one op type."""
+        return [cls(run, root) for root in cls.roots(run.target)]
 
     @classmethod
-    def lacking(cls, target: Target) -> tuple[str, ...]:
-        """The op types that this rule writes and the target does not take."""
+    def missing_ops(cls, target: Target) -> tuple[str, ...]:
+        """Return the op types that the rule writes and the target doesn't support."""
         return tuple(op for op in cls.EMITS if not target.takes(op, target.opset))
 
-    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
-        """Whether this rule is chosen for these nodes; where nothing is, whether the target needs or prefers it."""
-        target, opset = self.scope.target, self.scope.opset
-        if self.WORKS_AROUND:
-            return self.quirk_touches(self.WORKS_AROUND, nodes)
-        if self.scope.choices and (choice := self.scope.choices.get(key_of(nodes))):
-            return choice == self.NAME
-        if self.NAME in target.prefer:
-            return True
-        return self.ADDS_SUPPORT and not all(runs_converted(node, target, opset) for node in nodes)
+    def guard(self, *args: Any, **kwargs: Any) -> None:
+        """Raise `Refusal` (or another `NodeError`) where the rewrite doesn't hold. Gets the values of the pattern."""
 
-    def quirk_touches(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
-        """Whether a quirk of one of these kinds touches one of the nodes."""
-        quirks = [quirk for quirk in self.scope.target.quirks if quirk.kind in kinds]
-        return any(touches(node, quirk, self.scope.opset) for quirk in quirks for node in nodes)
-
-    def guard(self, **bindings: ir.Value | None) -> None:
-        """Raise `Refusal` (or another `NodeError`) where the rewrite does not hold."""
-
-    def check(self, context, **bindings: ir.Value | None) -> pattern.MatchResult:
-        result = pattern.MatchResult()
-        is_needed, surveyed = self.is_needed(context.nodes), not self.WORKS_AROUND and self.scope.sites is not None
-        if not is_needed and not surveyed:
-            return result.fail("not called for")
+    # onnxscript's base class names the context `op`, unlike its own rules.
+    def check(self, context: MatchContext, **bindings: ir.Value | None) -> MatchResult:  # type: ignore[override]
+        """Return a match where the rule is needed and its guard holds, and record why a needed one refuses."""
+        if not self.is_needed(context.nodes):
+            return MatchResult().fail("not needed")
         try:
             self.guard(**bindings)
         except NodeError as refusal:
-            if is_needed:
-                self.scope.refused.append(Refused(context.root.name or context.root.op_type, self.NAME, str(refusal)))
-            return result.fail(str(refusal))
-        if surveyed and self.scope.note(self.NAME, context.nodes):
-            return result.fail("to be chosen: the next rules shall see it too")
-        return result if is_needed else result.fail("not called for")
+            node = context.root
+            self.run.refused.append(Refused(node.name or node.op_type, self.NAME, str(refusal)))
+            return MatchResult().fail(str(refusal))
+        return MatchResult()
 
-    def reduce(self, op, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str) -> ir.Value:
-        """A reduction in the form of the model's opset: `axes` became an input at opset 18 (ReduceSum: 13)."""
+    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
+        """Return whether the rule is to rewrite these nodes: because of a quirk, by choice, or for the target."""
+        if self.WORKS_AROUND:
+            return self.has_quirk(self.WORKS_AROUND, nodes)
+        if self.run.choices and (choice := self.run.choices.get(key_of(nodes))):
+            return choice == self.NAME
+        if self.NAME in self.target.prefer:
+            return True
+        return self.ADDS_SUPPORT and not all(runs_converted(node, self.target, self.opset) for node in nodes)
+
+    def has_quirk(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
+        """Return whether one of the nodes has a quirk of one of these kinds."""
+        quirks = [quirk for quirk in self.target.quirks if quirk.kind in kinds]
+        return any(touches(node, quirk, self.opset) for quirk in quirks for node in nodes)
+
+    def reduce(
+        self, op: RewriterContext, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str
+    ) -> ir.Value:
+        """Add a reduction, whose `axes` are an input since opset 18 (ReduceSum: 13)."""
         since = 13 if kind == "ReduceSum" else 18
-        if self.scope.opset < since:
+        if self.opset < since:
             return op.op(kind, x, axes=axes, keepdims=int(keepdims), _outputs=[name])
-        return op.op(
-            kind, x, initializer(op, np.array(axes, np.int64), f"{name}.axes"), keepdims=int(keepdims), _outputs=[name]
-        )
+        axes_input = initializer(op, np.array(axes, np.int64), f"{name}.axes")
+        return op.op(kind, x, axes_input, keepdims=int(keepdims), _outputs=[name])
 
-    def slice(self, op, x: ir.Value, starts: list[int], ends: list[int], axes: list[int], name: str) -> ir.Value:
-        """A Slice in the form of the model's opset: its numbers became inputs at opset 10. The result is unnamed."""
-        numbers = {"starts": starts, "ends": ends, "axes": axes}
-        if self.scope.opset < 10:
-            return op.Slice(x, **numbers)
-        return op.Slice(x, *(initializer(op, np.array(v, np.int64), f"{name}.{k}") for k, v in numbers.items()))
+    def slice(
+        self, op: RewriterContext, x: ir.Value, starts: list[int], ends: list[int], axes: list[int], name: str
+    ) -> ir.Value:
+        """Add a Slice, whose limits are inputs since opset 10. `name` is for these inputs; the result has no name."""
+        limits = {"starts": starts, "ends": ends, "axes": axes}
+        if self.opset < 10:
+            return op.Slice(x, **limits)
+        return op.Slice(x, *(initializer(op, np.array(v, np.int64), f"{name}.{k}") for k, v in limits.items()))
 
-    def reshape(self, op, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
-        """A Reshape to a constant shape."""
+    def reshape(self, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
+        """Add a Reshape to a constant shape."""
         return op.Reshape(x, initializer(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
 
-    def clip(self, op, x: ir.Value, low: float, high: float, name: str) -> ir.Value:
-        """A Clip in the form of the model's opset: its limits became inputs at opset 11."""
-        if self.scope.opset < 11:
+    def clip(self, op: RewriterContext, x: ir.Value, low: float, high: float, name: str) -> ir.Value:
+        """Add a Clip, whose limits are inputs since opset 11."""
+        if self.opset < 11:
             return op.Clip(x, min=low, max=high, _outputs=[name])
         limits = (initializer(op, np.array(v, np.float32), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
         return op.Clip(x, *limits, _outputs=[name])
 
 
 class OpRule(Rule):
-    """A rule that rewrites single nodes of the types `OPS`; it gets the first input as `x`, the first output as `y`."""
+    """A rule for single nodes of the op types `OPS`; `x` is the node's first input, `y` its first output."""
 
     OPS: ClassVar[tuple[str, ...]]
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
+        """Return `OPS`."""
         return cls.OPS
 
-    def pattern(self, op, x):
+    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
+        """Return the pattern of one node, whatever its other inputs are."""
         return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=["y"])
 
 
-def initializer(op, array: np.ndarray, name: str) -> ir.Value:
-    """An initializer; equal ones are merged when the lowering ends."""
+def initializer(op: RewriterContext, array: np.ndarray, name: str) -> ir.Value:
+    """Add an initializer. Equal ones are merged at the end of `lower`."""
     return op.initializer(ir.tensor(array), name=name)
 
 
-def scalar(op, x: ir.Value, number: float, name: str) -> ir.Value:
-    """An initializer of one float32 that an elementwise op with `x` spreads without adding an axis."""
+def scalar(op: RewriterContext, x: ir.Value, number: float, name: str) -> ir.Value:
+    """Add an initializer of one float32 that broadcasts with `x` without changing the rank of the result."""
     return initializer(op, np.full((1,) if x.shape is None or len(x.shape) else (), number, np.float32), name)

@@ -1,7 +1,7 @@
-"""Sites: places of a model where several rules, or none, would do, so that the choice is one of speed alone.
+"""Sites: nodes of a model that several rules can rewrite, or none, so that the choice is one of speed alone.
 
-Two places are the same site when they hold the same ops with the same attributes at the same shapes; weights do not
-count. `lower` takes a choice by site; `fns_lab.measure.tune` finds the best by measuring each site's own little model.
+Two places of a model are the same site if they hold the same ops with the same attributes at the same shapes; weights
+do not count. `lower` takes a choice per site; `fns_lab.measure.tune` finds the best one by measuring each site's model.
 """
 
 from __future__ import annotations
@@ -13,24 +13,30 @@ import onnx
 import onnx_ir as ir
 
 KEEP = "keep"
-"""The choice of no rule."""
+"""The choice of no rule: the site stays unmodified."""
 SMALL = 4
-"""Constants of at most so many values (pads, scales, axes) are part of what a site is; longer ones are weights."""
+"""Most elements of a float constant (pads, scales) whose values are part of a site's key; larger ones are weights."""
 
 
 @dataclass
 class Site:
-    """One site, as met while a model was lowered: `alternatives` names the rules that hold there, `places` where it is."""
+    """One site of a model.
+
+    - `key`: what makes two places the same site, as text
+    - `label`: op types and shapes, for tables
+    - `model`: the site alone; inputs are what it reads that isn't constant, the output is the last node's
+    - `alternatives`: names of the rules that can rewrite it
+    - `places`: names of the values that it computes, one per place in the model
+    """
 
     key: str
     label: str
     model: onnx.ModelProto
-    """The place alone: its inputs are the values it reads that are not constant, its output the last node's."""
     alternatives: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
-    def note(self, alternative: str, place: str) -> None:
-        """This rule holds at this place, the name of the value that the place computes."""
+    def add(self, alternative: str, place: str) -> None:
+        """Add a rule that can rewrite the site at this place."""
         if alternative not in self.alternatives:
             self.alternatives.append(alternative)
         if place not in self.places:
@@ -38,8 +44,8 @@ class Site:
 
 
 def in_order(nodes: Sequence[ir.Node]) -> list[ir.Node]:
-    """Matched nodes so that each comes after those that it reads."""
-    left, ordered = list(nodes), []
+    """Return the nodes so that each comes after those whose outputs it reads."""
+    left, ordered = list(nodes), list[ir.Node]()
     while left:
         ready = [n for n in left if not any(v is not None and v.producer() in left for v in n.inputs)]
         ordered += ready
@@ -48,16 +54,16 @@ def in_order(nodes: Sequence[ir.Node]) -> list[ir.Node]:
 
 
 def key_of(nodes: Sequence[ir.Node]) -> str:
-    """What makes two places one site, as text."""
-    numbers: dict[str, int] = {}
+    """Return the key of the site that these nodes are."""
+    numbers: dict[ir.Value, int] = {}
     return "; ".join(_node_text(node, numbers) for node in in_order(nodes))
 
 
 def site_of(nodes: Sequence[ir.Node], opset: int) -> Site | None:
-    """The site that these nodes are, without alternatives yet; None where a shape is not fixed or a value is not float32."""
+    """Return the site that these nodes are, None if a shape isn't fixed or a value isn't float32."""
     nodes = in_order(nodes)
-    made = [value for node in nodes for value in node.outputs]
-    read = list(dict.fromkeys(v for node in nodes for v in node.inputs if v is not None and v not in made))
+    outputs = [value for node in nodes for value in node.outputs]
+    read = list(dict.fromkeys(v for node in nodes for v in node.inputs if v is not None and v not in outputs))
     inputs, y = [v for v in read if _const(v) is None], nodes[-1].outputs[0]
     if not inputs or not all(_is_fixed_float(v) for v in (*inputs, y)):
         return None
@@ -66,27 +72,27 @@ def site_of(nodes: Sequence[ir.Node], opset: int) -> Site | None:
         "site",
         [ir.serde.serialize_value(v) for v in inputs],
         [ir.serde.serialize_value(y)],
-        [onnx.numpy_helper.from_array(_const(v).numpy(), v.name) for v in read if _const(v) is not None],
+        [onnx.numpy_helper.from_array(t.numpy(), v.name) for v in read if (t := _const(v)) is not None],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=10)
     label = f"{' + '.join(n.op_type for n in nodes)} {_shape_text(inputs[0])} to {_shape_text(y)}"
     return Site(key_of(nodes), label, model)
 
 
-def _node_text(node: ir.Node, numbers: dict[str, int]) -> str:
+def _node_text(node: ir.Node, numbers: dict[ir.Value, int]) -> str:
     inputs = ", ".join(_value_text(v, numbers) for v in node.inputs)
     attributes = ", ".join(f"{name}={node.attributes[name].value}" for name in sorted(node.attributes))
     outputs = ", ".join(_value_text(v, numbers) for v in node.outputs)
     return f"{outputs} = {node.op_type}({inputs}; {attributes})"
 
 
-def _value_text(value: ir.Value | None, numbers: dict[str, int]) -> str:
+def _value_text(value: ir.Value | None, numbers: dict[ir.Value, int]) -> str:
     if value is None:
         return "-"
     if (tensor := _const(value)) is not None:
         small = tensor.size <= SMALL or tensor.dtype == ir.DataType.INT64
         return str(tensor.numpy().tolist()) if small else f"constant {_shape_text(value)}"
-    return f"v{numbers.setdefault(value.name, len(numbers))} {value.dtype} {value.shape}"
+    return f"v{numbers.setdefault(value, len(numbers))} {value.dtype} {value.shape}"
 
 
 def _const(value: ir.Value) -> ir.TensorProtocol | None:
@@ -98,4 +104,4 @@ def _is_fixed_float(value: ir.Value) -> bool:
 
 
 def _shape_text(value: ir.Value) -> str:
-    return "x".join(map(str, value.shape)) or "()"
+    return "x".join(map(str, value.shape or ())) or "()"

@@ -97,7 +97,7 @@ def test_a_form_that_is_wrong_there_is_out(cache, monkeypatch):
     """A rule with a fault planted in it, the fastest of all."""
     from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 
-    monkeypatch.setattr(ConvSplitKernel, "rewrite", lambda self, op, x, w, y: op.Neg(op.Conv(x, w)))
+    monkeypatch.setattr(ConvSplitKernel, "rewrite", lambda self, op, x, y: op.Neg(op.Conv(*y.producer().inputs)))
     found = tune.tune(stage(faces=1), targets.load("ort/cpu"), runs=1, cache=cache)
     row = found.tried[found.tried.alternative == "conv-split-kernel"].iloc[0]
     assert not row.right
@@ -116,7 +116,7 @@ def test_what_cannot_be_lowered_is_no(cache):
 
 def test_a_survey_names_all_forms_and_a_choice_is_followed():
     target = targets.load("onnxjs-0.1.8/cpu")
-    surveyed = lower(stage(), target, survey=True)
+    surveyed = lower(stage(), target, list_sites=True)
     pad = next(site for site in surveyed.sites if site.label.startswith("Pad 1x8x26x34"))
     assert pad.alternatives == ["pad-gather", "pad-concat"]
     assert pad.places == ["wide"]

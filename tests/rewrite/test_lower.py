@@ -102,7 +102,7 @@ def test_shapes_that_do_not_fit(shapes, message):
 
 
 def test_every_node_that_nothing_can_lower_is_named_and_no_other():
-    """The MaxPool and the Relu could be converted: they are not to blame."""
+    """The MaxPool and the Relu could be converted: so they aren't named."""
     nodes = [
         node("MaxPool", "x", "pooled", kernel_shape=[2, 2]),
         node("Relu", "pooled", "positive"),
@@ -151,7 +151,7 @@ def test_shape_arithmetic_is_computed_where_the_size_is_fixed():
     assert lower(shape_arithmetic(("n", 3, 5, 7)), targets.load("ort/cpu")), "dynamic sizes stay where they can"
 
 
-def test_nodes_inside_a_branch_are_carried_too():
+def test_nodes_inside_a_branch_are_converted_too():
     """ONNX Runtime has `If`; a branch's nodes must be written for the same opset as the graph around them."""
     from onnx import TensorProto, helper, numpy_helper
 

@@ -1,4 +1,4 @@
-"""The rules, in the order in which they are tried."""
+"""All rules, in the order in which `lower` applies them."""
 
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
@@ -50,13 +50,13 @@ from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
 from fns_lab.rewrite.rules.where_gather import WhereGather
 
 RULES: tuple[type[Rule], ...] = (
-    # Whole patterns before their parts.
+    # Rules for several nodes before those for one of these nodes.
     SubpixelUpsampleConv,
     SubpixelConcat,
     UpsampleConvTranspose,
-    # Before the rules that take what these write: InstanceNormalization.
+    # Before the rules that rewrite what it writes: InstanceNormalization.
     GroupNormInstanceNorm,
-    # Of one op's alternatives, the fewest and fastest nodes first; the next one takes what it refuses.
+    # Of the rules for one op, the one with the fewest and fastest nodes first; the next rewrites what it refuses.
     InstanceNormBatchNorm,
     InstanceNormReduce,
     ResizePadGather,
@@ -67,7 +67,7 @@ RULES: tuple[type[Rule], ...] = (
     ConvTransposeSubpixel,
     LogSoftmaxReduce,
     SoftmaxTranspose,
-    # Bodies of functions hold simpler functions, these hold simpler ones yet, and the last are limits and powers.
+    # Each writes ops that the next ones rewrite: function bodies, elementwise functions, then limits and powers.
     FunctionBody,
     ReduceElementwise,
     Elementwise,
@@ -77,7 +77,7 @@ RULES: tuple[type[Rule], ...] = (
     Power,
     SumAdd,
     WhereGather,
-    # Copies and layouts.
+    # Rules that only copy or rearrange.
     SplitSlice,
     SliceGather,
     GatherNDGather,
@@ -93,7 +93,8 @@ RULES: tuple[type[Rule], ...] = (
     ConvWinograd,
     ConvBands,
     AddSum,
-    # Repairs of an engine's faults look at what all the others have written; of a Conv, the whole before the parts.
+    # Workarounds for quirks, after all rules that may write a node with one; `ConvByImage`, which writes several Conv
+    # nodes, is the last one for Conv.
     ExplicitPads,
     ConvDense,
     ConvByImage,

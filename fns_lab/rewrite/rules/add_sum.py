@@ -1,38 +1,34 @@
-"""The sum of two values of one shape as Sum rather than Add.
+"""Add of two values of the same shape as Sum.
 
-    Add(a, b)  =  Sum(a, b)    where a and b have the same shape
+    Add(a, b)  =  Sum(a, b)
 
-Any shape, any opset. Fidelity: exact. ONNX.js on cpu looks the index of every value up for an Add, which may broadcast
-(1,400 ns a value), and not for a Sum, which may not.
+- Supported: Add of any opset, `a` and `b` float32 of the same fixed shape.
+- Fidelity: exact.
+- Needed by: no target. Faster in ONNX.js on cpu, whose Add computes the index of every element for broadcasting
+  (1,400 ns per element), while its Sum does not broadcast.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import fixed_shape
-from fns_lab.rewrite.rule import Refusal, Rule
-from fns_lab.targets import Target
+from fns_lab.opset.nodes import fixed_shape, node_input, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
 
-class AddSum(Rule):
+class AddSum(OpRule):
     NAME = "add-sum"
     FIDELITY = "exact"
     ADDS_SUPPORT = False
     EMITS = ("Sum",)
+    OPS = ("Add",)
 
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("Add",)
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        other = node_input(producer(y), 1)
+        if fixed_shape(x) != fixed_shape(other):
+            raise Refusal(f"{x.name} and {other.name} have different shapes")
+        if x.dtype != ir.DataType.FLOAT:
+            raise Refusal(f"{x.name} is {x.dtype}, Sum takes only floats")
 
-    def pattern(self, op, a, b):
-        return op.Add(a, b, _outputs=["y"])
-
-    def guard(self, a: ir.Value, b: ir.Value, y: ir.Value) -> None:
-        if fixed_shape(a) != fixed_shape(b):
-            raise Refusal(f"{a.name} and {b.name} have different shapes")
-        if a.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{a.name} is {a.dtype}; older opsets sum floats only")
-
-    def rewrite(self, op, a: ir.Value, b: ir.Value, y: ir.Value) -> ir.Value:
-        return op.Sum(a, b)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        return op.Sum(x, node_input(producer(y), 1))

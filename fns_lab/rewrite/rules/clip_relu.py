@@ -1,9 +1,12 @@
-"""Clip by two Relu.
+"""Clip as two Relu.
 
     Clip(x, low, high)  =  high - Relu(high - low - Relu(x - low))
 
-Any shape; without a lower or an upper limit half of it. Clip with constant limits, of any opset. Fidelity: rounding
-inside the limits, exact at and beyond them. ONNX.js has no Clip before 0.1.5.
+With only one limit, one Relu.
+
+- Supported: Clip of any opset, `x` float32 of any shape, constant limits.
+- Fidelity: rounding between the limits, exact at and beyond them.
+- Needed by: ONNX.js before 0.1.5, which has no Clip.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_input
-from fns_lab.rewrite.rule import OpRule, Refusal, scalar
+from fns_lab.opset.nodes import constant_input, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, scalar
 
 
 class ClipRelu(OpRule):
@@ -23,33 +26,32 @@ class ClipRelu(OpRule):
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         if x.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{x.name} is {x.dtype}, not float32")
-        low, high = _limits(y.producer())
+            raise Refusal(f"{x.name} is {x.dtype}, float32 is needed")
+        low, high = _limits(producer(y))
         if low is not None and high is not None and low > high:
-            raise Refusal("its lower limit is above the upper one")
+            raise Refusal(f"the lower limit {low:g} is above the upper limit {high:g}")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        low, high = _limits(y.producer())
-        last = x
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        low, high = _limits(producer(y))
+        positive = x
         if low is not None:
-            last = op.Relu(self._less(op, last, low, f"{y.name}.above"), _outputs=[f"{y.name}.positive"])
+            above = op.Sub(x, scalar(op, x, low, f"{y.name}.above.low"), _outputs=[f"{y.name}.above"]) if low else x
+            positive = op.Relu(above, _outputs=[f"{y.name}.positive"])
             if high is None:
-                return op.Add(last, scalar(op, x, low, f"{y.name}.low")) if low else op.Identity(last)
+                return op.Add(positive, scalar(op, x, low, f"{y.name}.low")) if low else op.Identity(positive)
         if high is None:
             return op.Identity(x)
-        room = op.Sub(scalar(op, x, high - (low or 0.0), f"{y.name}.range"), last, _outputs=[f"{y.name}.room"])
+        room = op.Sub(scalar(op, x, high - (low or 0.0), f"{y.name}.range"), positive, _outputs=[f"{y.name}.room"])
         kept = op.Relu(room, _outputs=[f"{y.name}.kept"])
         return op.Sub(scalar(op, x, high, f"{y.name}.high"), kept)
 
-    def _less(self, op, x: ir.Value, number: float, name: str) -> ir.Value:
-        return op.Sub(x, scalar(op, x, number, f"{name}.low"), _outputs=[name]) if number else x
+
+def _limits(clip: ir.Node) -> tuple[float | None, float | None]:
+    """Return the limits, None for one that is absent or infinite in float32. Raises `NodeError` if one is computed."""
+    return _limit(clip, 1, "min"), _limit(clip, 2, "max")
 
 
-def _limits(node: ir.Node) -> tuple[float | None, float | None]:
-    """The two limits; None for one that is missing or no limit in float32. Raises `NodeError` if one is computed."""
-    found = []
-    for index, name in ((1, "min"), (2, "max")):
-        value = constant_input(node, index)
-        number = node.attributes.get_float(name, None) if value is None else float(value.item())
-        found.append(None if number is None or abs(number) >= np.finfo(np.float32).max else number)
-    return found[0], found[1]
+def _limit(clip: ir.Node, index: int, attribute: str) -> float | None:
+    array = constant_input(clip, index)
+    limit = clip.attributes.get_float(attribute, None) if array is None else float(array.item())
+    return None if limit is None or abs(limit) >= np.finfo(np.float32).max else limit

@@ -1,10 +1,14 @@
-"""A Conv's kernel written out in full: zeros for the channels of other groups and for the taps that dilation skips.
+"""Conv with groups or dilations as a plain Conv, its kernel filled up with zeros.
 
     w (C', C / group, K, L)  ->  (C', C, (K - 1) d + 1, (L - 1) d' + 1),   group 1, dilations 1
 
-Conv of any opset with constant weights. Fidelity: rounding (the zeros change the order of the sums). It multiplies
-`group` d d' times as often. ONNX.js fails on groups in 0.1.3 and 0.1.4 cpu, gives wrong numbers for them on webgl up to
-0.1.8 (there right for one channel a group), and wrong sizes for dilations on wasm in 0.1.3 and 0.1.4.
+The zeros stand for the channels of other groups and for the values that a dilated kernel skips. The new Conv has
+`group` d d' times as many products.
+
+- Supported: Conv of any opset, constant weights.
+- Fidelity: rounding (the zeros change the order of the sums).
+- Needed by: ONNX.js, which fails on groups in 0.1.3 and 0.1.4 on cpu, gives wrong values for them up to 0.1.8 on webgl
+  (there, one channel per group is right), and wrong sizes for dilations in 0.1.3 and 0.1.4 on wasm.
 """
 
 from __future__ import annotations
@@ -12,11 +16,12 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array
-from fns_lab.rewrite.rule import OpRule, Refusal, initializer
+from fns_lab.opset.nodes import constant_array, producer
+from fns_lab.rewrite.convolution import dilated
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 MOST_VALUES = 2**24
-"""In a kernel that is written out: 64 MB."""
+"""Largest filled-up kernel, in float32 values: 64 MB."""
 
 
 class ConvDense(OpRule):
@@ -27,23 +32,23 @@ class ConvDense(OpRule):
     OPS = ("Conv",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = y.producer()
-        w = constant_array(node.inputs[1])
-        if self._is_grouped(node) and w.size * node.attributes.get_int("group", 1) > MOST_VALUES:
-            raise Refusal(f"the whole kernel would have more than {MOST_VALUES} values")
+        conv = producer(y)
+        w = constant_array(conv.inputs[1])
+        if self._is_grouped(conv) and w.size * conv.attributes.get_int("group", 1) > MOST_VALUES:
+            raise Refusal(f"the kernel without groups would have more than {MOST_VALUES} values")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        node = y.producer()
-        kernel, kept = constant_array(node.inputs[1]), dict(node.attributes)
-        if self._is_grouped(node):
-            kernel = _without_groups(kernel, kept.pop("group").as_int())
-        if self.quirk_touches(("dilated",), [node]):
-            kernel = _without_dilations(kernel, kept.pop("dilations").as_ints())
-        kept["kernel_shape"] = ir.AttrInt64s("kernel_shape", kernel.shape[2:])
-        return op.Conv(x, initializer(op, kernel, f"{y.name}.kernel"), *node.inputs[2:], **kept)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        conv = producer(y)
+        kernel, attributes = constant_array(conv.inputs[1]), dict(conv.attributes)
+        if self._is_grouped(conv):
+            kernel = _without_groups(kernel, attributes.pop("group").as_int())
+        if self.has_quirk(("dilated",), [conv]):
+            kernel = dilated(kernel, attributes.pop("dilations").as_ints())
+        attributes["kernel_shape"] = ir.AttrInt64s("kernel_shape", kernel.shape[2:])
+        return op.Conv(x, initializer(op, kernel, f"{y.name}.kernel"), *conv.inputs[2:], **attributes)
 
-    def _is_grouped(self, node: ir.Node) -> bool:
-        return self.quirk_touches(("grouped", "grouped-wide"), [node])
+    def _is_grouped(self, conv: ir.Node) -> bool:
+        return self.has_quirk(("grouped", "grouped-wide"), [conv])
 
 
 def _without_groups(kernel: np.ndarray, group: int) -> np.ndarray:
@@ -52,11 +57,4 @@ def _without_groups(kernel: np.ndarray, group: int) -> np.ndarray:
     for g in range(group):
         rows = slice(g * c_out // group, (g + 1) * c_out // group)
         full[rows, g * c : (g + 1) * c] = kernel[rows]
-    return full
-
-
-def _without_dilations(kernel: np.ndarray, dilations) -> np.ndarray:
-    sides = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilations, strict=True)]
-    full = np.zeros((*kernel.shape[:2], *sides), kernel.dtype)
-    full[(slice(None), slice(None), *(slice(None, None, d) for d in dilations))] = kernel
     return full

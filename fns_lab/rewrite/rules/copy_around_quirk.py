@@ -1,8 +1,10 @@
-"""Repairs of engine faults that live in how a value is shared, not in an op: put a copy between.
+"""A copy of a value in front of a node that an engine runs wrong because of what else reads or computes this value.
 
-    v  =  v + 0        written Add(v, 0), since every engine drops an Identity when it loads the model
+    v  =  v + 0        written Add(v, 0), since every engine removes an Identity when it loads the model
 
-Any shape, any opset. Fidelity: exact. Called for where a target's TOML has a quirk of that kind, never otherwise.
+- Supported: any node with one of the four kinds of quirk below, of any opset; copied values are float32 of any shape.
+- Fidelity: exact.
+- Needed by: the targets whose TOML lists such a quirk.
 """
 
 from __future__ import annotations
@@ -10,37 +12,34 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import inputs_computed_by, repeated_input
-from fns_lab.rewrite.rule import Refusal, Rule, initializer
+from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, repeated_input
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 from fns_lab.targets import Target
 
 
-class CopyAroundQuirk(Rule):
-    """Rewrite the node that a quirk touches so that it reads copies."""
+class CopyAroundQuirk(OpRule):
+    """Rewrite a node that has a quirk so that it reads copies of its inputs."""
 
     FIDELITY = "exact"
     EMITS = ("Add",)
-
-    def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        """The indices of the inputs to copy."""
-        return (0,)
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
         return tuple(dict.fromkeys(op for quirk in target.quirks if quirk.kind in cls.WORKS_AROUND for op in quirk.ops))
 
-    def pattern(self, op):
-        return getattr(op, self.root)(_allow_other_inputs=True, _outputs=["y"])
+    def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
+        """Return the indices of the inputs to copy."""
+        return (0,)
 
-    def guard(self, y: ir.Value, **bindings: ir.Value | None) -> None:
-        node = y.producer()
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        node = producer(y)
         for index in self.copied_inputs(node):
-            value = node.inputs[index]
+            value = node_input(node, index)
             if value.dtype != ir.DataType.FLOAT:
-                raise Refusal(f"{value.name} is {value.dtype}, a copy is made of float32 only")
+                raise Refusal(f"{value.name} is {value.dtype}, a copy needs float32")
 
-    def rewrite(self, op, y: ir.Value, **bindings: ir.Value | None) -> ir.Value:
-        node = y.producer()
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        node = producer(y)
         inputs, copied = list(node.inputs), self.copied_inputs(node)
         zero = initializer(op, np.zeros(1, np.float32), f"{y.name}.zero")
         for index in copied:
@@ -50,38 +49,49 @@ class CopyAroundQuirk(Rule):
 
 
 class CopyBeforeSharedReshape(CopyAroundQuirk):
-    """Reshape(x) with x used elsewhere too  =  Reshape(x + 0): ONNX.js 0.1.7 and 0.1.8 webgl spoil such a value."""
+    """Reshape(x) where other nodes read x too  =  Reshape(x + 0).
+
+    Needed by ONNX.js 0.1.7 and 0.1.8 on webgl, which corrupt x.
+    """
 
     NAME = "copy-before-shared-reshape"
     WORKS_AROUND = ("shared-input",)
 
 
 class CopyBetween(CopyAroundQuirk):
-    """Relu(Reshape(x))  =  Relu(Reshape(x) + 0): ONNX Runtime Web's webgl reads the layout of before the Reshape."""
+    """Relu(Reshape(x))  =  Relu(Reshape(x) + 0).
+
+    Needed by ONNX Runtime Web on webgl, which reads the result of a Reshape in the layout from before it.
+    """
 
     NAME = "copy-between"
     WORKS_AROUND = ("read-after",)
 
 
 class CopyBetweenAlike(CopyAroundQuirk):
-    """Add(Reshape(x), y) of one shape  =  Add(Reshape(x) + 0, y): the same fault where nothing is broadcast.
+    """Add(Reshape(x), y) of equal shapes  =  Add(Reshape(x) + 0, y).
 
-    Adding the one zero is itself right: a broadcast finds its values by coordinates, not by their place in the texture.
+    Needed by the same engine as `copy-between`. The Add of 0 is right there, since it broadcasts: then the engine finds
+    elements by their coordinates and not by their place in the texture.
     """
 
     NAME = "copy-between-alike"
     WORKS_AROUND = ("read-after-alike",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        quirk = next(q for q in self.scope.target.quirks if q.kind in self.WORKS_AROUND and node.op_type in q.ops)
+        quirk = next(q for q in self.target.quirks if q.kind in self.WORKS_AROUND and node.op_type in q.ops)
         return inputs_computed_by(node, quirk.after)
 
 
 class CopySecondOperand(CopyAroundQuirk):
-    """Mul(x, x)  =  Mul(x, x + 0): ONNX.js 0.1.3 fails on a node that takes one result twice."""
+    """Mul(x, x)  =  Mul(x, x + 0).
+
+    Needed by ONNX.js 0.1.3, which fails on a node that reads one computed value twice.
+    """
 
     NAME = "copy-second-operand"
     WORKS_AROUND = ("same-input-twice",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        return (repeated_input(node),)
+        index = repeated_input(node)
+        return () if index is None else (index,)

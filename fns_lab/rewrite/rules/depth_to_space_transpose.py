@@ -1,18 +1,20 @@
-"""DepthToSpace and SpaceToDepth as Reshape, Transpose, Reshape, which is how ONNX defines them.
+"""DepthToSpace and SpaceToDepth as Reshape, Transpose, Reshape, as ONNX defines them.
 
     DepthToSpace, blocks of b:  (N, C b b, H, W)  ->  six axes  ->  (N, C, H b, W b)
     SpaceToDepth, blocks of b:  (N, C, H b, W b)  ->  six axes  ->  (N, b b C, H, W)
 
-DepthToSpace 1 to 28 in both modes (DCR: the block's axes come before the channel's; CRD: after), SpaceToDepth 1
-to 28. Fixed sizes. Fidelity: exact. No version of ONNX.js has either.
+- Supported: DepthToSpace of any opset in both modes (DCR: the block's axes come before the channels, CRD: after them)
+  and SpaceToDepth of any opset; fixed shapes.
+- Fidelity: exact.
+- Needed by: all versions of ONNX.js, which have neither.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import fixed_shape
-from fns_lab.rewrite.rule import OpRule
+from fns_lab.opset.nodes import fixed_shape, name_of, producer
+from fns_lab.rewrite.rule import OpRule, RewriterContext
 
 
 class DepthToSpaceTranspose(OpRule):
@@ -24,9 +26,9 @@ class DepthToSpaceTranspose(OpRule):
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         fixed_shape(x)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         n, c, h, w = fixed_shape(x)
-        attributes = y.producer().attributes
+        attributes = producer(y).attributes
         b = attributes["blocksize"].as_int()
         crd = attributes.get_string("mode", "DCR") == "CRD"
         if self.root == "SpaceToDepth":
@@ -39,4 +41,4 @@ class DepthToSpaceTranspose(OpRule):
             split, perm = (n, c // (b * b), b, b, h, w), [0, 1, 4, 2, 5, 3]
             joined = (n, c // (b * b), h * b, w * b)
         blocks = self.reshape(op, x, split, f"{y.name}.split")
-        return self.reshape(op, op.Transpose(blocks, perm=perm, _outputs=[f"{y.name}.mixed"]), joined, y.name)
+        return self.reshape(op, op.Transpose(blocks, perm=perm, _outputs=[f"{y.name}.mixed"]), joined, name_of(y))

@@ -1,4 +1,4 @@
-"""Activations and other functions of one value at a time, in simpler ones of the same kind.
+"""Activations and other elementwise ops in simpler ones.
 
     HardSigmoid(x) = Clip(alpha x + beta, 0, 1)
     Softplus(x)    = Relu(x) + Log(1 + Exp(-Abs(x)))             never the exponential of a large number
@@ -8,8 +8,11 @@
     Reciprocal(x)  = 1 / x
     Mean(a, b, c)  = (a + b + c) / 3
 
-Any shape, any opset that has the op. Fidelity: rounding. ONNX's function bodies for HardSigmoid, Elu, Selu and Softplus
-use Max, Min, Where or the exponential of a large number, and start at opset 18.
+- Supported: these ops of any opset, any shape.
+- Fidelity: rounding.
+- Needed by: targets without one of these ops.
+- Why not ONNX's function bodies of HardSigmoid, Elu, Selu and Softplus: they use Max, Min, Where or the exponential of
+  a large number, and start at opset 18.
 """
 
 from __future__ import annotations
@@ -19,61 +22,66 @@ from typing import NamedTuple
 
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, scalar
+from fns_lab.opset.nodes import name_of, producer
+from fns_lab.rewrite.rule import OpRule, RewriterContext, scalar
 from fns_lab.targets import Target
 
 
 class Formula(NamedTuple):
-    """How one op is written: with which ops, by which function of the rule, the op builder, x and the old node."""
+    """How one op is written.
+
+    - `emits`: op types of the new nodes
+    - `write`: writes them for the rule, the context, the first input and the old node
+    """
 
     emits: tuple[str, ...]
-    write: Callable[[OpRule, object, ir.Value, ir.Node], ir.Value]
+    write: Callable[[OpRule, RewriterContext, ir.Value, ir.Node], ir.Value]
 
 
-def _hard_sigmoid(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
-    name, attributes = node.outputs[0].name, node.attributes
+def _hard_sigmoid(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
+    name, attributes = name_of(node.outputs[0]), node.attributes
     alpha = scalar(op, x, attributes.get_float("alpha", 0.2), f"{name}.alpha")
     beta = scalar(op, x, attributes.get_float("beta", 0.5), f"{name}.beta")
     line = op.Add(op.Mul(x, alpha, _outputs=[f"{name}.scaled"]), beta, _outputs=[f"{name}.line"])
     return rule.clip(op, line, 0.0, 1.0, name)
 
 
-def _softplus(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+def _softplus(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     name = node.outputs[0].name
-    away = op.Neg(op.Abs(x, _outputs=[f"{name}.abs"]), _outputs=[f"{name}.negative"])
+    negative = op.Neg(op.Abs(x, _outputs=[f"{name}.abs"]), _outputs=[f"{name}.negative"])
     one = scalar(op, x, 1.0, f"{name}.one")
-    tail = op.Log(op.Add(op.Exp(away, _outputs=[f"{name}.exp"]), one, _outputs=[f"{name}.sum"]))
+    tail = op.Log(op.Add(op.Exp(negative, _outputs=[f"{name}.exp"]), one, _outputs=[f"{name}.sum"]))
     tail.name = f"{name}.tail"
     return op.Add(op.Relu(x, _outputs=[f"{name}.positive"]), tail)
 
 
-def _elu(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+def _elu(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     name = node.outputs[0].name
     alpha = scalar(op, x, node.attributes.get_float("alpha", 1.0), f"{name}.alpha")
-    below = op.Neg(op.Relu(op.Neg(x, _outputs=[f"{name}.negated"]), _outputs=[f"{name}.below"]))
-    below.name = f"{name}.negative"
-    curve = op.Sub(op.Exp(below, _outputs=[f"{name}.exp"]), scalar(op, x, 1.0, f"{name}.one"))
+    negative = op.Neg(op.Relu(op.Neg(x, _outputs=[f"{name}.negated"]), _outputs=[f"{name}.below"]))
+    negative.name = f"{name}.negative"
+    curve = op.Sub(op.Exp(negative, _outputs=[f"{name}.exp"]), scalar(op, x, 1.0, f"{name}.one"))
     curve.name = f"{name}.curve"
     return op.Add(op.Relu(x, _outputs=[f"{name}.positive"]), op.Mul(curve, alpha, _outputs=[f"{name}.scaled"]))
 
 
-def _selu(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+def _selu(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     name, attributes = node.outputs[0].name, node.attributes
     elu = op.Elu(x, alpha=attributes.get_float("alpha", 1.6732632), _outputs=[f"{name}.elu"])
     return op.Mul(elu, scalar(op, x, attributes.get_float("gamma", 1.0507010), f"{name}.gamma"))
 
 
-def _softsign(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+def _softsign(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     name = node.outputs[0].name
     one = scalar(op, x, 1.0, f"{name}.one")
     return op.Div(x, op.Add(op.Abs(x, _outputs=[f"{name}.abs"]), one, _outputs=[f"{name}.divisor"]))
 
 
-def _reciprocal(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+def _reciprocal(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     return op.Div(scalar(op, x, 1.0, f"{node.outputs[0].name}.one"), x)
 
 
-def _mean(rule: OpRule, op, x: ir.Value, node: ir.Node) -> ir.Value:
+def _mean(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     name, total = node.outputs[0].name, x
     for i, other in enumerate(node.inputs[1:]):
         total = op.Add(total, other, _outputs=[f"{name}.sum{i}"])
@@ -89,7 +97,8 @@ FORMULAS = {
     "Reciprocal": Formula(("Div",), _reciprocal),
     "Mean": Formula(("Add", "Mul"), _mean),
 }
-"""In the order of trial: Selu writes an Elu. Where a target lacks the Clip or Elu, a later one takes it."""
+"""Formulas by op, in the order in which they are tried: Selu before the Elu that it writes. No formula lists
+a Clip or Elu in `emits`, since a later formula or rule rewrites it if the target doesn't support it."""
 
 
 class Elementwise(OpRule):
@@ -104,5 +113,5 @@ class Elementwise(OpRule):
             root for root, formula in FORMULAS.items() if all(target.takes(op, target.opset) for op in formula.emits)
         )
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        return FORMULAS[self.root].write(self, op, x, y.producer())
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        return FORMULAS[self.root].write(self, op, x, producer(y))

@@ -1,9 +1,12 @@
-"""Expand to a known size as Tile.
+"""Expand as Tile.
 
-    Expand(x, shape)  =  Tile(Reshape(x, (1, ..., x's sides)), shape / x's sides)
+    Expand(x, shape)  =  Tile(Reshape(x, (1, ..., *x.shape)), shape / (1, ..., *x.shape))
 
-Any fixed size; the Reshape only where the rank grows. Expand 8 and 13. Fidelity: exact. No version of ONNX.js has
-Expand.
+Without the Reshape if the rank stays the same.
+
+- Supported: Expand 8 and 13, `x` of fixed shape, a constant `shape`.
+- Fidelity: exact.
+- Needed by: all versions of ONNX.js, which have no Expand.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape
-from fns_lab.rewrite.rule import OpRule, initializer
+from fns_lab.opset.nodes import constant_array, fixed_shape, producer
+from fns_lab.rewrite.rule import OpRule, RewriterContext, initializer
 
 
 class ExpandTile(OpRule):
@@ -22,11 +25,11 @@ class ExpandTile(OpRule):
     OPS = ("Expand",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        fixed_shape(x), constant_array(y.producer().inputs[1])
+        fixed_shape(x), constant_array(producer(y).inputs[1])
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         old = fixed_shape(x)
-        new = np.broadcast_shapes(old, tuple(constant_array(y.producer().inputs[1]).tolist()))
+        new = np.broadcast_shapes(old, tuple(constant_array(producer(y).inputs[1]).tolist()))
         full = (1,) * (len(new) - len(old)) + old
         if len(new) > len(old):
             x = self.reshape(op, x, full, f"{y.name}.reshaped")

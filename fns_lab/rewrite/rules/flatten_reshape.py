@@ -1,9 +1,11 @@
 """Flatten as Reshape.
 
-    Flatten(x, axis)  =  Reshape(x, (product of the sides before `axis`, -1))
+    Flatten(x, axis)  =  Reshape(x, (product of the dimensions before `axis`, -1))
 
-Any rank; with axis 1, the usual one, any size: (0, -1) keeps the first side. Flatten of any opset. Fidelity: exact.
-ONNX.js 0.1.3 has no Flatten on cpu and wasm.
+- Supported: Flatten of any opset, any rank; dimensions before `axis` fixed. With axis 1 any shape: (0, -1) keeps the
+  first dimension.
+- Fidelity: exact.
+- Needed by: ONNX.js 0.1.3 on cpu and wasm, which has no Flatten.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import math
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import fixed_size, rank
-from fns_lab.rewrite.rule import OpRule
+from fns_lab.opset.nodes import fixed_size, name_of, node_input, producer, rank
+from fns_lab.rewrite.rule import OpRule, RewriterContext
 
 
 class FlattenReshape(OpRule):
@@ -23,13 +25,14 @@ class FlattenReshape(OpRule):
     OPS = ("Flatten",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        _rows(y.producer())
+        _rows(producer(y))
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        return self.reshape(op, x, (_rows(y.producer()), -1), y.name)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        return self.reshape(op, x, (_rows(producer(y)), -1), name_of(y))
 
 
-def _rows(node: ir.Node) -> int:
-    axis = node.attributes.get_int("axis", 1)
-    axis = axis + rank(node) if axis < 0 else axis
-    return 0 if axis == 1 else math.prod(fixed_size(node.inputs[0], a) for a in range(axis))
+def _rows(flatten: ir.Node) -> int:
+    """Return the first dimension of the result, 0 for that of the input."""
+    axis = flatten.attributes.get_int("axis", 1)
+    axis = axis + rank(flatten) if axis < 0 else axis
+    return 0 if axis == 1 else math.prod(fixed_size(node_input(flatten, 0), a) for a in range(axis))

@@ -1,9 +1,12 @@
-"""Gather by indices that count from the front, in an array of at least one axis.
+"""Gather with a negative or scalar index as Gather with non-negative indices in an array of at least one axis.
 
     Gather(x, [-1])  =  Gather(x, [n - 1])        Gather(x, 2)  =  Reshape(Gather(x, [2]))  without that axis
 
-Constant indices; n fixed where one is negative, all sizes where the index is a number. Gather 1, 11 and 13. Fidelity:
-exact. ONNX.js 0.1.3 and 0.1.4 read before the array for a negative index, its webgl fails on a number.
+- Supported: Gather 1, 11 and 13, constant indices; `x` of fixed size n along the axis, for a scalar index of fixed
+  shape.
+- Fidelity: exact.
+- Needed by: ONNX.js 0.1.3 and 0.1.4, which read before the array for a negative index, and ONNX.js on webgl, which
+  fails on a scalar index.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape, fixed_size, rank
-from fns_lab.rewrite.rule import OpRule, initializer
+from fns_lab.opset.nodes import constant_array, fixed_shape, fixed_size, name_of, producer, rank
+from fns_lab.rewrite.rule import OpRule, RewriterContext, initializer
 
 
 class GatherPlain(OpRule):
@@ -23,20 +26,23 @@ class GatherPlain(OpRule):
     OPS = ("Gather",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        indices = constant_array(y.producer().inputs[1])
-        fixed_size(x, self._axis(y))
+        gather = producer(y)
+        indices = constant_array(gather.inputs[1])
+        fixed_size(x, _axis(gather))
         if not indices.ndim:
             fixed_shape(x)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        axis, indices = self._axis(y), constant_array(y.producer().inputs[1])
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        gather = producer(y)
+        axis, indices = _axis(gather), constant_array(gather.inputs[1])
         plain = np.atleast_1d(indices % fixed_size(x, axis))
         picked = op.Gather(x, initializer(op, plain, f"{y.name}.indices"), axis=axis)
         if indices.ndim:
             return picked
         picked.name = f"{y.name}.picked"
         shape = fixed_shape(x)
-        return self.reshape(op, picked, shape[:axis] + shape[axis + 1 :], y.name)
+        return self.reshape(op, picked, shape[:axis] + shape[axis + 1 :], name_of(y))
 
-    def _axis(self, y: ir.Value) -> int:
-        return y.producer().attributes.get_int("axis", 0) % rank(y.producer())
+
+def _axis(gather: ir.Node) -> int:
+    return gather.attributes.get_int("axis", 0) % rank(gather)

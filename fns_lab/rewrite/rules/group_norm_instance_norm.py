@@ -1,9 +1,13 @@
-"""GroupNormalization as InstanceNormalization of a value whose groups are its channels.
+"""GroupNormalization as InstanceNormalization of a value whose channels are the groups.
 
     y = gamma * Reshape(InstanceNormalization(Reshape(x, (N, G, C/G H, W)), 1, 0), (N, C, H, W)) + beta
 
-x, y: `(N, C, H, W)`; gamma, beta `(C,)` from opset 21 on, `(G,)` at 18. Fidelity: rounding (as the op it becomes).
-ONNX's own function body subtracts E[x]^2 from E[x^2].
+x, y: `(N, C, H, W)`; gamma, beta: `(C,)` from opset 21 on, `(G,)` before.
+
+- Supported: GroupNormalization 18 and 21, `x` of fixed shape, constant gamma and beta.
+- Fidelity: rounding (as accurate as InstanceNormalization).
+- Needed by: targets without GroupNormalization.
+- Why not ONNX's function body: it subtracts E[x]^2 from E[x^2].
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape
-from fns_lab.rewrite.rule import OpRule, Refusal, initializer
+from fns_lab.opset.nodes import constant_array, fixed_shape, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 DEFAULT_EPSILON = 1e-5
+"""ONNX's default for `epsilon`."""
 BY_CHANNEL_SINCE = 21
-"""Opset from which scale and bias are given by channel and not by group."""
+"""Opset from which gamma and beta have one value per channel instead of one per group."""
 
 
 class GroupNormInstanceNorm(OpRule):
@@ -28,12 +33,13 @@ class GroupNormInstanceNorm(OpRule):
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         if len(fixed_shape(x)) != 4:
             raise Refusal(f"{x.name} is not (N, C, H, W)")
-        constant_array(y.producer().inputs[1]), constant_array(y.producer().inputs[2])
+        for weight in producer(y).inputs[1:3]:
+            constant_array(weight)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        node, (n, c, h, w) = y.producer(), fixed_shape(x)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        node, (n, c, h, w) = producer(y), fixed_shape(x)
         groups = node.attributes["num_groups"].as_int()
-        per_group = 1 if self.scope.opset >= BY_CHANNEL_SINCE else c // groups
+        per_group = 1 if self.opset >= BY_CHANNEL_SINCE else c // groups
         gamma, beta = (constant_array(value).repeat(per_group).reshape(1, c, 1, 1) for value in node.inputs[1:3])
         grouped = self.reshape(op, x, (n, groups, c // groups * h, w), f"{y.name}.grouped")
         grouped.shape, grouped.type = ir.Shape((n, groups, c // groups * h, w)), x.type
@@ -41,6 +47,6 @@ class GroupNormInstanceNorm(OpRule):
         zeros = initializer(op, np.zeros(groups, np.float32), f"{y.name}.zeros")
         eps = node.attributes.get_float("epsilon", DEFAULT_EPSILON)
         normal = op.InstanceNormalization(grouped, ones, zeros, epsilon=eps, _outputs=[f"{y.name}.normal"])
-        spread = self.reshape(op, normal, (n, c, h, w), f"{y.name}.channels")
-        scaled = op.Mul(spread, initializer(op, gamma, f"{y.name}.gamma"), _outputs=[f"{y.name}.scaled"])
+        channels = self.reshape(op, normal, (n, c, h, w), f"{y.name}.channels")
+        scaled = op.Mul(channels, initializer(op, gamma, f"{y.name}.gamma"), _outputs=[f"{y.name}.scaled"])
         return op.Add(scaled, initializer(op, beta, f"{y.name}.beta"))

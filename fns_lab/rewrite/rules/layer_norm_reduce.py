@@ -1,13 +1,19 @@
 """LayerNormalization in eight basic ops.
 
-    y = gamma * (x - mu) / sqrt(var + eps) + beta,   mu, var over the axes from `axis` on, n values
+    y = gamma * (x - mu) / sqrt(var + eps) + beta,   mu, var over the axes from `axis` on, n elements
 
-Let S = sum((x - mu)^2) = n var. Then
+With S = sum((x - mu)^2) = n var:
 
     mu = ReduceMean(x)   d = x - mu   S = ReduceSumSquare(d)   y = d / Sqrt(S + n eps) * (gamma sqrt(n)) + beta
 
-x, d, y: any shape `(..., D)`; mu, S: `(..., 1)`. LayerNormalization 17. Fidelity: rounding (two-pass). ONNX's own
-function body subtracts E[x]^2 from E[x^2], which loses the variance of values far from 0, and takes 20 nodes.
+x, d, y: `(..., D)`; mu, S: `(..., 1)`.
+
+- Supported: LayerNormalization 17, any rank, fixed sizes along the reduced axes, constant gamma and beta; only the
+  first output used.
+- Fidelity: rounding (two passes).
+- Needed by: targets without LayerNormalization.
+- Why not ONNX's function body: it subtracts E[x]^2 from E[x^2], which loses the variance of values far from 0, and has
+  20 nodes.
 """
 
 from __future__ import annotations
@@ -17,11 +23,11 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_size, rank
-from fns_lab.rewrite.rule import OpRule, Refusal, initializer, scalar
+from fns_lab.opset.nodes import constant_array, fixed_size, producer, rank
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
 
 DEFAULT_EPSILON = 1e-5
-"""Of ONNX's LayerNormalization."""
+"""ONNX's default for `epsilon`."""
 
 
 class LayerNormReduce(OpRule):
@@ -31,17 +37,18 @@ class LayerNormReduce(OpRule):
     OPS = ("LayerNormalization",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = y.producer()
-        if any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
-            raise Refusal("the mean or the deviation is used too")
+        node = producer(y)
+        for output in node.outputs[1:]:
+            if output.uses() or output.is_graph_output():
+                raise Refusal(f"{output.name} is used, only the first output can be rewritten")
         for axis in _axes(node):
             fixed_size(x, axis)
         for weight in node.inputs[1:]:
             if weight is not None:
                 constant_array(weight)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        node = y.producer()
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        node = producer(y)
         axes = _axes(node)
         n = math.prod(fixed_size(x, axis) for axis in axes)
         eps = node.attributes.get_float("epsilon", DEFAULT_EPSILON)

@@ -1,9 +1,11 @@
-"""Max and Min by Relu, and limits that are constants by Clip.
+"""Max and Min as Relu, or as Clip if one input is a constant number.
 
     Max(x, c) = Clip(x, c, largest)      Min(x, c) = Clip(x, -largest, c)      c one constant number
     Max(a, b) = a + Relu(b - a)          Min(a, b) = a - Relu(a - b)           more inputs one after the other
 
-Any shapes that broadcast. Max and Min of any opset. Fidelity: rounding (exact with Clip). ONNX.js has neither.
+- Supported: Max and Min of any opset, float32 of any shapes that broadcast.
+- Fidelity: rounding (exact with Clip).
+- Needed by: all versions of ONNX.js, which have neither.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule, Refusal
+from fns_lab.opset.nodes import name_of, node_inputs, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -26,24 +29,24 @@ class MinMaxRelu(OpRule):
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         if y.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{y.name} is {y.dtype}, not float32")
+            raise Refusal(f"{y.name} is {y.dtype}, float32 is needed")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        inputs = list(y.producer().inputs)
-        if (limit := _limit(inputs)) is not None and self.scope.target.takes("Clip", self.scope.target.opset):
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        inputs = node_inputs(producer(y))
+        if (limit := _limit(inputs)) is not None and self.target.takes("Clip", self.target.opset):
             value, number = limit
             low, high = (number, LARGEST) if self.root == "Max" else (-LARGEST, number)
-            return self.clip(op, value, low, high, y.name)
-        last = inputs[0]
+            return self.clip(op, value, low, high, name_of(y))
+        result = inputs[0]
         for i, other in enumerate(inputs[1:]):
-            pair = (other, last) if self.root == "Max" else (last, other)
+            pair = (other, result) if self.root == "Max" else (result, other)
             over = op.Relu(op.Sub(*pair, _outputs=[f"{y.name}.difference{i}"]), _outputs=[f"{y.name}.over{i}"])
-            last = (op.Add if self.root == "Max" else op.Sub)(last, over)
-        return last if len(inputs) > 1 else op.Identity(x)
+            result = (op.Add if self.root == "Max" else op.Sub)(result, over)
+        return result if len(inputs) > 1 else op.Identity(x)
 
 
 def _limit(inputs: Sequence[ir.Value]) -> tuple[ir.Value, float] | None:
-    """The computed one of two inputs and the number that limits it, if the other is one constant number."""
+    """Return a value and the constant number that limits it, None unless one of two inputs is such a number."""
     if len(inputs) != 2:
         return None
     for value, other in (inputs, inputs[::-1]):

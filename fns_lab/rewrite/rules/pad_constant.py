@@ -1,8 +1,10 @@
-"""Constant padding without Pad: one Concat with constants for each padded axis; a negative pad is a Slice.
+"""Constant padding as one Concat with constants per padded axis; a negative pad as a Slice.
 
     Pad(x, value)  =  Concat(value ..., x, value ...)  along each axis
 
-Fixed sizes. Any opset with Pad. Fidelity: exact. ONNX.js has no Pad on cpu and wasm before 0.1.8.
+- Supported: Pad of any opset in mode constant, `x` of fixed shape, constant pads and value.
+- Fidelity: exact.
+- Needed by: ONNX.js before 0.1.8 on cpu and wasm, which has no Pad.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_input, fixed_shape, full_pads
-from fns_lab.rewrite.rule import OpRule, Refusal, initializer
+from fns_lab.opset.nodes import constant_input, fixed_shape, full_pads, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 
 class PadConstant(OpRule):
@@ -21,32 +23,32 @@ class PadConstant(OpRule):
     OPS = ("Pad",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = y.producer()
-        if (mode := node.attributes.get_string("mode", "constant")) != "constant":
-            raise Refusal(f"padding in mode {mode} copies pixels")
-        fixed_shape(x), full_pads(node), _value(node)
+        pad = producer(y)
+        if (mode := pad.attributes.get_string("mode", "constant")) != "constant":
+            raise Refusal(f"the Pad has mode {mode}, constant is needed")
+        fixed_shape(x), full_pads(pad), _value(pad)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        pads, shape, value = full_pads(y.producer()), list(fixed_shape(x)), _value(y.producer())
-        last = x
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        pads, shape, value = full_pads(producer(y)), list(fixed_shape(x)), _value(producer(y))
+        result = x
         for axis in range(len(shape)):
             begin, end = pads[axis], pads[axis + len(shape)]
             if begin < 0 or end < 0:
                 start, stop = max(-begin, 0), shape[axis] + min(end, 0)
-                last = self.slice(op, last, [start], [stop], [axis], f"{y.name}.axis{axis}_cut")
+                result = self.slice(op, result, [start], [stop], [axis], f"{y.name}.axis{axis}_cut")
                 shape[axis] = stop - start
             if begin > 0 or end > 0:
-                parts = [last]
-                for where, width in (("before", begin), ("after", end)):
+                parts = [result]
+                for place, width in (("before", begin), ("after", end)):
                     if width > 0:
                         block = np.full((*shape[:axis], width, *shape[axis + 1 :]), value, np.float32)
-                        border = initializer(op, block, f"{y.name}.axis{axis}_{where}")
-                        parts = [border, *parts] if where == "before" else [*parts, border]
-                last = op.Concat(*parts, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
+                        border = initializer(op, block, f"{y.name}.axis{axis}_{place}")
+                        parts = [border, *parts] if place == "before" else [*parts, border]
+                result = op.Concat(*parts, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
                 shape[axis] += max(begin, 0) + max(end, 0)
-        return last if last is not x else op.Identity(x)
+        return result if result is not x else op.Identity(x)
 
 
-def _value(node: ir.Node) -> float:
-    value = constant_input(node, 2)
-    return node.attributes.get_float("value", 0.0) if value is None else float(value.item())
+def _value(pad: ir.Node) -> float:
+    value = constant_input(pad, 2)
+    return pad.attributes.get_float("value", 0.0) if value is None else float(value.item())

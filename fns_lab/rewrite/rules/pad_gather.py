@@ -1,64 +1,72 @@
-"""Reflection, edge and wrapped padding without Pad: one Gather per padded axis.
+"""Reflect, edge and wrap padding as one Gather per padded axis.
 
     Pad(x, mode=reflect | edge | wrap)  =  Gather(Gather(x, rows, axis=2), columns, axis=3)
 
-with `rows` and `columns` the source index of each output index, so `(N, C, H, W)` goes to `(N, C, H', W')` by copying
-alone. Any opset with Pad. Fidelity: exact. ONNX.js has no Pad on cpu and wasm before 0.1.8; its author's model padded
-with zeros there, which is another function at the image's border.
+`rows` and `columns` hold the source index of each output index: x `(N, C, H, W)` to y `(N, C, H', W')`.
+
+- Supported: Pad of any opset, `x` of fixed shape, constant pads; a reflection by less than the size of the axis; for
+  wrap no negative pads.
+- Fidelity: exact.
+- Needed by: ONNX.js before 0.1.8 on cpu and wasm, which has no Pad.
+- Why not zero padding, as in the ONNX.js author's own model: it is another function at the image's border.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import fixed_shape, full_pads
-from fns_lab.rewrite.rule import Refusal, Rule, initializer
-from fns_lab.targets import Target
+from fns_lab.opset.nodes import fixed_shape, full_pads, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+
+CopyMode = Literal["reflect", "edge", "wrap"]
+COPY_MODES: dict[str, CopyMode] = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+"""Modes of Pad that copy elements of `x`."""
 
 
-class PadGather(Rule):
+class PadGather(OpRule):
     NAME = "pad-gather"
     FIDELITY = "exact"
-    EMITS = ("Gather",)
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("Pad",)
-
-    def pattern(self, op, x):
-        return op.Pad(x, _allow_other_inputs=True, _outputs=["y"])
+    EMITS: ClassVar[tuple[str, ...]] = ("Gather",)
+    OPS = ("Pad",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = y.producer()
-        mode = node.attributes.get_string("mode", "constant")
-        if mode not in ("reflect", "edge", "wrap"):
-            raise Refusal(f"a Gather can copy pixels, padding in mode {mode} makes new ones")
-        pads = full_pads(node)
+        mode, pads = copy_mode(producer(y)), full_pads(producer(y))
         if mode == "wrap" and min(pads) < 0:
-            raise Refusal("it wraps round what a negative pad cuts off")
+            raise Refusal(f"pads are {pads}, mode wrap needs pads of at least 0")
         for axis, size in enumerate(fixed_shape(x)):
             begin, end = pads[axis], pads[axis + len(pads) // 2]
             if mode == "reflect" and max(begin, end) >= size:
                 raise Refusal(f"reflection by {max(begin, end)} needs more than the {size} values of axis {axis}")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        pads, shape = full_pads(y.producer()), fixed_shape(x)
-        mode = y.producer().attributes.get_string("mode", "constant")
-        last = x
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        mode, pads, shape = copy_mode(producer(y)), full_pads(producer(y)), fixed_shape(x)
+        result = x
         for axis, size in enumerate(shape):
             begin, end = pads[axis], pads[axis + len(shape)]
             if begin or end:
-                source = source_lines(size, begin, end, mode)
-                last = self.padded(op, last, axis, source, begin, end, f"{y.name}.axis{axis}")
-        return last if last is not x else op.Identity(x)
+                source = source_indices(size, begin, end, mode)
+                result = self.padded(op, result, axis, source, begin, end, f"{y.name}.axis{axis}")
+        return result if result is not x else op.Identity(x)
 
-    def padded(self, op, x: ir.Value, axis: int, source: np.ndarray, begin: int, end: int, name: str) -> ir.Value:
-        """`x` with its lines `source` along one axis: the first `begin` and the last `end` of them are padding."""
+    def padded(
+        self, op: RewriterContext, x: ir.Value, axis: int, source: np.ndarray, begin: int, end: int, name: str
+    ) -> ir.Value:
+        """Pad one axis: `source` are the indices to copy, of which the first `begin` and the last `end` are padding."""
         return op.Gather(x, initializer(op, source, f"{name}_source"), axis=axis, _outputs=[name])
 
 
-def source_lines(size: int, begin: int, end: int, mode: str) -> np.ndarray:
-    """Which of `size` lines each line of the padded axis copies, `(begin + size + end,)`; negative pads cut off."""
+def copy_mode(pad: ir.Node) -> CopyMode:
+    """Return the mode of a Pad. Raises `Refusal` if it is none of `COPY_MODES`."""
+    mode = pad.attributes.get_string("mode", "constant")
+    if mode not in COPY_MODES:
+        raise Refusal(f"the Pad has mode {mode}; reflect, edge or wrap is needed, since a Gather only copies")
+    return COPY_MODES[mode]
+
+
+def source_indices(size: int, begin: int, end: int, mode: CopyMode) -> np.ndarray:
+    """Return the index that each index of a padded axis copies, `(begin + size + end,)`; negative pads cut off."""
     source = np.pad(np.arange(size, dtype=np.int64), (max(begin, 0), max(end, 0)), mode=mode)
     return source[max(-begin, 0) : len(source) - max(-end, 0)]

@@ -1,21 +1,24 @@
-"""Pow by a constant number.
+"""Pow with a constant exponent.
 
     x^2 = x x      x^3 = x x x      x^4 = (x x)(x x)      x^0.5 = Sqrt(x)      x^-p = 1 / x^p for these p and 1
-    x^p = Exp(p Log(x))      where x cannot be negative, since an activation made it
+    x^p = Exp(p Log(x))      where x cannot be negative, since it is the result of an activation
 
-Any shape. Pow of any opset. Fidelity: rounding. ONNX.js has no Pow on cpu and wasm, and that of webgl is undefined for
-negative x.
+- Supported: Pow of any opset, `x` float32 of any shape, one constant number as exponent.
+- Fidelity: rounding.
+- Needed by: ONNX.js, which has no Pow on cpu and wasm and one that is undefined for negative x on webgl.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array
-from fns_lab.rewrite.rule import OpRule, Refusal, scalar
+from fns_lab.opset.nodes import constant_array, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, scalar
 
 PRODUCTS = {1.0: 1, 2.0: 2, 3.0: 3, 4.0: 4}
+"""Number of factors by exponent."""
 NEVER_NEGATIVE = ("Relu", "Abs", "Exp", "Sigmoid", "Sqrt", "Softmax", "ReduceSumSquare")
+"""Ops whose results are not negative."""
 
 
 class Power(OpRule):
@@ -25,19 +28,21 @@ class Power(OpRule):
     OPS = ("Pow",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        p = constant_array(y.producer().inputs[1])
-        if p.size != 1 or x.dtype != ir.DataType.FLOAT or (x.shape is not None and p.ndim > len(x.shape)):
-            raise Refusal("the exponent is not one number, or the base not float32")
+        p = constant_array(producer(y).inputs[1])
+        if x.dtype != ir.DataType.FLOAT:
+            raise Refusal(f"{x.name} is {x.dtype}, float32 is needed")
+        if p.size != 1 or (x.shape is not None and p.ndim > len(x.shape)):
+            raise Refusal(f"the exponent is an array {p.shape}, one number is needed")
         if abs(p.item()) in (*PRODUCTS, 0.5):
             return
-        producer = x.producer()
-        if producer is None or producer.op_type not in NEVER_NEGATIVE or p.item() <= 0:
-            raise Refusal(f"the power {p.item():g} of a value that may be negative or 0")
+        base = x.producer()
+        if base is None or base.op_type not in NEVER_NEGATIVE or p.item() <= 0:
+            raise Refusal(f"the exponent is {p.item():g}, and {x.name} may be negative or 0")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        p = float(constant_array(y.producer().inputs[1]).item())
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        p = float(constant_array(producer(y).inputs[1]).item())
         if abs(p) in PRODUCTS:
-            power = self._product(op, x, PRODUCTS[abs(p)], y.name)
+            power = _product(op, x, PRODUCTS[abs(p)])
         elif abs(p) == 0.5:
             power = op.Sqrt(x)
         else:
@@ -47,8 +52,9 @@ class Power(OpRule):
             return power if power is not x else op.Identity(x)
         return op.Div(scalar(op, x, 1.0, f"{y.name}.one"), power)
 
-    def _product(self, op, x: ir.Value, times: int, name: str) -> ir.Value:
-        if times == 1:
-            return x
-        square = op.Mul(x, x)
-        return square if times == 2 else op.Mul(square, x if times == 3 else square)
+
+def _product(op: RewriterContext, x: ir.Value, factors: int) -> ir.Value:
+    if factors == 1:
+        return x
+    square = op.Mul(x, x)
+    return square if factors == 2 else op.Mul(square, x if factors == 3 else square)

@@ -1,18 +1,19 @@
-"""Reductions that are a plainer one between functions of one value at a time.
+"""Reductions as a simpler reduction and elementwise ops.
 
     ReduceL1 = ReduceSum(Abs(x))      ReduceL2 = Sqrt(ReduceSumSquare(x))      ReduceLogSum = Log(ReduceSum(x))
     ReduceLogSumExp = Log(ReduceSum(Exp(x - m))) + m,  m = ReduceMax(x)        never the exponential of a large number
 
-Any shape of known rank, constant axes, any opset. Fidelity: rounding. ONNX.js has none of them but ReduceLogSum, whose
-axes later opsets give as an input that it cannot read.
+- Supported: these ops of any opset, any shape of known rank, constant axes.
+- Fidelity: rounding.
+- Needed by: ONNX.js, which has none of them but ReduceLogSum, and that one without axes as an input.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import rank, reduced_axes
-from fns_lab.rewrite.rule import OpRule, Refusal
+from fns_lab.opset.nodes import producer, rank, reduced_axes
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
 
 class ReduceElementwise(OpRule):
@@ -22,13 +23,14 @@ class ReduceElementwise(OpRule):
     OPS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp")
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        rank(y.producer())
-        if not reduced_axes(y.producer()):
-            raise Refusal("it reduces no axis")
+        node = producer(y)
+        rank(node)
+        if not reduced_axes(node):
+            raise Refusal(f"the {node.op_type} reduces no axis")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        axes, keepdims = reduced_axes(y.producer()), bool(y.producer().attributes.get_int("keepdims", 1))
-        name = f"{y.name}.sum"
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        node, name = producer(y), f"{y.name}.sum"
+        axes, keepdims = reduced_axes(node), bool(node.attributes.get_int("keepdims", 1))
         if self.root == "ReduceL1":
             inner = op.Abs(x, _outputs=[f"{y.name}.abs"])
             return self.reduce(op, "ReduceSum", inner, axes, keepdims=keepdims, name=name)

@@ -1,18 +1,24 @@
-"""Bilinear and bicubic resizing as one matrix product for each of the last two axes.
+"""Linear and cubic resizing as one matrix product per axis, of the last two axes.
 
-    y = A_h x A_w^T,   A_h (H', H), A_w (W', W) hold the weights of the pixels that a new pixel is made of
+    y = A_h x A_w^T,   A_h (H', H) and A_w (W', W) hold the weights of the old pixels in each new one
 
-x `(..., H, W)` to y `(..., H', W')`. Upsample 7 and 9, Resize 10 to 19, up or down, without antialias and
-tf_crop_and_resize. Fidelity: rounding. No version of ONNX.js has Resize, and its Upsample knows whole scales in one of
-the six coordinate systems. Gathers and a weighted sum would be ten nodes with broadcasting, which it is slow at.
+x `(..., H, W)` to y `(..., H', W')`.
+
+- Supported: Upsample 7 and 9, Resize 10 to 19, in mode linear or cubic, up or down; `x` of fixed shape, constant scales
+  or sizes; no antialias, exclude_outside or tf_crop_and_resize.
+- Fidelity: rounding.
+- Needed by: all versions of ONNX.js, which have no Resize, and an Upsample with whole scales in one of the six
+  coordinate systems only.
+- Why not Gather and a weighted sum: these are ten nodes with broadcasting, which is slow in ONNX.js.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import producer
 from fns_lab.rewrite.resampling import Axis, resized_axes, weights
-from fns_lab.rewrite.rule import OpRule, Refusal, initializer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 
 class ResizeMatMul(OpRule):
@@ -22,26 +28,26 @@ class ResizeMatMul(OpRule):
     OPS = ("Resize", "Upsample")
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = y.producer()
+        node = producer(y)
         if node.attributes.get_string("mode", "nearest") == "nearest":
-            raise Refusal("in mode nearest it copies pixels and mixes none")
+            raise Refusal(f"the {node.op_type} has mode nearest, linear or cubic is needed")
         axes = resized_axes(node)
-        if len(axes) < 2 or any(map(_changes, axes[:-2])):
-            raise Refusal("it resizes other axes than the last two")
-        *_, rows, columns = axes
-        weights(node, rows), weights(node, columns)
+        if len(axes) < 2 or any(map(_is_resized, axes[:-2])):
+            raise Refusal(f"the {node.op_type} resizes other axes than the last two")
+        for axis in axes[-2:]:
+            weights(node, axis)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        *_, rows, columns = resized_axes(y.producer())
-        last = x
-        if _changes(rows):
-            a = initializer(op, weights(y.producer(), rows), f"{y.name}.rows")
-            last = op.MatMul(a, last, _outputs=[f"{y.name}.tall"])
-        if _changes(columns):
-            a = initializer(op, weights(y.producer(), columns).T.copy(), f"{y.name}.columns")
-            last = op.MatMul(last, a, _outputs=[f"{y.name}.wide"])
-        return last if last is not x else op.Identity(x)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        result, node = x, producer(y)
+        *_, height, width = resized_axes(node)
+        if _is_resized(height):
+            a = initializer(op, weights(node, height), f"{y.name}.rows")
+            result = op.MatMul(a, result, _outputs=[f"{y.name}.tall"])
+        if _is_resized(width):
+            a = initializer(op, weights(node, width).T.copy(), f"{y.name}.columns")
+            result = op.MatMul(result, a, _outputs=[f"{y.name}.wide"])
+        return result if result is not x else op.Identity(x)
 
 
-def _changes(axis: Axis) -> bool:
+def _is_resized(axis: Axis) -> bool:
     return axis.old != axis.new or axis.scale != 1

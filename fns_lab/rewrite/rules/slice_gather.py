@@ -1,9 +1,10 @@
-"""Slice with steps as one Gather along each axis that it steps along or cuts.
+"""Slice as one Gather per axis that it shortens or steps along.
 
     Slice(x, starts, ends, axes, steps)  =  Gather(..., range(start, end, step), axis)
 
-Any fixed size along the axes. Slice 10 to 13. Fidelity: exact. Before opset 10 Slice takes no steps, and later ONNX.js
-still takes none but 1.
+- Supported: Slice of any opset, constant limits and steps, a fixed size along the sliced axes.
+- Fidelity: exact.
+- Needed by: targets below opset 10, where Slice has no steps, and ONNX.js, which supports only step 1.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_size, rank
-from fns_lab.rewrite.rule import OpRule, initializer
+from fns_lab.opset.nodes import constant_array, constant_input, fixed_size, node_input, producer, rank
+from fns_lab.rewrite.rule import OpRule, RewriterContext, initializer
 
 
 class SliceGather(OpRule):
@@ -22,32 +23,39 @@ class SliceGather(OpRule):
     OPS = ("Slice",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        _kept(y.producer())
+        _kept_indices(producer(y))
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        last = x
-        for axis, rows in _kept(y.producer()).items():
-            if not np.array_equal(rows, np.arange(fixed_size(x, axis))):
-                indices = initializer(op, rows, f"{y.name}.axis{axis}_kept")
-                last = op.Gather(last, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
-        return last if last is not x else op.Identity(x)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        result = x
+        for axis, kept in _kept_indices(producer(y)).items():
+            if not np.array_equal(kept, np.arange(fixed_size(x, axis))):
+                indices = initializer(op, kept, f"{y.name}.axis{axis}_kept")
+                result = op.Gather(result, indices, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
+        return result if result is not x else op.Identity(x)
 
 
-def _kept(node: ir.Node) -> dict[int, np.ndarray]:
-    """By axis, the indices that are kept."""
+def _kept_indices(node: ir.Node) -> dict[int, np.ndarray]:
+    """Return the indices that a Slice keeps, by axis. Raises `NodeError` if a limit or a step is computed."""
+    starts, ends, axes, steps = _limits(node)
+    kept = {}
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        axis %= rank(node)
+        size = fixed_size(node_input(node, 0), axis)
+        past_the_first = step < 0 and end < -size
+        kept[axis] = np.arange(size, dtype=np.int64)[start : None if past_the_first else end : step]
+    return kept
+
+
+def _limits(node: ir.Node) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Return the starts, ends, axes and steps of a Slice."""
     if "starts" in node.attributes:
-        starts, ends = (node.attributes[name].as_ints() for name in ("starts", "ends"))
-        axes, steps = node.attributes.get_ints("axes", list(range(len(starts)))), [1] * len(starts)
-    else:
-        given = [constant_array(value).tolist() for value in node.inputs[1:3]]
-        starts, ends = given
-        extra = dict(enumerate(node.inputs[3:]))
-        axes = constant_array(extra[0]).tolist() if extra.get(0) is not None else list(range(len(starts)))
-        steps = constant_array(extra[1]).tolist() if extra.get(1) is not None else [1] * len(starts)
-    axes = [axis % rank(node) for axis in axes]
-    return {
-        axis: np.arange(fixed_size(node.inputs[0], axis), dtype=np.int64)[start:end:step]
-        if not (step < 0 and end < -fixed_size(node.inputs[0], axis))
-        else np.arange(fixed_size(node.inputs[0], axis), dtype=np.int64)[start::step]
-        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True)
-    }
+        starts, ends = (list(node.attributes[name].as_ints()) for name in ("starts", "ends"))
+        return starts, ends, list(node.attributes.get_ints("axes", range(len(starts)))), [1] * len(starts)
+    starts, ends = (constant_array(value).tolist() for value in node.inputs[1:3])
+    axes, steps = constant_input(node, 3), constant_input(node, 4)
+    return (
+        starts,
+        ends,
+        list(range(len(starts))) if axes is None else axes.tolist(),
+        [1] * len(starts) if steps is None else steps.tolist(),
+    )

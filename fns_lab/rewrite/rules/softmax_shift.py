@@ -1,18 +1,20 @@
-"""Softmax of a value whose largest number is 0.
+"""Softmax of a value whose largest element is 0.
 
-    Softmax(x)  =  Softmax(x - ReduceMax(x))
+    Softmax(x)  =  Softmax(x - ReduceMax(x)),   both along the same axes
 
-along the same axes; any shape of known rank. Softmax of any opset. Fidelity: rounding. ONNX.js's cpu backend subtracts
-the largest number itself, but none below 5e-324: where all are below -104, it answers 0.
+- Supported: Softmax of any opset, any shape of known rank.
+- Fidelity: rounding.
+- Needed by: ONNX.js on cpu, which subtracts the largest element or 5e-324, whichever is larger: if all elements are
+  below -104, its result is 0.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import rank
-from fns_lab.rewrite.rule import OpRule
-from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
+from fns_lab.opset.nodes import producer, rank
+from fns_lab.rewrite.rule import OpRule, RewriterContext
+from fns_lab.rewrite.rules.log_softmax_reduce import softmax_axes
 
 
 class SoftmaxShift(OpRule):
@@ -23,11 +25,9 @@ class SoftmaxShift(OpRule):
     OPS = ("Softmax",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        rank(y.producer())
+        rank(producer(y))
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        node, one_axis = y.producer(), self.scope.opset >= ONE_AXIS_SINCE
-        axis = node.attributes.get_int("axis", -1 if one_axis else 1) % rank(node)
-        axes = [axis] if one_axis else list(range(axis, rank(node)))
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        axes = softmax_axes(producer(y), self.opset)
         largest = self.reduce(op, "ReduceMax", x, axes, keepdims=True, name=f"{y.name}.largest")
-        return op.Softmax(op.Sub(x, largest, _outputs=[f"{y.name}.shifted"]), axis=axis)
+        return op.Softmax(op.Sub(x, largest, _outputs=[f"{y.name}.shifted"]), axis=axes[0])

@@ -1,8 +1,10 @@
-"""Split as one Slice an output.
+"""Split as one Slice per output.
 
     y_k = Split(x)[k]  =  Slice(x, start_k, start_k + size_k)  along `axis`
 
-Any shape whose split sizes are known. Split 2, 11, 13 and 18. Fidelity: exact. ONNX.js has no Split on cpu and wasm.
+- Supported: Split 2, 11, 13 and 18, any shape of known rank; constant split sizes, or a fixed size along `axis`.
+- Fidelity: exact.
+- Needed by: ONNX.js on cpu and wasm, which has no Split.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import itertools
 from collections.abc import Sequence
 
 import onnx_ir as ir
-from onnxscript.rewriter import pattern
+from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
-from fns_lab.opset.nodes import rank, split_sizes
-from fns_lab.rewrite.rule import Rule, Scope
+from fns_lab.opset.nodes import name_of, producer, rank, split_sizes
+from fns_lab.rewrite.rule import LoweringRun, RewriterContext, Rule, ValuePattern
 from fns_lab.targets import Target
 
 
@@ -23,35 +25,34 @@ class SplitSlice(Rule):
     FIDELITY = "exact"
     EMITS = ("Slice",)
 
-    def __init__(self, scope: Scope, root: str, parts: int) -> None:
-        super().__init__(scope, root)
-        self.parts = parts
+    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
+        super().__init__(run, root)
+        self.outputs = outputs
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
         return ("Split",)
 
     @classmethod
-    def bound(cls, scope: Scope) -> list[pattern.RewriteRule]:
-        """One pattern for each number of outputs that occurs, since a pattern has a fixed number of them."""
-        counts = {len(node.outputs) for node in scope.graph.all_nodes() if node.op_type == "Split"}
-        return [cls.rule(scope, "Split", parts) for parts in sorted(counts)]
+    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
+        """Return one instance per number of outputs in the graph, since a pattern has a fixed number of them."""
+        counts = {len(node.outputs) for node in run.graph.all_nodes() if node.op_type == "Split"}
+        return [cls(run, "Split", outputs) for outputs in sorted(counts)]
 
-    def pattern(self, op, x):
-        return op.Split(x, _allow_other_inputs=True, _outputs=[f"y{i}" for i in range(self.parts)])
+    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
+        return op.Split(x, _allow_other_inputs=True, _outputs=[f"y{i}" for i in range(self.outputs)])
 
     def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
-        return len(nodes[0].outputs) == self.parts and super().is_needed(nodes)
+        return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
-        rank(y0.producer())
-        split_sizes(y0.producer())
+        rank(producer(y0)), split_sizes(producer(y0))
 
-    def rewrite(self, op, x: ir.Value, y0: ir.Value, **others: ir.Value) -> list[ir.Value]:
-        node = y0.producer()
+    def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> list[ir.Value]:
+        node = producer(y0)
         axis = node.attributes.get_int("axis", 0) % rank(node)
         edges = [0, *itertools.accumulate(split_sizes(node))]
         return [
-            self.slice(op, x, [start], [end], [axis], y.name)
+            self.slice(op, x, [start], [end], [axis], name_of(y))
             for y, (start, end) in zip(node.outputs, itertools.pairwise(edges), strict=True)
         ]

@@ -1,15 +1,18 @@
-"""Sum of values of unlike shapes as Add after Add.
+"""Sum as Add after Add.
 
     Sum(a, b, c)  =  Add(Add(a, b), c)
 
-Any shapes that broadcast. Sum 8 and 13; Sum 6, which older targets have, wants equal shapes. Fidelity: exact.
+- Supported: Sum of any opset, any shapes that broadcast.
+- Fidelity: exact.
+- Needed by: targets below opset 8, whose Sum does not broadcast.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.rewrite.rule import OpRule
+from fns_lab.opset.nodes import producer
+from fns_lab.rewrite.rule import OpRule, RewriterContext
 
 
 class SumAdd(OpRule):
@@ -18,8 +21,8 @@ class SumAdd(OpRule):
     EMITS = ("Add",)
     OPS = ("Sum",)
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        last = x
-        for i, other in enumerate(y.producer().inputs[1:]):
-            last = op.Add(last, other, _outputs=[f"{y.name}.sum{i}"])
-        return last if last is not x else op.Identity(x)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        total = x
+        for i, other in enumerate(producer(y).inputs[1:]):
+            total = op.Add(total, other, _outputs=[f"{y.name}.sum{i}"])
+        return total if total is not x else op.Identity(x)

@@ -1,11 +1,14 @@
-"""Where with a constant condition as one Gather from both sides laid end to end.
+"""Where with a constant condition as one Gather from both values, joined on one axis.
 
     Where(c, a, b)  =  Gather(Concat(Reshape(a, (-1,)), Reshape(b, (-1,))), source)
 
-`source` has the shape of the result and says where each of its values lies; of a constant side only the values that
-are used, and its first, are laid down, each once. Fixed sizes, any that broadcast. Where 9 and 16. Fidelity: exact,
-also for NaN and infinities in what is not chosen, which a product with a mask of zeros would let through. ONNX.js has
-neither Where nor a way from booleans to numbers.
+`source` has the shape of the result and holds the index of each of its elements. Of a constant `a` or `b` only the
+elements in use, and the first, are joined, each once.
+
+- Supported: Where 9 and 16, a constant condition, float32 of fixed shapes that broadcast, at least one element.
+- Fidelity: exact.
+- Needed by: all versions of ONNX.js, which have neither Where nor a cast from booleans to numbers.
+- Why not a product with a mask: a NaN or an infinity in what is not chosen would stay.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape
-from fns_lab.rewrite.rule import OpRule, Refusal, initializer
+from fns_lab.opset.nodes import constant_array, fixed_shape, node_inputs, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 
 class WhereGather(OpRule):
@@ -24,31 +27,32 @@ class WhereGather(OpRule):
     OPS = ("Where",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        constant_array(x)
-        for side in y.producer().inputs[1:]:
-            fixed_shape(side)
+        condition, a, b = node_inputs(producer(y))
+        constant_array(condition), fixed_shape(a), fixed_shape(b)
         if y.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{y.name} is {y.dtype}, values of float32 alone are laid end to end")
+            raise Refusal(f"{y.name} is {y.dtype}, float32 is needed")
         if 0 in fixed_shape(y):
-            raise Refusal(f"{y.name} holds no values")
+            raise Refusal(f"{y.name} has no elements")
 
-    def rewrite(self, op, x: ir.Value, y: ir.Value) -> ir.Value:
-        _, a, b = y.producer().inputs
-        holds = constant_array(x).astype(bool)
-        shape = np.broadcast_shapes(holds.shape, fixed_shape(a), fixed_shape(b))
-        holds = np.broadcast_to(holds, shape)
-        first, from_first, size = self._laid(op, a, holds, f"{y.name}.true")
-        second, from_second, _ = self._laid(op, b, ~holds, f"{y.name}.false")
-        source = np.where(holds, from_first, size + from_second)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        _, a, b = node_inputs(producer(y))
+        condition = constant_array(x).astype(bool)
+        shape = np.broadcast_shapes(condition.shape, fixed_shape(a), fixed_shape(b))
+        condition = np.broadcast_to(condition, shape)
+        first, from_first, size = self._flat(op, a, condition, f"{y.name}.true")
+        second, from_second, _ = self._flat(op, b, ~condition, f"{y.name}.false")
+        source = np.where(condition, from_first, size + from_second)
         both = op.Concat(first, second, axis=0, _outputs=[f"{y.name}.both"])
         return op.Gather(both, initializer(op, source, f"{y.name}.source"), axis=0)
 
-    def _laid(self, op, side: ir.Value, used: np.ndarray, name: str) -> tuple[ir.Value, np.ndarray, int]:
-        """`side` on one axis, where on it lies the value for each place of the result, and how long it is."""
-        if (tensor := ir.convenience.get_const_tensor(side)) is None:
-            places = np.arange(np.prod(fixed_shape(side), dtype=int))
-            flat = self.reshape(op, side, places.shape, f"{name}.flat")
-            return flat, np.broadcast_to(places.reshape(fixed_shape(side)), used.shape), places.size
+    def _flat(
+        self, op: RewriterContext, value: ir.Value, used: np.ndarray, name: str
+    ) -> tuple[ir.Value, np.ndarray, int]:
+        """Return a value on one axis, the index there of each element of the result, and the size of the axis."""
+        if (tensor := ir.convenience.get_const_tensor(value)) is None:
+            indices = np.arange(np.prod(fixed_shape(value), dtype=int))
+            flat = self.reshape(op, value, indices.shape, f"{name}.flat")
+            return flat, np.broadcast_to(indices.reshape(fixed_shape(value)), used.shape), indices.size
         array = np.broadcast_to(tensor.numpy(), used.shape)
-        bits, places = np.unique(np.where(used, array, array.flat[0]).view(np.int32), return_inverse=True)
-        return initializer(op, bits.view(np.float32), f"{name}.values"), places.reshape(used.shape), bits.size
+        bits, indices = np.unique(np.where(used, array, array.flat[0]).view(np.int32), return_inverse=True)
+        return initializer(op, bits.view(np.float32), f"{name}.values"), indices.reshape(used.shape), bits.size

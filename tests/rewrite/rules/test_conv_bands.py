@@ -36,9 +36,9 @@ def test_equal_to_the_convolution(bias):
     ("before", "reason"),
     [
         (conv(shape=(2, 3, 14, 9)), "not (1, C, H, W)"),
-        (conv(shape=(1, 3, 4, 9)), "small enough"),
-        (conv(shape=(1, 3, 39, 9)), "no fit divisor"),
-        (conv(pads=[1, 1, 1, 1]), "pads by itself"),
+        (conv(shape=(1, 3, 4, 9)), "the unrolled image fits"),
+        (conv(shape=(1, 3, 39, 9)), "no number of bands divides"),
+        (conv(pads=[1, 1, 1, 1]), "has pads [1, 1, 1, 1]"),
         (conv(strides=[2, 2]), "strides"),
         (conv(shape=(1, 3, "h", 9)), "--shape"),
     ],

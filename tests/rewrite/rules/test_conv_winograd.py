@@ -72,9 +72,9 @@ def _error(points) -> float:
     [
         (conv(shape=(2, 5, 16, 11)), "not (1, C, H, W)"),
         (conv(kernel=(1, 3)), "one row high"),
-        (conv(kernel=(14, 1)), "fewer than 4 rows"),
+        (conv(kernel=(14, 1)), "at least 4"),
         (conv(strides=[2, 1]), "strides"),
-        (conv(shape=(1, 4, 16, 11), group=2), "grouped"),
+        (conv(shape=(1, 4, 16, 11), group=2), "2 groups"),
     ],
 )
 def test_refusals(before, reason):

@@ -25,7 +25,7 @@ def test_what_onnx_defines_as_a_function_is_written_out(op):
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
-def test_gelu_in_both_forms(approximate):
+def test_gelu_with_and_without_tanh(approximate):
     before = model([node("Gelu", "x", "y", approximate=approximate)], SHAPE, opset=20)
     assert_same(before, lower(before, TARGET).model, values(*SHAPE), ROUNDING)
 

@@ -1,4 +1,4 @@
-"""Both forms of InstanceNormalization: by BatchNormalization for one image, by basic ops for any number."""
+"""InstanceNormalization as BatchNormalization for one image, and as basic ops for any number of images."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_the_default_epsilon_counts(n):
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_two_passes_keep_a_small_deviation_on_a_large_mean(n):
-    """With mean 3000 and deviation 1, E[x^2] - E[x]^2 in float32 would be off by about 1; float64 is the judge."""
+    """With mean 3000 and deviation 1, E[x^2] - E[x]^2 in float32 would be off by about 1; float64 is the truth."""
     before = instance_norm((n, 3, 16, 24))
     x = 3000 + values(n, 3, 16, 24)
     x64 = x.astype(np.float64)
@@ -57,7 +57,7 @@ def test_a_flat_image_gives_beta():
 
 
 @pytest.mark.parametrize(("n", "reason"), [(2, "(1, C, H, W)"), ("n", "--shape")])
-def test_the_batch_form_refuses_more_than_one_image(n, reason):
+def test_batch_normalization_refuses_more_than_one_image(n, reason):
     refused = lower(instance_norm((n, 3, 5, 7)), TARGET).refused
     assert n == 2 or reason in refused[refused.rule == "instance-norm-batch-norm"].iloc[0].reason
 

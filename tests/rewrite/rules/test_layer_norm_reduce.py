@@ -11,8 +11,8 @@ OPS = ["ReduceMean", "Sub", "ReduceSumSquare", "Add", "Sqrt", "Div", "Mul", "Add
 
 
 def layer_norm(axis=-1, *, shape=SHAPE, bias=True, **attributes):
-    sides = tuple(8 if isinstance(s, str) else s for s in shape[axis:])
-    weights = {"g": values(*sides)} | ({"b": values(*sides)} if bias else {})
+    sizes = tuple(8 if isinstance(s, str) else s for s in shape[axis:])
+    weights = {"g": values(*sizes)} | ({"b": values(*sizes)} if bias else {})
     return model([node("LayerNormalization", "x", *weights, "y", axis=axis, **attributes)], shape, weights)
 
 

@@ -34,7 +34,7 @@ def test_borders_around_equal_the_pad(mode, pads, written):
     ("before", "reason"),
     [
         (pad([0, 0, 1, 1, 0, 0, 1, 1], "constant"), "mode constant"),
-        (pad([0, 0, -1, 2, 0, 0, 1, 1], "edge"), "negative pad"),
+        (pad([0, 0, -1, 2, 0, 0, 1, 1], "edge"), "a negative one cuts off"),
         (pad([0, 0, 5, 1, 0, 0, 1, 1], "reflect"), "needs more than"),
         (pad([0, 0, 1, 1, 0, 0, 1, 1], "reflect", shape=(1, 3, "h", 7)), "--shape"),
     ],

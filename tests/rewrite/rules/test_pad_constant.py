@@ -29,7 +29,7 @@ def test_borders_are_put_beside(pads, expected, value):
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
-def test_the_attribute_form_of_opset_7():
+def test_pads_are_an_attribute_at_opset_7():
     before = model([node("Pad", "x", "y", pads=[0, 0, 1, 1, 0, 0, 1, 1], value=1.5)], SHAPE, opset=7)
     lowered = lower(before, TARGET)
     assert ops(lowered.model) == ["Concat", "Concat"]

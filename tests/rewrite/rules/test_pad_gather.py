@@ -43,7 +43,7 @@ def test_pads_given_for_some_axes_only():
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
-def test_the_attribute_form_of_opset_7():
+def test_pads_are_an_attribute_at_opset_7():
     before = model([node("Pad", "x", "y", mode="reflect", pads=[0, 0, 2, 1, 0, 0, 1, 2])], SHAPE, opset=7)
     lowered = lower(before, TARGET)
     assert ops(lowered.model) == ["Gather", "Gather"]
@@ -62,7 +62,7 @@ def test_a_target_that_has_pad_keeps_it_with_its_pads_as_attribute():
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        (pad([0, 0, -1, 1, 0, 0, 1, 1], "wrap"), "cuts off"),
+        (pad([0, 0, -1, 1, 0, 0, 1, 1], "wrap"), "wrap needs pads of at least 0"),
         (pad([0, 0, 5, 1, 0, 0, 1, 1], "reflect"), "needs more than the 5 values"),
         (pad([0, 0, 1, 1, 0, 0, 1, 1], "reflect", shape=(1, 3, "h", 7)), "--shape"),
     ],

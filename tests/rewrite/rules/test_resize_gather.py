@@ -93,7 +93,7 @@ def test_a_target_that_has_upsample_gets_upsample():
             "tf_crop_and_resize",
         ),
         (resize([1, 1, 2, 2], mode="nearest", antialias=1), "antialias"),
-        (resize([1, 1, 1.5, 2], mode="nearest", coordinate_transformation_mode="align_corners"), "two readings"),
+        (resize([1, 1, 1.5, 2], mode="nearest", coordinate_transformation_mode="align_corners"), "align_corners"),
         (resize([1, 1, 2, 2], shape=(1, 3, "h", "w"), **NEAREST), "--shape"),
     ],
 )

@@ -27,7 +27,7 @@ def test_a_product_for_each_axis_that_changes(sizes, products, how, mode):
     assert_same(before, lowered.model, values(*SHAPE), ROUNDING)
 
 
-def test_the_forms_of_older_opsets():
+def test_older_opsets():
     scales = np.array([1, 1, 2, 1.5], np.float32)
     for before in (
         model([node("Upsample", "x", "y", mode="linear", scales=scales.tolist())], SHAPE, opset=7),
@@ -44,8 +44,8 @@ def test_the_forms_of_older_opsets():
     [
         (resize(antialias=1), "antialias"),
         (resize((2, 6, 8, 7)), "last two"),
-        (resize(mode="cubic", exclude_outside=1), "cubic"),
-        (resize(keep_aspect_ratio_policy="not_larger"), "aspect ratio"),
+        (resize(mode="cubic", exclude_outside=1), "exclude_outside"),
+        (resize(keep_aspect_ratio_policy="not_larger"), "keep_aspect_ratio_policy"),
         (resize(coordinate_transformation_mode="tf_crop_and_resize"), "tf_crop_and_resize"),
         (resize(shape=(2, 3, 5, "w")), "--shape"),
     ],

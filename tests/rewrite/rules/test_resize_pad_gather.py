@@ -29,7 +29,7 @@ def test_one_gather_an_axis(mode):
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        (upsample_pad(mode="constant"), "with a constant"),
+        (upsample_pad(mode="constant"), "mode constant"),
         (upsample_pad(scales=(1, 1, 1.5, 2)), "whole numbers"),
         (upsample_pad(pads=(0, 0, 10, 1, 0, 0, 1, 1)), "needs more than"),
         (upsample_pad(shape=(1, 3, "h", "w")), "--shape"),

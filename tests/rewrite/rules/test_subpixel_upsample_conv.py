@@ -26,7 +26,7 @@ def test_one_pixel():
     assert_same(before, lower(before, TARGET).model, values(1, 3, 1, 1), ROUNDING)
 
 
-def test_the_opset_7_form():
+def test_opset_7():
     constants = {"w": values(5, 3, 3, 3)}
     nodes = [
         node("Upsample", "x", "up", mode="nearest", scales=[1.0, 1.0, 2.0, 2.0]),
@@ -44,12 +44,12 @@ def test_the_opset_7_form():
     [
         (upsample_conv(scale=3), "not by 2"),
         (upsample_conv(pads=2), "by 1"),
-        (upsample_conv(mode="constant"), "reflection or edge"),
+        (upsample_conv(mode="constant"), "reflect or edge"),
         (upsample_conv(kernel=1), "not 3x3"),
         (upsample_conv(strides=[2, 2]), "strides"),
-        (upsample_conv(dilations=[2, 2]), "strides, dilations"),
-        (upsample_conv(auto_pad="SAME_UPPER"), "pads by itself"),
-        (upsample_conv(group=3, c_out=6), "grouped"),
+        (upsample_conv(dilations=[2, 2]), "dilations"),
+        (upsample_conv(auto_pad="SAME_UPPER"), "auto_pad SAME_UPPER"),
+        (upsample_conv(group=3, c_out=6), "3 groups"),
         (upsample_conv(shape=(1, 3, "h", "w")), "--shape"),
     ],
 )

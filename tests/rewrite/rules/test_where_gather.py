@@ -12,14 +12,14 @@ MASK = values(5, 7) > 1
 
 @pytest.mark.parametrize("order", [("c", "x", "o"), ("c", "o", "x")])
 @pytest.mark.parametrize("other", [np.array(-3.0), values(5, 7), values(2, 1, 5, 1)])
-def test_one_computed_side(other, order):
+def test_one_computed_value(other, order):
     before = model([node("Where", *order, "y")], SHAPE, {"c": MASK, "o": other.astype(np.float32)})
     lowered = lower(before, TARGET)
     assert ops(lowered.model) == ["Reshape", "Concat", "Gather"]
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
-def test_a_constant_side_may_be_infinite():
+def test_a_constant_value_may_be_infinite():
     nodes = [node("Where", "c", "x", "o", "w"), node("Exp", "w", "y")]
     before = model(nodes, SHAPE, {"c": MASK, "o": np.array(-np.inf, np.float32)})
     assert_same(before, lower(before, TARGET).model, values(*SHAPE), EXACT)
@@ -42,7 +42,7 @@ def test_the_sign_of_zero_is_kept():
     np.testing.assert_array_equal(np.signbit(run(lower(before, TARGET).model, x)), np.signbit(run(before, x)))
 
 
-def test_sides_that_spread():
+def test_shapes_that_broadcast():
     nodes = [node("ReduceMean", "x", "axes", "m"), node("Where", "c", "x", "m", "y")]
     before = model(nodes, SHAPE, {"c": MASK, "axes": np.array([1, 3])})
     lowered = lower(before, TARGET)
@@ -52,7 +52,7 @@ def test_sides_that_spread():
 
 @pytest.mark.parametrize(
     ("shape", "reason"),
-    [(SHAPE, "c is computed"), ((2, "C", 5, 7), "not fixed"), ((0, 3, 5, 7), "holds no values")],
+    [(SHAPE, "c is computed"), ((2, "C", 5, 7), "not fixed"), ((0, 3, 5, 7), "has no elements")],
 )
 def test_refusals(shape, reason):
     nodes = [node("Where", "c", "x", "one", "y")]
