@@ -87,6 +87,12 @@ def op_name(node: NodeProto) -> str:
     return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
 
 
+def model_label(model: ModelProto) -> str:
+    """Return how an error message names a model: its graph's name and its number of nodes."""
+    size = len(model.graph.node)
+    return f"model '{model.graph.name or 'unnamed'}' ({size} node{'s' * (size != 1)})"
+
+
 def input_shapes(model: ModelProto) -> dict[str, tuple[int | str, ...]]:
     """Shape of each input that a caller must feed (initializers are none); a dynamic dimension is its name or `?`.
 

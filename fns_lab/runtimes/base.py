@@ -12,6 +12,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
 from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.models import model_label as model_label  # for the runners beside this file
 from fns_lab.runtimes.packages import installed_version
 from fns_lab.targets import Target
 
@@ -73,11 +74,6 @@ class InProcessRunner(ClosingRunner, abc.ABC):
     def engine_name(self) -> str:
         """How a fault names the engine."""
         return f"{self.target} ({self.target.package} {installed_version(self.target.package)})"
-
-
-def model_label(model: ModelProto) -> str:
-    """How a fault names a model: its graph's name and its size."""
-    return f"model '{model.graph.name or 'unnamed'}' ({len(model.graph.node)} nodes)"
 
 
 def true_inputs(model: ModelProto) -> dict[str, ValueInfoProto]:

@@ -152,7 +152,7 @@ def test_a_refused_model_names_engine_model_and_reason(target, words):
     with pytest.raises(RuntimeFault) as fault:
         open_runner(model, target)
     assert str(fault.value).startswith(target)
-    assert "model 'small' (1 nodes)" in str(fault.value)
+    assert "model 'small' (1 node)" in str(fault.value)
     assert words in str(fault.value)
     assert "\n" not in str(fault.value)
 
