@@ -99,6 +99,12 @@ def op_name(node: NodeProto) -> str:
     return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
 
 
+def model_label(model: ModelProto) -> str:
+    """Return how an error message names a model: its graph's name and its number of nodes."""
+    size = len(model.graph.node)
+    return f"model '{model.graph.name or 'unnamed'}' ({size} node{'s' * (size != 1)})"
+
+
 def fed_inputs(model: ModelProto) -> dict[str, ValueInfoProto]:
     """Return the inputs that a caller must feed, by name; initializers listed as inputs too (IR 3) are left out."""
     initializers = _initializer_names(model.graph)

@@ -1,7 +1,7 @@
-"""Compare two models op by op. Knows no runtime: the caller says how a model is run.
+"""Compare two models op by op. Knows no runtime: the caller gives the function that runs a model.
 
-`compare` holds values against values; a `Experiment` (two models, each in its engine) computes them on the way, `localize`
-finds the ops that introduced what differs, `bisect` does both in few runs, `subgraph` is the smallest model that shows it.
+`compare` compares arrays; an `Experiment` (two models, each with its engine) computes them chunk by chunk. `localize`
+finds the nodes that introduced an error, `bisect` does so in few runs, and `subgraph` returns these nodes as a model.
 """
 
 from fns_lab.compare.bisect import bisect
@@ -40,16 +40,16 @@ __all__ = [
     "Subgraph",
     "Tolerance",
     "Values",
-    "tolerance_between",
     "bisect",
     "collect",
     "compare",
     "error_map",
-    "tolerance_of",
     "localize",
     "measure",
     "measure_image",
-    "subgraph",
     "ssim",
+    "subgraph",
+    "tolerance_between",
+    "tolerance_of",
     "value_range",
 ]

@@ -1,52 +1,56 @@
-"""The first wrong value from a few runs, where running all values is too slow.
+"""Find a wrong value in a few runs, where running all values takes too long.
 
-A *cut* is a place in b's node order where everything that crosses it pairs with values of a. At the network's input
-all that crosses is right, at its output something is wrong; so there are two neighbouring cuts, right before and wrong
-after, and halving finds them in log2(cuts) runs. Nothing is assumed about how errors grow or die in between: a cut that
-is right clears all that lies before it, since nothing else reaches what lies after. The nodes between the two cuts have
-made the error (another, later or earlier, may exist beside it).
+A *cut* is a place in b's node order where every value that crosses it (computed before, read after) has a partner in a.
+At the model's input all values that cross are right, at its output one is wrong; so there are two neighbouring cuts,
+right at the first and wrong at the second, and halving the distance finds them in log2(cuts) runs. This holds however
+errors grow or shrink in between: if all values at a cut are right, no error from before it reaches what lies after it.
+The nodes between the two cuts introduced an error (others, earlier or later, may exist too).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fns_lab.compare.comparison import Comparison, Skipped, compare, compare_arrays
+from fns_lab.compare.comparison import Comparison, Skipped, compare_arrays, compare_values
 from fns_lab.compare.experiment import Experiment
 from fns_lab.compare.localize import Progress, introduced
+from fns_lab.compare.values import GivenValues, run_model
 
-NOT_LOOKED_AT = "not looked at"
+NOT_COMPUTED = "not computed"
+"""Reason why `bisect` skipped a value that has a partner."""
 
 
 def bisect(experiment: Experiment, *, progress: Progress = lambda text: None) -> Comparison:
-    """A `Comparison` of the values that crossed the cuts looked at, all others listed in `skipped`.
+    """Return a `Comparison` of the values at the cuts that were tried; all others are in `skipped`.
 
-    The model as it is runs first: if its outputs agree, that is the whole answer. Each further run ends at a cut. The
-    first value that differs is the one that the nodes between the last two cuts make; `findings` names these.
+    The unmodified models run first: if their outputs agree, that is the answer. Each further run of b ends at a cut.
+    `first_divergence` is a value that the nodes between the last two cuts compute; `findings` names these nodes.
     """
-    progress("the model as it is")
-    seen = {name: experiment.values_b[name] for name in experiment.graph_b.outputs if name in experiment.values_b}
-    whole = _compared(experiment, seen)
-    if whole:
-        return whole
+    progress("the unmodified model")
+    outputs = [name for name in experiment.graph_b.outputs if name in experiment.values_b]
+    experiment.values_a.compute(experiment.names_in_a[name] for name in outputs)  # a before b
+    values = experiment.values_b.compute(outputs)
+    at_outputs = _compare(experiment, values)
+    if at_outputs:
+        return at_outputs
     cuts = _cuts(experiment)
     low, high = 0, len(cuts)
     while high - low > 1:
         middle = (low + high) // 2
         progress(f"{high - low} cuts left, up to {', '.join(cuts[middle])}")
-        found = _run_to(experiment, cuts[middle])
-        seen |= found
-        low, high = (middle, high) if _right(experiment, found) else (low, middle)
+        at_cut = _run_to(experiment, cuts[middle])
+        values |= at_cut
+        low, high = (middle, high) if _all_right(experiment, at_cut) else (low, middle)
     after = cuts[high] if high < len(cuts) else experiment.graph_b.outputs
-    return _with_finding(experiment, _compared(experiment, seen), cuts[low], after)
+    return _with_finding(experiment, _compare(experiment, values), cuts[low], after)
 
 
 def _cuts(experiment: Experiment) -> list[tuple[str, ...]]:
-    """What crosses each cut, in order; the first is the input. Places that let an unpaired value through are none."""
-    graph, found = experiment.graph_b, [tuple(experiment.b.feeds)]
+    """Return the names of the values that cross each cut, in b's node order; the first cut is the input."""
+    graph, cuts = experiment.graph_b, [tuple(experiment.b.feeds)]
     paired = {b for b, a in experiment.names_in_a.items() if a in experiment.values_a and b in graph.known}
     last_reader = {name: max(readers) for name, readers in graph.readers.items()}
     crossing: list[str] = []
@@ -54,8 +58,8 @@ def _cuts(experiment: Experiment) -> list[tuple[str, ...]]:
         crossing = [name for name in (*crossing, *node.output) if last_reader.get(name, -1) > i]
         data = [name for name in crossing if not _is_constant(experiment, name)]
         if data and all(name in paired for name in data):
-            found.append(tuple(data))
-    return list(dict.fromkeys(found))
+            cuts.append(tuple(data))
+    return list(dict.fromkeys(cuts))
 
 
 def _is_constant(experiment: Experiment, name: str) -> bool:
@@ -63,31 +67,34 @@ def _is_constant(experiment: Experiment, name: str) -> bool:
 
 
 def _run_to(experiment: Experiment, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The values of b at a cut, from the part of the model that lies before it."""
-    graph = experiment.graph_b
+    """Return the values of b at a cut, from a run of the nodes before it."""
+    graph, b = experiment.graph_b, experiment.b
     nodes = graph.ancestors(names)
-    given = {name: experiment.b.feeds[name] for name in graph.inputs_of(nodes)}
-    found = experiment.b.run(graph.subgraph(nodes, given, names), given)
-    return {name: np.asarray(found[name]) for name in names}
+    feeds = {name: b.feeds[name] for name in graph.inputs_of(nodes)}
+    return run_model(b.run, graph.subgraph(nodes, feeds, names), feeds, names, engine=b.engine)
 
 
-def _right(experiment: Experiment, values: dict[str, np.ndarray]) -> bool:
-    return not any(compare_arrays(experiment.truth(name), x, experiment.tolerance)[2] for name, x in values.items())
+def _all_right(experiment: Experiment, values: Mapping[str, np.ndarray]) -> bool:
+    return not any(compare_arrays(experiment.expected(name), x, experiment.tolerance)[2] for name, x in values.items())
 
 
-def _compared(experiment: Experiment, values: dict[str, np.ndarray]) -> Comparison:
-    """The comparison of these values of b alone."""
-    found = compare(experiment.a.model, experiment.b.model, experiment.values_a, values, experiment.tolerance)
-    reasons = {s.value: NOT_LOOKED_AT if "among the values of b" in s.reason else s.reason for s in found.skipped}
-    return dataclasses.replace(found, skipped=tuple(Skipped(*item) for item in reasons.items()))
+def _compare(experiment: Experiment, values: Mapping[str, np.ndarray]) -> Comparison:
+    """Return the comparison of these values of b only."""
+    models = experiment.a.model, experiment.b.model
+    comparison = compare_values(*models, experiment.values_a, GivenValues(values), experiment.tolerance)
+    reasons = {s.value: NOT_COMPUTED if "among the values of B" in s.reason else s.reason for s in comparison.skipped}
+    return dataclasses.replace(comparison, skipped=tuple(Skipped(*item) for item in reasons.items()))
 
 
-def _with_finding(experiment: Experiment, found: Comparison, before: Sequence[str], after: Sequence[str]) -> Comparison:
-    rows = found.table.set_index("value")
-    wrong = [name for name in after if rows.at[experiment.names_in_a[name], "fault"]]
-    value = experiment.names_in_a[wrong[0]]
-    nodes = experiment.graph_b.ancestors(wrong[:1], stop=before)
+def _with_finding(
+    experiment: Experiment, comparison: Comparison, before: Sequence[str], after: Sequence[str]
+) -> Comparison:
+    table = comparison.table
+    faults = dict(zip(table["value"], table["fault"], strict=True))
+    wrong = next(name for name in after if faults[experiment.names_in_a[name]])
+    value = experiment.names_in_a[wrong]
+    nodes = experiment.graph_b.ancestors([wrong], stop=before)
     finding = introduced(experiment, value, nodes, neighbours=True)
     origin = "introduced" if finding else "unexplained"
-    table = found.table.assign(origin=found.table["value"].map({value: origin}).fillna(""))
-    return dataclasses.replace(found, table=table, findings=(finding,) if finding else ())
+    table = table.assign(origin=table["value"].map({value: origin}).fillna(""))
+    return dataclasses.replace(comparison, table=table, findings=(finding,) if finding else ())

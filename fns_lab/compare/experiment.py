@@ -1,38 +1,49 @@
-"""A experiment: two models, what each of them eats, and the engines that they run in."""
+"""Two models, what each of them takes, and the engines that they run in."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from onnx import ModelProto
 
-from fns_lab.compare.comparison import Comparison, compare
+from fns_lab.compare.comparison import Comparison, compare_values
 from fns_lab.compare.graph import Feeds, Graph
-from fns_lab.compare.pairing import partners
+from fns_lab.compare.pairing import ops_of, partners
 from fns_lab.compare.tolerance import Tolerance
-from fns_lab.compare.values import Run, Values
+from fns_lab.compare.values import UNNAMED_ENGINE, GivenValues, Run, Values
 
 
 @dataclass(frozen=True)
 class ModelRun:
-    """One of the two: a model, its feeds, and what runs it (or any part of it) in the engine of this side."""
+    """A model, its feeds, and the engine that runs it or any part of it."""
 
     model: ModelProto
     feeds: Feeds
     run: Run
     piecewise: bool = False
-    """Whether values may be computed from one another, piece by piece (see `Values`)."""
+    """Whether values may be computed from one another, chunk by chunk (see `Values`)."""
     values: Mapping[str, np.ndarray] | None = None
-    """Values that come from elsewhere, such as those of PyTorch's modules; without it, `run` gives them."""
+    """Values that were computed elsewhere, such as those of PyTorch's modules; without them, `run` computes them."""
+    engine: str = UNNAMED_ENGINE
+    """Name of the engine in error messages."""
+
+    def plan_values(self, names: Iterable[str] | None = None) -> Values | GivenValues:
+        """Return the values `names`, by default all, ready to be computed in this order. Nothing runs yet."""
+        if self.values is not None:
+            return GivenValues(self.values)
+        return Values(self.model, self.feeds, self.run, names=names, piecewise=self.piecewise, engine=self.engine)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """ModelRun a is the reference. What is computed once is kept for all questions."""
+    """Two model runs: the reference `a`, and `b`, which is compared with it.
+
+    Only `compare` and `expected`, and the methods of `values_a`, `values_b` and `b_in_engine_a`, run an engine.
+    """
 
     a: ModelRun
     b: ModelRun
@@ -40,57 +51,62 @@ class Experiment:
 
     @cached_property
     def pairs(self) -> dict[str, str]:
-        """Name in a to name in b."""
+        """Names in b by names in a, for the values that pair up."""
         return partners(self.a.model, self.b.model)
 
     @cached_property
     def names_in_a(self) -> dict[str, str]:
-        """Name in b to name in a."""
+        """Names in a by names in b, for the values that pair up."""
         return {b: a for a, b in self.pairs.items()}
 
     @cached_property
-    def values_a(self) -> Mapping[str, np.ndarray]:
-        """The values of a that have a partner."""
-        return _values(self.a, self.pairs)
+    def values_a(self) -> Values | GivenValues:
+        """The values of a that have a partner, in the order of a's graph."""
+        return self.a.plan_values(name for name in ops_of(self.a.model) if name in self.pairs)
 
     @cached_property
-    def values_b(self) -> Mapping[str, np.ndarray]:
-        """The values of b that have a partner, planned in the order in which a has them."""
-        order = [name for name in self.values_a if name in self.pairs]
-        return _values(self.b, [self.pairs[name] for name in order])
+    def values_b(self) -> Values | GivenValues:
+        """The values of b whose partners a can compute, in the order of a's graph."""
+        order = [name for name in ops_of(self.a.model) if name in self.pairs and name in self.values_a]
+        return self.b.plan_values(self.pairs[name] for name in order)
 
     @cached_property
     def graph_b(self) -> Graph:
+        """The graph of b at the shapes of its feeds."""
         return Graph(self.b.model, self.b.feeds)
 
     @cached_property
     def b_in_engine_a(self) -> Values:
-        """All values of b in the engine of a: what the inside of a rewrite should be."""
-        return Values(self.b.model, self.b.feeds, self.a.run, piecewise=self.a.piecewise)
+        """All values of b in the engine of a: the expected values inside a rewrite."""
+        a = self.a
+        return Values(self.b.model, self.b.feeds, a.run, piecewise=a.piecewise, engine=a.engine)
 
-    def compare(self, *, judge: Mapping[str, np.ndarray] | None = None) -> Comparison:
-        """Every value against its partner. A value larger than the chunks is dropped once it is compared."""
-        found = compare(self.a.model, self.b.model, self.values_a, self.values_b, self.tolerance, judge=judge)
-        sides = {"a": self.values_a, "b": self.values_b}
-        changed_by_instrumentation = {
-            side: values.changed_by_instrumentation for side, values in sides.items() if isinstance(values, Values)
+    def compare(self, *, truth: Mapping[str, np.ndarray] | None = None) -> Comparison:
+        """Compute every value of both models, a's before b's, and return their comparison.
+
+        At most one chunk of each model is in memory at a time. `truth` is described at `compare`.
+        """
+        a, b = self.values_a, self.values_b
+        comparison = compare_values(self.a.model, self.b.model, a, b, self.tolerance, truth=truth)
+        changes = {
+            name: values.changed_by_instrumentation
+            for name, values in (("a", a), ("b", b))
+            if isinstance(values, Values)
         }
-        return dataclasses.replace(found, changed_by_instrumentation=changed_by_instrumentation)
+        return dataclasses.replace(comparison, changed_by_instrumentation=changes)
 
-    def truth(self, name: str) -> np.ndarray:
-        """What b's value of this name should be: its partner in a, or, inside a rewrite, what the engine of a makes."""
+    def expected(self, name: str) -> np.ndarray:
+        """Return what b's value `name` should be; the engine of a runs if it has not computed the value yet.
+
+        That is the value's partner in a or, inside a rewrite, the value that the engine of a computes from b's model.
+        """
         if name in self.b.feeds:
             return self.b.feeds[name]
-        if name in self.names_in_a and self.names_in_a[name] in self.values_a:
-            return self.values_a[self.names_in_a[name]]
-        return self.b_in_engine_a[name]
+        partner = self.names_in_a.get(name)
+        if partner is not None and partner in self.values_a:
+            return self.values_a.compute([partner])[partner]
+        return self.b_in_engine_a.compute([name])[name]
 
-    def is_known(self, name: str) -> bool:
-        """Whether `truth` has an answer: not for shapes and indices, whose type is no float."""
+    def has_expected(self, name: str) -> bool:
+        """Return whether `expected` has a value of this name: not for shapes and indices, which are no floats."""
         return name in self.b.feeds or name in self.b_in_engine_a
-
-
-def _values(side: ModelRun, names) -> Mapping[str, np.ndarray]:
-    if side.values is not None:
-        return side.values
-    return Values(side.model, side.feeds, side.run, names=names, piecewise=side.piecewise)

@@ -1,4 +1,4 @@
-"""A model as a graph to walk in: who computes a value, who reads it, and any of its nodes as a model of their own."""
+"""A model as a graph: which node computes a value, which nodes read it, and any nodes as a model of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Feeds = Mapping[str, np.ndarray]
 
 
 class Graph:
-    """`model` at the input shapes of `feeds`. Nodes are numbered as they stand, which is an order they can run in."""
+    """`model` at the input shapes of `feeds`. Nodes are numbered in the model's order, in which they can run."""
 
     def __init__(self, model: ModelProto, feeds: Feeds | None = None) -> None:
         self.model = with_input_shapes(model, feeds or {})
@@ -33,7 +33,7 @@ class Graph:
 
     @cached_property
     def known(self) -> dict[str, ValueInfoProto]:
-        """The values whose type and shape are known before a run; a side may still be free."""
+        """The values whose type and shape are known before a run; a dimension may still be dynamic."""
         inferred = models.infer_shapes(self.model).graph
         return {
             value.name: value
@@ -42,44 +42,46 @@ class Graph:
         }
 
     def values(self) -> list[str]:
-        """Every value of a float type that a node computes, in order, if its type is known; Constants are left out."""
+        """Return the names of all float values that nodes compute, in order, without Constants and unknown types."""
         names = [name for node in self.nodes if node.op_type != "Constant" for name in node.output if name]
         return [n for n in names if n in self.known and self._type(n) in models.FLOAT_TYPES]
 
     def size_bytes(self, name: str, unknown: int) -> int:
-        """Bytes that a value takes; `unknown` where a side of it depends on the data."""
+        """Return the bytes that a value takes, or `unknown` if its shape depends on the data."""
         shape = models.shape_of(self.known[name]) if name in self.known else ("?",)
-        if not all(isinstance(side, int) for side in shape):
+        sizes = [size for size in shape if isinstance(size, int)]
+        if len(sizes) < len(shape):
             return unknown
-        return helper.tensor_dtype_to_np_dtype(self._type(name)).itemsize * math.prod(shape)
+        return int(helper.tensor_dtype_to_np_dtype(self._type(name)).itemsize * math.prod(sizes))
 
     def ancestors(self, names: Iterable[str], stop: Collection[str] = ()) -> set[int]:
-        """The nodes that compute `names`, back to the model's inputs or to the values in `stop`."""
-        found: set[int] = set()
+        """Return the nodes that compute `names`, back to the model's inputs or to the values in `stop`."""
+        nodes: set[int] = set()
         waiting = [name for name in names if name not in stop]
         while waiting:
             i = self.producer.get(waiting.pop())
-            if i is not None and i not in found:
-                found.add(i)
+            if i is not None and i not in nodes:
+                nodes.add(i)
                 waiting += [name for name in self.reads[i] if name not in stop]
-        return found
+        return nodes
 
     def inputs_of(self, nodes: Collection[int]) -> list[str]:
-        """The values that `nodes` read and do not compute, weights left out, in the order of reading."""
-        made = {value for i in nodes for value in self.nodes[i].output}
-        names = [name for i in sorted(nodes) for name in self.reads[i] if name not in made]
+        """Return the values that `nodes` read and do not compute, without weights, in the order of reading."""
+        computed = {value for i in nodes for value in self.nodes[i].output}
+        names = [name for i in sorted(nodes) for name in self.reads[i] if name not in computed]
         fed = self._inputs.keys() - self._initializers.keys()
         return [name for name in dict.fromkeys(names) if name in self.producer or name in fed]
 
     def outputs_of(self, nodes: Collection[int]) -> list[str]:
-        """The values that `nodes` compute and none of them reads."""
+        """Return the values that `nodes` compute and none of them reads."""
         read = {name for i in nodes for name in self.reads[i]}
         return [value for i in sorted(nodes) for value in self.nodes[i].output if value and value not in read]
 
     def subgraph(self, nodes: Collection[int], given: Feeds, outputs: Iterable[str]) -> ModelProto:
-        """`nodes` alone as a model: inputs are the arrays `given`, weights come along, `outputs` are its outputs.
+        """Return `nodes` as a model that takes the arrays `given` and returns `outputs`.
 
-        Opset, IR version, names and marks are the model's own; weights are inputs too where they were.
+        Opset, IR version, names, metadata and the weights that the nodes read are the model's own; a weight that is
+        listed as an input in the model is listed here too.
         """
         kept = [self.nodes[i] for i in sorted(nodes)]
         used = {name for i in nodes for name in self.reads[i]} - given.keys()
@@ -87,10 +89,10 @@ class Graph:
         inputs = [_described(name, array) for name, array in given.items()]
         inputs += [self._inputs[tensor.name] for tensor in weights if tensor.name in self._inputs]
         graph = helper.make_graph(kept, self.model.graph.name, inputs, [self._info(n) for n in outputs], weights)
-        made = ModelProto(ir_version=self.model.ir_version, graph=graph)
-        made.opset_import.extend(self.model.opset_import)
-        made.functions.extend(self.model.functions)
-        return made
+        result = ModelProto(ir_version=self.model.ir_version, graph=graph)
+        result.opset_import.extend(self.model.opset_import)
+        result.functions.extend(self.model.functions)
+        return result
 
     def _info(self, name: str) -> ValueInfoProto:
         return self.known.get(name) or next(value for value in self.model.graph.output if value.name == name)
@@ -100,7 +102,10 @@ class Graph:
 
 
 def with_input_shapes(model: ModelProto, feeds: Feeds) -> ModelProto:
-    """A copy whose free input sides are those of `feeds`; shapes that were written for free sides are inferred anew."""
+    """Return a copy whose dynamic inputs have the shapes of `feeds`, with all other shapes inferred again.
+
+    A model without dynamic inputs is returned unchanged.
+    """
     if all(_fixed(value) for value in model.graph.input):
         return model
     copy = onnx.ModelProto()
@@ -108,8 +113,8 @@ def with_input_shapes(model: ModelProto, feeds: Feeds) -> ModelProto:
     del copy.graph.value_info[:]
     for value in copy.graph.input:
         if value.name in feeds and not _fixed(value):
-            sides = [onnx.TensorShapeProto.Dimension(dim_value=side) for side in feeds[value.name].shape]
-            value.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto(dim=sides))
+            dims = [onnx.TensorShapeProto.Dimension(dim_value=size) for size in feeds[value.name].shape]
+            value.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto(dim=dims))
     for value in copy.graph.output:
         value.type.tensor_type.ClearField("shape")
     return models.infer_shapes(copy)
@@ -123,7 +128,7 @@ def _fixed(value: ValueInfoProto) -> bool:
 
 
 def _reads(node: NodeProto) -> tuple[str, ...]:
-    """What a node reads, the outer values that its inner graphs read included."""
+    """Return the names that a node reads, with the outer values that its inner graphs read."""
     names = [name for name in node.input if name]
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):

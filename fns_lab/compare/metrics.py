@@ -1,4 +1,4 @@
-"""Error of one array against its reference: some numbers, and the reason when there can be none."""
+"""Measure the error of one array against its reference, or say why it cannot be measured."""
 
 from __future__ import annotations
 
@@ -17,40 +17,43 @@ IMAGE_PEAK = 255.0
 """Peak of `psnr_db` for images, whose values are 0..255 whatever the brightest pixel is."""
 
 BLOCK = 1 << 18
-"""Elements looked at in one go: 1 MiB of float32, which stays in a core's cache through all that is asked of it."""
+"""Elements measured at a time: 1 MiB of float32, which stays in a core's cache for all metrics."""
 
 MANY_BLOCKS = 8
-"""From so many on, starting threads costs less than they save."""
+"""Fewest blocks for which threads save more time than they cost to start."""
 
 DECADES = tuple(10.0**k for k in range(-8, 1))
-"""Lower bounds of the histogram of errors, as fractions of the peak; below the first one lies its first bin."""
+"""Lower bounds of the bins of the histogram of errors, as fractions of the peak; one more bin lies below the first."""
 
 TAIL = 0.97
-"""Quantile of a sample above which whole errors are kept, so that the 99th percentile is exact without a sort."""
+"""Errors above this quantile of a sample are kept, so that the 99th percentile is exact without sorting all errors."""
 SAMPLE = 1 << 16
+"""Size of that sample, in elements."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Error in the unit of the arrays; `psnr_db` is `10 log10(peak^2 / mean square error)`, inf for equal arrays.
-
-    `decades` counts the errors below 1e-8 of the peak, from 1e-8 to 1e-7, ..., from 1 up: one more than `DECADES`.
-    `max_ulps` is the largest distance in steps of the element type (float16, float32 or float64, the same on both
-    sides; else NaN), 0 for equal bits and for 0 against -0. All are NaN or empty when there is no error to speak of: a
-    NaN or Inf in either array, or no pair of arrays.
-    """
+    """The error of an array against its reference; NaN and empty if it cannot be measured (`UNMEASURED`)."""
 
     max_abs: float
+    """Largest absolute error, in the unit of the arrays."""
     mean_abs: float
+    """Mean absolute error, in the unit of the arrays."""
     p99_abs: float
+    """99th percentile of the absolute error, in the unit of the arrays."""
     psnr_db: float
+    """`10 log10(peak^2 / mean square error)`; inf for equal arrays."""
     peak: float
+    """The peak that was given, such as the range of the reference."""
     max_ulps: float = math.nan
+    """Largest error in steps of the element type (float16, float32 or float64); NaN if the two types differ or are
+    others. 0 for equal bits, and for 0 against -0."""
     decades: tuple[int, ...] = ()
+    """Number of errors below 1e-8 of the peak, from 1e-8 to 1e-7, ..., from 1 up: one more than `DECADES`."""
 
     @property
     def max_rel(self) -> float:
-        """`max_abs` as a fraction of the peak; 0 for equal arrays, inf for an error over a peak of zero."""
+        """`max_abs` as a fraction of the peak; 0 for equal arrays, inf for an error with a peak of zero."""
         if self.max_abs == 0:
             return 0.0
         return self.max_abs / self.peak if self.peak else math.inf
@@ -60,10 +63,11 @@ UNMEASURED = Metrics(math.nan, math.nan, math.nan, math.nan, math.nan)
 
 
 def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
-    """Error of `x` against `reference`, arrays of one shape and any numeric type.
+    """Return the error of `x` against `reference`, arrays of one shape and any numeric type.
 
-    `peak` is `value_range(reference)` for values inside a network, `IMAGE_PEAK` for images. Raises `InputError`
-    for arrays that do not pair up: another shape, no elements, no numbers.
+    `peak` is `value_range(reference)` for values inside a network, `IMAGE_PEAK` for images. Returns `UNMEASURED` if
+    either array holds NaN or Inf. Raises `InputError` for arrays of different shapes, without elements, or of no
+    numeric type.
     """
     problem = mismatch(reference, x)
     if problem:
@@ -72,7 +76,7 @@ def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
     if len(starts) < MANY_BLOCKS:
         tally.add(map(tally.block, starts))
     else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets go of the lock in its loops
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy releases Python's lock in its loops
             tally.add(pool.map(tally.block, starts))
     if not math.isfinite(tally.max) and (not_finite(reference) or not_finite(x)):
         return UNMEASURED
@@ -80,15 +84,15 @@ def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:
 
 
 def measure_image(reference: np.ndarray, x: np.ndarray) -> Metrics:
-    """`measure` for images, `(N, 3, H, W)`, values 0..255: the peak of the PSNR is 255."""
+    """Return the error of an image, `(N, 3, H, W)`, values 0..255; the peak of the PSNR is 255."""
     return measure(reference, x, peak=IMAGE_PEAK)
 
 
 def value_range(reference: np.ndarray) -> float:
-    """Distance from the lowest to the highest of the finite values *and zero*; 0 when there are none.
+    """Return the distance from the lowest to the highest of the finite values *and zero*; 0 without finite values.
 
-    Zero is counted in because float32 rounds relative to magnitude: a nearly flat value (200 +- 1) carries errors of
-    a value of 200, and a constant one would have no range at all.
+    Zero counts because float32 rounds relative to magnitude: the rounding errors of a nearly flat value (200 +- 1) are
+    those of 200, and the range of a constant would be 0.
     """
     reference = np.asarray(reference)
     if reference.size == 0:
@@ -100,7 +104,7 @@ def value_range(reference: np.ndarray) -> float:
 
 
 def mismatch(reference: np.ndarray, x: np.ndarray) -> str:
-    """Why two arrays do not pair up at all: their shapes, no elements, no numbers. Empty when they do."""
+    """Return why two arrays cannot be compared (shape, no elements, type), or "" if they can."""
     reference, x = np.asarray(reference), np.asarray(x)
     if reference.shape != x.shape:
         return f"shape {reference.shape} against {x.shape}"
@@ -113,7 +117,7 @@ def mismatch(reference: np.ndarray, x: np.ndarray) -> str:
 
 
 def not_finite(x: np.ndarray) -> str:
-    """How many NaN and Inf there are and where the first one is, in one line. Empty when all values are finite."""
+    """Return the number of NaN and Inf and the index of the first one, as text, or "" if all values are finite."""
     x = np.asarray(x)
     if x.dtype.kind != "f" or x.size == 0 or (np.isfinite(x.max()) and np.isfinite(x.min())):
         return ""
@@ -125,17 +129,17 @@ def not_finite(x: np.ndarray) -> str:
 
 
 def error_map(reference: np.ndarray, x: np.ndarray) -> np.ndarray | None:
-    """Where the error sits: `(H, W)`, the largest |error| over all other axes; None for arrays that have no H and W.
+    """Return the largest |error| over all axes but the last two, `(H, W)`; None for arrays without H and W.
 
-    NaN and Inf stay what they are.
+    NaN and Inf are kept.
     """
     if mismatch(reference, x) or np.ndim(reference) < 3:
         return None
-    found = np.zeros(reference.shape[-2:])
-    for plane, other in zip(reference.reshape(-1, *found.shape), x.reshape(-1, *found.shape), strict=True):
+    largest = np.zeros(reference.shape[-2:])
+    for plane, other in zip(reference.reshape(-1, *largest.shape), x.reshape(-1, *largest.shape), strict=True):
         with np.errstate(invalid="ignore", over="ignore"):
-            np.maximum(found, np.abs(np.subtract(plane, other, dtype=found.dtype)), out=found)
-    return found
+            np.maximum(largest, np.abs(np.subtract(plane, other, dtype=largest.dtype)), out=largest)
+    return largest
 
 
 class _Block(NamedTuple):
@@ -148,16 +152,16 @@ class _Block(NamedTuple):
 
 
 class _Tally:
-    """The sums of `Metrics`, block by block, so that a value of a gigabyte needs no second one beside it."""
+    """Computes `Metrics` block by block, so that an array of a gigabyte needs no second one for its errors."""
 
     def __init__(self, reference: np.ndarray, x: np.ndarray, peak: float) -> None:
         self.pair = reference.ravel(), x.ravel()
         self.size, self.peak = reference.size, peak
         self.kind = np.result_type(reference, x, np.float32)
-        """In float32 where both are: the difference of two near float32 numbers is exact, or one rounding off."""
-        self.ordered = _INTEGERS.get(reference.dtype) if reference.dtype == x.dtype else None
+        """float32 if both arrays are: the difference of two close float32 numbers is exact, or rounded once."""
+        self.has_steps = reference.dtype == x.dtype and reference.dtype in _INTEGERS
         self.max = self.sum = self.squares = 0.0
-        self.ulps = 0.0 if self.ordered else math.nan
+        self.ulps = 0.0 if self.has_steps else math.nan
         self.above = np.zeros(len(DECADES), np.int64)
         self.bounds = [bound * peak for bound in DECADES]
         sample = self.errors(slice(None, None, -(-self.size // SAMPLE)))
@@ -165,10 +169,11 @@ class _Tally:
         self.tail: list[np.ndarray] = []
 
     def errors(self, part: slice) -> np.ndarray:
-        x, y = (side[part] for side in self.pair)
+        x, y = (array[part] for array in self.pair)
         with np.errstate(over="ignore", invalid="ignore"):
-            error = np.subtract(x, y, dtype=self.kind)
-        return np.abs(error, out=error)
+            error: np.ndarray = np.subtract(x, y, dtype=self.kind)
+        np.abs(error, out=error)
+        return error
 
     def block(self, start: int) -> _Block:
         part = slice(start, min(start + BLOCK, self.size))
@@ -184,27 +189,23 @@ class _Tally:
             sum=float(double.sum()),
             squares=float(np.einsum("i,i->", double, double)),  # not `@`: on a busy machine BLAS waits for threads
             above=tuple(int(np.count_nonzero(error >= bound)) if worst >= bound else 0 for bound in self.bounds),
-            ulps=self.steps(part) if self.ordered else 0.0,
+            ulps=self.steps(part) if self.has_steps else 0.0,
         )
 
     def add(self, blocks: Iterable[_Block]) -> None:
-        """In their order, so that two measurements give the same bits."""
+        """Add blocks in order, so that two measurements give the same bits."""
         for block in blocks:
             self.max = float(np.maximum(self.max, block.max))  # NaN stays
             self.sum += block.sum
             self.squares += block.squares
             self.above += block.above
-            self.ulps = max(self.ulps, block.ulps) if self.ordered else math.nan
+            self.ulps = max(self.ulps, block.ulps) if self.has_steps else math.nan
             self.tail.append(block.tail)
 
     def steps(self, part: slice) -> float:
-        """Most steps between two neighbours: the bits of floats count upwards from zero, in both directions."""
-        places = []
-        for side in self.pair:
-            bits = side[part].view(self.ordered)
-            sign = bits >> (8 * bits.itemsize - 1)
-            places.append((((bits & np.iinfo(self.ordered).max) ^ sign) - sign).astype(np.float64))
-        return float(np.abs(np.subtract(*places, out=places[0]), out=places[0]).max())
+        """Return the most steps between two elements of a pair."""
+        x, y = (_steps_from_zero(array[part].view(_INTEGERS[array.dtype])) for array in self.pair)
+        return float(np.abs(np.subtract(x, y, out=x), out=x).max())
 
     def metrics(self) -> Metrics:
         return Metrics(
@@ -218,12 +219,12 @@ class _Tally:
         )
 
     def percentile(self, q: float) -> float:
-        """Exact, interpolated as `np.percentile` does: its ranks lie in the tail, or every error is looked at."""
+        """Return the exact percentile, interpolated as `np.percentile` does, from the tail or else from all errors."""
         rank = q / 100 * (self.size - 1)
         tail = np.concatenate(self.tail)
         if self.floor > 0 and self.size - tail.size > math.floor(rank):
             tail = self.errors(slice(None))
-        below = self.size - tail.size  # errors of 0, or of no interest
+        below = self.size - tail.size  # errors of 0, or under the tail
         ranks = [math.floor(rank) - below, min(math.floor(rank) + 1, self.size - 1) - below]
         if ranks[1] >= 0:
             tail.partition([r for r in ranks if r >= 0])
@@ -232,6 +233,13 @@ class _Tally:
 
 
 _INTEGERS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
+
+
+def _steps_from_zero(bits: np.ndarray) -> np.ndarray:
+    """Return signed counts of steps from zero: as integers, the bits of floats count up from it in both directions."""
+    sign = bits >> (8 * bits.itemsize - 1)
+    steps: np.ndarray = ((bits & np.iinfo(bits.dtype).max) ^ sign) - sign
+    return steps.astype(np.float64)
 
 
 def _psnr_db(mse: float, peak: float) -> float:

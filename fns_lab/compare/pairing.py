@@ -1,4 +1,4 @@
-"""Which value of one model stands for which value of another."""
+"""Pair the values of two models: by name, by position, and by PyTorch module."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ own name: `['', 'res1', 'res1.conv1', 'res1.conv1.conv2d', 'conv2d_3']`."""
 
 
 def ops_of(model: onnx.ModelProto) -> dict[str, str]:
-    """The op type that computes each value, in the order of the graph; "" for an output that no node computes."""
+    """Return the op type that computes each value, in graph order; "" for an output that no node computes."""
     ops = {value: models.op_name(node) for node in model.graph.node for value in node.output if value}
     return ops | {output.name: "" for output in model.graph.output if output.name not in ops}
 
 
 def rules_of(model: onnx.ModelProto) -> dict[str, str]:
-    """The rewrite rule that wrote the node of each value, or ""."""
+    """Return the name of the rewrite rule that wrote the node of each value, or ""."""
     rules = dict.fromkeys(ops_of(model), "")
     for node in model.graph.node:
         if node.doc_string.startswith(models.RULE_PREFIX):
@@ -32,42 +32,45 @@ def rules_of(model: onnx.ModelProto) -> dict[str, str]:
 
 
 def partners(a: onnx.ModelProto, b: onnx.ModelProto) -> dict[str, str]:
-    """Name in a to name in b, each at most once.
+    """Return the names in b by names in a, of the values that pair up. Each value pairs at most once.
 
-    1. Graph outputs pair by name, those left over by position: an output's partner is an output.
-    2. Inner values pair by name, unless both nodes say which PyTorch module they come from and it is not the same:
-       two exports of two networks number their values `add`, `add_1`, ... and meet by accident.
-    3. What a module of that path computes pairs with what the module of the same path computes in b, so that a layer
-       pairs with the same layer written in other ops. A node that a rewrite rule wrote keeps to its name.
+    1. Graph outputs pair by name, then the rest by position. The partner of an output is always an output.
+    2. Inner values pair by name, unless both nodes say which PyTorch module they come from and the modules differ: two
+       exports number their values `add`, `add_1`, ..., so equal names may be a coincidence.
+    3. The result of a module pairs with the result of the module of the same path in b, so that a layer pairs with the
+       same layer written in other ops. A value whose node a rewrite rule wrote pairs only by name.
     """
-    found = _outputs(a, b)
+    pairs = _outputs(a, b)
     modules_a, modules_b, rules = _modules(a), _modules(b), rules_of(b)
-    free = rules.keys() - set(found.values())
+    free = rules.keys() - set(pairs.values())
     for name in ops_of(a):
         module_a, module_b = modules_a.get(name), modules_b.get(name)
-        if name in free and name not in found and (module_a is None or module_b is None or module_a == module_b):
-            found[name] = name
+        if name in free and name not in pairs and (module_a is None or module_b is None or module_a == module_b):
+            pairs[name] = name
             free.remove(name)
     results_b = _results(modules_b)
     for module, name in _results(modules_a).items():
         partner = results_b.get(module)
-        if name not in found and partner in free and not rules[partner]:
-            found[name] = partner
+        if name not in pairs and partner in free and not rules[partner]:
+            pairs[name] = partner
             free.remove(partner)
-    return found
+    return pairs
 
 
 def owners(graph: Graph, paired: Set[str]) -> dict[str, str]:
-    """For each value that did not pair, the paired one that it helps to compute: what a rewrite has inside belongs to
-    the op that it replaced. Values that lead to no paired one are not here."""
-    found: dict[str, str] = {}
+    """Return, for each value without a partner, the first value in `paired` that it helps to compute.
+
+    So a value inside a rewrite belongs to the value of the op that was rewritten. Values that no paired value is
+    computed from are left out.
+    """
+    result: dict[str, str] = {}
     for value in graph.producer:
         if value in paired:
             inside = graph.ancestors([value], stop=paired - {value})
-            found |= {
-                name: value for i in inside for name in graph.nodes[i].output if name not in paired | found.keys()
+            result |= {
+                name: value for i in inside for name in graph.nodes[i].output if name not in paired | result.keys()
             }
-    return found
+    return result
 
 
 def _outputs(a: onnx.ModelProto, b: onnx.ModelProto) -> dict[str, str]:
@@ -80,15 +83,15 @@ def _outputs(a: onnx.ModelProto, b: onnx.ModelProto) -> dict[str, str]:
 
 
 def _modules(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
-    """The module paths around each value's node, outermost first, for nodes that say so."""
-    found = {}
+    """Return the paths of the modules around each value's node, outermost first, for nodes that have them."""
+    paths: dict[str, tuple[str, ...]] = {}
     for node in model.graph.node:
         text = next((entry.value for entry in node.metadata_props if entry.key == SCOPES_KEY), None)
         if text is not None:
-            found |= {value: tuple(ast.literal_eval(text)[1:-1]) for value in node.output if value}
-    return found
+            paths |= {value: tuple(ast.literal_eval(text)[1:-1]) for value in node.output if value}
+    return paths
 
 
 def _results(modules: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    """The last value computed inside each module: its result."""
+    """Return the last value computed inside each module, which is its result."""
     return {path: value for value, paths in modules.items() for path in paths}

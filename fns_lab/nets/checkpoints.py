@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from fns_lab.errors import InputError
 from fns_lab.files import atomic_write, is_text
+from fns_lab.nets import SUFFIXES
 from fns_lab.nets.transformer import TransformerNet
 
 WRAPPERS = ("state_dict", "model", "net")
@@ -61,7 +62,7 @@ def _read(path: Path) -> Any:
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
-        raise InputError(f"{path}: a folder, not a checkpoint; give a .pth or .model file in it")
+        raise InputError(f"{path}: a folder, not a checkpoint; give a {' or '.join(SUFFIXES)} file in it")
     try:
         with warnings.catch_warnings(action="ignore"):
             return torch.load(path, map_location="cpu", weights_only=True)

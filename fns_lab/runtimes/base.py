@@ -13,7 +13,7 @@ from onnx import ModelProto
 
 from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds
-from fns_lab.models import dtype_of
+from fns_lab.models import dtype_of, model_label
 from fns_lab.runtimes.packages import installed_version
 from fns_lab.targets import Target
 
@@ -89,12 +89,6 @@ class InProcessRunner(TimedRunner):
         """Return the target, the package and its installed version."""
         package = self.target.package or self.target.runtime
         return f"{self.target} ({package} {installed_version(package)})"
-
-
-def model_label(model: ModelProto) -> str:
-    """Return the name that a RuntimeFault gives a model: its graph's name and number of nodes."""
-    count = len(model.graph.node)
-    return f"model '{model.graph.name or 'unnamed'}' ({count} node{'' if count == 1 else 's'})"
 
 
 def output_dtypes(model: ModelProto) -> dict[str, np.dtype]:

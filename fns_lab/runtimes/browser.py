@@ -17,8 +17,9 @@ from onnx import ModelProto, TensorProto, helper
 
 from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.feeds import fit_feeds
+from fns_lab.models import model_label
 from fns_lab.runtimes import DEFAULT_TIMEOUT_S
-from fns_lab.runtimes.base import ClosingRunner, model_label, output_dtypes
+from fns_lab.runtimes.base import ClosingRunner, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage
 from fns_lab.runtimes.kept_outputs import as_loaded

@@ -18,8 +18,9 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 from fns_lab import models
 from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds
+from fns_lab.models import model_label
 from fns_lab.opset.nodes import REPEATING_MODES
-from fns_lab.runtimes.base import ClosingRunner, model_label
+from fns_lab.runtimes.base import ClosingRunner
 
 if TYPE_CHECKING:
     from onnx.reference.op_run import OpRun

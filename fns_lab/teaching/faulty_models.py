@@ -1,4 +1,4 @@
-"""Faulty copies of a model, to find the fault in: an exercise whose answers are checked and not given away."""
+"""Copies of a model with one planted fault each, and a check of who claims to have found it."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from fns_lab.errors import InputError
 
 WRONG_EPS = 30.0
-"""Against 1e-5: a variance of 0..255 images after a convolution is some hundreds to thousands."""
+"""In place of 1e-5. After a convolution of an image, 0..255, variances are in the hundreds to thousands."""
 
 
 @dataclass(frozen=True)
 class FaultyModel:
-    """A model with one fault in it. Its text does not say which."""
+    """A model with one planted fault, which its `repr` does not show."""
 
     model: ModelProto = field(repr=False)
     _value: str = field(repr=False)
+    """The first value that is wrong."""
     _fault: str = field(repr=False)
 
     def check_answer(self, value: str) -> str:
-        """What to say to whoever names `value` as the first one that is computed wrongly; "" names none."""
+        """Return whether `value` is the first wrong value, in words, and if so what the fault is; "" is no answer."""
         if not value:
             return "not answered yet"
         if value != self._value:
-            return f"no, {value} is not where it begins"
+            return f"no, {value} is not the first wrong value"
         return f"right: {value} has {self._fault}"
 
 
 def exercise_set(model: ModelProto, *, seed: int) -> dict[str, FaultyModel]:
-    """A faulty_model for each of `FAULTS`, in an order and at places that `seed` draws.
+    """Return one `FaultyModel` per fault in `FAULTS`, by the names "faulty model 1", "faulty model 2", ...
 
-    Raises `InputError` for a model that has no place for one of them.
+    `seed` draws their order and the nodes. Raises `InputError` for a model without an op that a fault needs.
     """
     rng = np.random.default_rng(seed)
-    drawn = (_infected(model, FAULTS[i], rng) for i in rng.permutation(len(FAULTS)))
-    return {f"faulty model {i}": faulty_model for i, faulty_model in enumerate(drawn, 1)}
+    faulty_models = [_planted(model, FAULTS[i], rng) for i in rng.permutation(len(FAULTS))]
+    return {f"faulty model {i}": faulty_model for i, faulty_model in enumerate(faulty_models, 1)}
 
 
 def _wrong_eps(model: ModelProto, node: NodeProto) -> None:
@@ -57,24 +58,26 @@ def _zeros(model: ModelProto, node: NodeProto) -> None:
     _set(node, "mode", "constant")
 
 
-FAULTS: tuple[tuple[str, str, Callable[[ModelProto, NodeProto], None]], ...] = (
+Fault = tuple[str, str, Callable[[ModelProto, NodeProto], None]]
+"""Op type of the node, the fault in words, and the function that plants it in a node."""
+
+FAULTS: tuple[Fault, ...] = (
     ("InstanceNormalization", "another epsilon", _wrong_eps),
     ("Conv", "a kernel with height and width swapped", _swapped_axes),
-    ("Pad", "zeros where the reflections were", _zeros),
+    ("Pad", "padding with zeros in place of reflections", _zeros),
 )
-"""Op that can have it, what is said of it, and what plants it."""
 
 
-def _infected(model: ModelProto, fault: tuple, rng: np.random.Generator) -> FaultyModel:
-    op, text, plant = fault
+def _planted(model: ModelProto, fault: Fault, rng: np.random.Generator) -> FaultyModel:
+    op, words, plant = fault
     copy = ModelProto()
     copy.CopyFrom(model)
     nodes = [node for node in copy.graph.node if node.op_type == op]
     if not nodes:
-        raise InputError(f"the model has no {op}, so a fault of it cannot be planted")
+        raise InputError(f"the model has no {op} in which to plant a fault")
     node = nodes[rng.integers(len(nodes))]
     plant(copy, node)
-    return FaultyModel(copy, node.output[0], text)
+    return FaultyModel(copy, node.output[0], words)
 
 
 def _set(node: NodeProto, name: str, value: float | str) -> None:

@@ -30,7 +30,7 @@ def test_a_faithful_rewrite_is_equal():
     assert comparison, str(comparison)
     assert comparison.first_divergence is None
     assert comparison.compared == 4
-    assert str(comparison).startswith("equal: 4 values compared, 8 skipped")
+    assert str(comparison).startswith("equal: 4 values compared, 8 values skipped: no partner in A; nearest")
     table = comparison.table.set_index("value")
     assert list(table.index) == ["conv1", "norm", "relu", "output"]
     assert list(table["op"]) == ["Conv", "InstanceNormalization", "Relu", "Conv"]
@@ -41,9 +41,9 @@ def test_a_faithful_rewrite_is_equal():
 def test_inner_values_of_the_rewrite_are_counted_as_skipped():
     skipped = compared(small.regular(), small.rewritten()).skipped
     assert {s.value for s in skipped} == {"mu", "centred", "square", "var", "var_eps", "sd", "unit", "scaled"}
-    assert {s.reason for s in skipped} == {"only in b, inside 'norm'"}
+    assert {s.reason for s in skipped} == {"no partner in A (part of 'norm')"}
     back = compared(small.rewritten(), small.regular())
-    assert {s.reason for s in back.skipped} == {"only in a, inside 'norm'"}
+    assert {s.reason for s in back.skipped} == {"no partner in B (part of 'norm')"}
 
 
 @pytest.mark.parametrize("fault", [{"eps": 100.0}, {"axes": (1, 2)}])
@@ -63,7 +63,7 @@ def test_outputs_of_other_names_pair_by_position():
 def test_an_output_does_not_pair_with_an_inner_value_of_its_name():
     comparison = compared(small.regular("unit"), small.rewritten("result"))
     assert comparison, str(comparison)
-    assert "unit" in {s.value for s in comparison.skipped if s.reason.startswith("only in b")}
+    assert "unit" in {s.value for s in comparison.skipped if s.reason.startswith("no partner in A")}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -75,7 +75,7 @@ def test_nan_and_inf_fail(values, bad, side):
     comparison = compare(small.regular(), small.regular(), pair["a"], pair["b"], VALUES_FLOAT32)
     assert not comparison
     assert comparison.first_divergence == "relu"
-    assert f"{side} has 1 {'NaN' if np.isnan(bad) else 'Inf'}, first at (1, 2, 3, 4)" in str(comparison)
+    assert f"{side.upper()} has 1 {'NaN' if np.isnan(bad) else 'Inf'}, first at (1, 2, 3, 4)" in str(comparison)
 
 
 def test_the_same_nan_on_both_sides_fails(values):
@@ -98,7 +98,7 @@ def test_a_missing_output_fails(values, side):
     assert not comparison
     assert comparison.compared == 3
     assert comparison.first_divergence == "output"
-    assert f"not among the values of {side}" in str(comparison)
+    assert f"not among the values of {side.upper()}" in str(comparison)
 
 
 def test_an_output_without_partner_fails(values):
@@ -117,7 +117,8 @@ def test_nothing_compared_fails(values):
     del no_outputs.graph.output[:]
     nothing = compare(no_outputs, no_outputs, {}, {}, VALUES_FLOAT32)
     assert not nothing
-    assert str(nothing) == "differs: nothing was compared; 0 values compared, 4 skipped"
+    skipped = "4 values skipped: not among the values of A"
+    assert str(nothing) == f"differs: nothing was compared; 0 values compared, {skipped}"
 
 
 def test_only_outputs_can_be_compared(values):
@@ -149,15 +150,15 @@ def test_json_is_strict_and_has_the_agreed_keys(values):
         "max_rel": 0.0, "max_ulps": 0.0, "decades": [560, *[0] * len(DECADES)], "fault": "", "origin": "",
     }  # fmt: skip
     assert by_value["norm"]["max_abs"] is None
-    assert by_value["norm"]["fault"] == "b has 560 NaN, first at (0, 0, 0, 0)"
+    assert by_value["norm"]["fault"] == "B has 560 NaN, first at (0, 0, 0, 0)"
 
 
-def test_a_judge_says_which_side_is_nearer(values):
+def test_the_truth_says_which_value_is_nearer(values):
     nudged = changed(values, "norm", values["norm"] + np.float32(1e-5))
-    comparison = compare(small.regular(), small.regular(), nudged, values, VALUES_FLOAT32, judge=values)
+    comparison = compare(small.regular(), small.regular(), nudged, values, VALUES_FLOAT32, truth=values)
     rows = comparison.table.set_index("value")
     assert rows.loc["norm", "truth_error_a"] > 0 == rows.loc["norm", "truth_error_b"]
-    assert str(comparison).endswith("b is nearer the truth than a in 1 and farther in 0 of 4 values")
+    assert str(comparison).endswith("B is nearer the truth than A in 1 and farther in 0 of 4 values")
     assert comparison.to_json()["ops"][1]["truth_error_b"] == 0
 
 

@@ -12,12 +12,12 @@ ORT = run_in("ort/cpu")
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_blame_and_bisect_find_what_every_patient_has(fns_model, photo, seed):
+def test_localize_and_bisect_find_the_fault_of_every_faulty_model(fns_model, photo, seed):
     feeds = {"input": photo}
-    healthy = ModelRun(fns_model, feeds, ORT)
+    regular = ModelRun(fns_model, feeds, ORT)
     found = set()
     for faulty_model in exercise_set(fns_model, seed=seed).values():
-        experiment = Experiment(healthy, ModelRun(faulty_model.model, feeds, ORT), VALUES_FLOAT32)
+        experiment = Experiment(regular, ModelRun(faulty_model.model, feeds, ORT), VALUES_FLOAT32)
         for comparison in (localize(experiment, experiment.compare()), bisect(experiment)):
             answer = faulty_model.check_answer(comparison.findings[0].value)
             assert answer.startswith("right: "), comparison
@@ -32,7 +32,7 @@ def test_nothing_is_given_away(fns_model):
     assert faulty_model.check_answer("") == "not answered yet"
     assert value not in faulty_model.check_answer("output")
     assert faulty_model.check_answer(value).startswith("right")
-    assert again["faulty model 1"] == faulty_model, "a seed gives the same exercise_set"
+    assert again["faulty model 1"] == faulty_model, "a seed gives the same exercise set"
     assert any(
         other._value != value for seed in range(5) for other in [exercise_set(fns_model, seed=seed)["faulty model 1"]]
     )
