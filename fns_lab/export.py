@@ -34,12 +34,12 @@ def onnx_from_torch(
     """Export a network that takes one image: `input` `(1, 3, H, W)`, values 0..255, to `output`, in eval mode.
 
     `size` is `(H, W)` in pixels. With `dynamic`, H and W stay free (`height`, `width`) from the network's smallest side
-    on. A network may state that side as `smallest_side_px`. `net` itself is left as it is. Raises `InputError` for a
+    on. A network may state that side as `smallest_size_px`. `net` itself is left as it is. Raises `InputError` for a
     size that the network cannot take, an opset below 18 or unknown, or a network that cannot be exported.
     """
     import torch
 
-    lowest = getattr(net, "smallest_side_px", 1)
+    lowest = getattr(net, "smallest_size_px", 1)
     _check_size(size, lowest)
     _check_opset(opset)
     x = torch.zeros(1, 3, *size)

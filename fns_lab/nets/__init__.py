@@ -1,0 +1,1 @@
+"""Networks that are trained and converted, the loss network, and their files."""
