@@ -190,7 +190,7 @@ def assert_files_are_whole(out: Path) -> None:
         torch.load(path, weights_only=True)
 
 
-def test_killed_at_random_moments_it_ends_in_the_weights_of_an_undisturbed_run(folder, tmp_path):
+def test_killed_at_random_moments_it_ends_in_the_weights_of_an_uninterrupted_run(folder, tmp_path):
     steps, rng, codes = 40, random.Random(0), []
     argv, run_dir = command(folder, tmp_path / "killed", steps), tmp_path / "killed" / "run"
     for kill in range(KILLS):
@@ -202,16 +202,16 @@ def test_killed_at_random_moments_it_ends_in_the_weights_of_an_undisturbed_run(f
         codes.append(process.returncode)
         assert_files_are_whole(tmp_path / "killed")
     assert codes == [-signal.SIGKILL] * KILLS
-    for last in ([*argv, "--resume", str(run_dir)], command(folder, tmp_path / "undisturbed", steps)):
-        process = start(last)
+    for arguments in ([*argv, "--resume", str(run_dir)], command(folder, tmp_path / "uninterrupted", steps)):
+        process = start(arguments)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     assert_files_are_whole(tmp_path / "killed")
-    a, b = (next((tmp_path / run / "saved").glob("*.pth")) for run in ("undisturbed", "killed"))
+    a, b = (next((tmp_path / run / "saved").glob("*.pth")) for run in ("uninterrupted", "killed"))
     assert a.name == b.name
     assert_equal(torch.load(a, weights_only=True), torch.load(b, weights_only=True))
-    assert not list(run_dir.glob(".*.part")), "what a killed run left is swept away"
-    logs = [pd.read_csv(tmp_path / run / "run_dir/losses.csv", index_col="step") for run in ("undisturbed", "killed")]
+    assert not list(run_dir.glob(".*.part")), "a resumed run deletes incomplete files"
+    logs = [pd.read_csv(tmp_path / name / "run/losses.csv", index_col="step") for name in ("uninterrupted", "killed")]
     assert list(logs[0].index) == list(range(1, steps + 1))
     pd.testing.assert_frame_equal(*(log[["content", "style"]] for log in logs), check_exact=True)
 
