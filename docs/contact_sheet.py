@@ -1,6 +1,6 @@
-"""Draw `contact_sheet.jpg` beside this file: what every shipped network makes of two photographs.
+"""Draw `contact_sheet.jpg` beside this file: two photographs, stylized by every shipped network.
 
-`python docs/contact_sheet.py` draws it again when a network in `saved_models/` has changed.
+Run `python docs/contact_sheet.py` again when a network in `saved_models/` has changed.
 """
 
 from __future__ import annotations
@@ -24,25 +24,29 @@ SIZE = (288, 384)
 
 
 def rows() -> dict[str, list[np.ndarray]]:
-    """A row a style and photograph: the style image or photograph, then one image a width."""
-    found = {}
+    """Return one row per style and photograph: the style image or photograph, then one stylized image per width.
+
+    Each image is `(1, 3, H, W)`, RGB, 0..255.
+    """
+    table = {}
     for style in STYLES:
         nets = [checkpoints.load(SAVED_MODELS / f"{style}_nc{width}.pth") for width in WIDTHS]
         for name in PHOTOGRAPHS:
             x = photos.load(name, SIZE)
-            shown = images.load(DATA / "style-images" / f"{style}.jpg", size=SIZE) if name == PHOTOGRAPHS[0] else x
-            found[f"{style}, {name}"] = [shown, *(stylize(net, torch.from_numpy(x)).numpy() for net in nets)]
-    return found
+            first = images.load(DATA / "style-images" / f"{style}.jpg", size=SIZE) if name == PHOTOGRAPHS[0] else x
+            table[f"{style}, {name}"] = [first, *(stylize(net, torch.from_numpy(x)).numpy() for net in nets)]
+    return table
 
 
 def draw(path: Path) -> Path:
+    """Draw the contact sheet to `path` and return it."""
     table = rows()
     h, w = SIZE
     figure, axes = plt.subplots(
         len(table), 1 + len(WIDTHS), figsize=(9, 9 * len(table) * h / w / (1 + len(WIDTHS))), layout="constrained"
     )
-    for row, shown in zip(axes, table.values(), strict=True):
-        for ax, x in zip(row, shown, strict=True):
+    for axes_row, image_row in zip(axes, table.values(), strict=True):
+        for ax, x in zip(axes_row, image_row, strict=True):
             ax.imshow(images.image_from_array(x))
             ax.set_axis_off()
     for ax, title in zip(axes[0], ("style or photograph", *(f"width {width}" for width in WIDTHS)), strict=True):

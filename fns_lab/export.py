@@ -34,12 +34,12 @@ def onnx_from_torch(
     """Export a network that takes one image: `input` `(1, 3, H, W)`, values 0..255, to `output`, in eval mode.
 
     `size` is `(H, W)` in pixels. With `dynamic`, H and W are free dimensions (`height`, `width`), at least as large as
-    the network's attribute `smallest_side_px` (1 where it has none). `net` itself is not changed. Raises `InputError`
+    the network's attribute `smallest_size_px` (1 where it has none). `net` itself is not changed. Raises `InputError`
     for a size that the network cannot take, an opset below 18 or unknown, or a network that cannot be exported.
     """
     import torch
 
-    lowest = getattr(net, "smallest_side_px", 1)
+    lowest = getattr(net, "smallest_size_px", 1)
     _check_size(size, lowest)
     _check_opset(opset)
     x = torch.zeros(1, 3, *size)

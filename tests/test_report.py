@@ -1,4 +1,4 @@
-"""A report is real: a notebook runs, its page opens offline with its images, and a failure is told and survived."""
+"""A report: a notebook runs, its page opens offline with its images, and a failure is shown and ends no other run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Slider()"""
 PROGRESS = "for i in range(3): print(f'\\rstep {i}', end='')"
 
 SOURCES = ("src", "href", "data", "poster", "action")
-"""Attributes from which a browser may load something."""
+"""Attributes from which a browser may load a file."""
 
 
 def write(path, *cells):
@@ -75,7 +75,7 @@ def test_the_error_is_one_line_that_names_the_cell(reports):
     error = reports[0].cards[0].error
     assert error == r"cell 3: ValueError: invalid literal for int() with base 10: 'no\nnumber'"
     assert "so far" in html(reports, "02_bad.html")
-    assert "Stopped: cell 3" in html(reports, "02_bad.html")
+    assert "Failed: cell 3" in html(reports, "02_bad.html")
 
 
 @pytest.mark.parametrize("name", ["01_good.html", "index.html"])
@@ -88,7 +88,7 @@ def test_loads_nothing(reports, name):
         assert value.startswith(("data:", "#")) or (reports[1] / value).is_file(), (attribute, value[:80])
 
 
-def test_shows_table_image_and_what_stands_for_a_widget(reports):
+def test_shows_table_image_and_the_static_view_of_a_widget(reports):
     text = html(reports, "01_good.html")
     assert "<td>7</td>" in text, "the parameter did not arrive"
     assert "data:image/png;base64," in text
@@ -108,14 +108,14 @@ def test_a_click_on_a_head_sorts_the_table(tmp_path):
         browser = await shared_chromium().browser()
         tab = await browser.new_page()
         await tab.goto((tmp_path / "01_table.html").as_uri())
-        found = []
+        columns = []
         for head in ("error", "error", "psnr", "op"):
             await tab.click(f"th:text-is('{head}')")
-            found.append(
+            columns.append(
                 await tab.eval_on_selector_all("tbody tr", "rows => rows.map((row) => row.cells[1].innerText)")
             )
         await tab.close()
-        return found
+        return columns
 
     by_error, by_error_down, by_psnr, by_op = shared_chromium().run(clicked())
     assert by_error == ["a", "b", "c"], "9.25 comes before 10.5, and NaN is last"
@@ -159,13 +159,13 @@ def test_tagged_image_goes_before_the_last():
 
 
 @pytest.mark.parametrize("content", [None, "not json", "{}"])
-def test_bad_paths_are_told_before_anything_runs(tmp_path, content):
+def test_bad_paths_are_reported_before_anything_runs(tmp_path, content):
     path = tmp_path / "x.ipynb"
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match=r"x\.ipynb: (no such notebook|not a notebook)") as told:
+    with pytest.raises(InputError, match=r"x\.ipynb: (no such notebook|not a notebook)") as caught:
         run_notebooks([path], tmp_path / "out")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,4 @@
-"""Draw the style images of this folder beside this file: seeded, so that the same images come out every time."""
+"""Draw the style images of this folder. They are seeded, so every run draws the same images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scipy.spatial import cKDTree
 
 SIZE_PX = 512
 OVERSAMPLING = 2
-SIDE = SIZE_PX * OVERSAMPLING
+DRAWN_PX = SIZE_PX * OVERSAMPLING
 
 
 def mosaic(seed: int = 7) -> Image.Image:
-    """Glass tesserae along the bands of overlapping discs, with dark grout: (512, 512) RGB."""
+    """Draw glass tesserae along the bands of overlapping discs, with dark grout: 512 x 512 pixels, RGB."""
     rng = np.random.default_rng(seed)
     y, x = _grid()
     discs = _discs(rng)
@@ -27,14 +27,14 @@ def mosaic(seed: int = 7) -> Image.Image:
     # Light falls from the upper left on each slightly domed tile.
     offset = (pixels - seeds[index[:, 0]]) @ np.array([-0.7, -0.7])
     image = image * (1 + 9 * offset[:, None])
-    edge = (distance[:, 1] - distance[:, 0]) * SIDE
+    edge = (distance[:, 1] - distance[:, 0]) * DRAWN_PX
     grout = np.clip((edge - 2.2) / 2.0, 0, 1)[:, None]
     image = image * grout + np.array([22, 18, 30]) * (1 - grout)
-    return _finish(image.reshape(SIDE, SIDE, 3))
+    return _finish(image.reshape(DRAWN_PX, DRAWN_PX, 3))
 
 
 def candy(seed: int = 11) -> Image.Image:
-    """Twisted sweets on a ground of marbled bands, in the colours of a sweet shop: (512, 512) RGB."""
+    """Draw twisted sweets on a background of marbled bands: 512 x 512 pixels, RGB."""
     rng = np.random.default_rng(seed)
     y, x = _grid()
     warp_x, warp_y = (0.07 * _noise(rng, [(1.5, 1), (4, 0.35)]) for _ in range(2))
@@ -49,7 +49,7 @@ def candy(seed: int = 11) -> Image.Image:
 
 
 def waves(seed: int = 5) -> Image.Image:
-    """Rows of crested waves in blue lines with foam, after the manner of a woodcut: (512, 512) RGB."""
+    """Draw rows of crested waves in blue lines with foam, like a woodcut: 512 x 512 pixels, RGB."""
     rng = np.random.default_rng(seed)
     y, x = _grid()
     image = SAND * (1 - 0.25 * y[..., None])
@@ -68,20 +68,21 @@ def waves(seed: int = 5) -> Image.Image:
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
-    """y and x of every pixel, 0..1."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    """Return y and x of every pixel, 0..1."""
+    y, x = np.mgrid[0:DRAWN_PX, 0:DRAWN_PX] / DRAWN_PX
     return y, x
 
 
 def _finish(image: np.ndarray) -> Image.Image:
     image = np.clip(image, 0, 255).astype(np.uint8)
-    return Image.fromarray(image).filter(ImageFilter.GaussianBlur(0.6)).resize((SIZE_PX, SIZE_PX), Image.LANCZOS)
+    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(0.6))
+    return blurred.resize((SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS)
 
 
 def _noise(rng: np.random.Generator, octaves: list[tuple[float, float]]) -> np.ndarray:
-    """Smooth noise about -1..1: plane waves of random direction, `(cycles across the image, weight)` an octave."""
+    """Return smooth noise, about -1..1: plane waves of random direction. An octave is `(cycles per image, weight)`."""
     y, x = _grid()
-    total = np.zeros((SIDE, SIDE))
+    total = np.zeros((DRAWN_PX, DRAWN_PX))
     for cycles, weight in octaves:
         for angle in rng.uniform(0, 2 * np.pi, 6):
             k = cycles * rng.uniform(0.7, 1.3)
@@ -90,7 +91,7 @@ def _noise(rng: np.random.Generator, octaves: list[tuple[float, float]]) -> np.n
 
 
 def _line(bands: np.ndarray, begin: float, width: float, strength: float) -> np.ndarray:
-    """How much ink lies on each pixel, 0..strength: lines where `bands` crosses a whole number."""
+    """Return the amount of ink on each pixel, 0..strength: lines where `bands` crosses a whole number."""
     return strength * np.clip((np.abs(bands % 1 - 0.5) - begin) / width, 0, 1)
 
 
@@ -103,7 +104,7 @@ def _bands(bands: np.ndarray) -> np.ndarray:
 
 
 def _sweet(dx: np.ndarray, dy: np.ndarray, distance: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """A disc of spiral arms, domed, with a highlight and a rim."""
+    """Return a domed disc of spiral arms with a highlight and a rim, RGB."""
     arms, twist = rng.integers(3, 5), rng.choice([-1, 1]) * rng.uniform(3, 5.4)
     bands = arms * (np.arctan2(dy, dx) + twist * distance / radius) / np.pi
     colours = CANDY[rng.permutation(len(CANDY))[: 2 * arms]]
@@ -116,7 +117,7 @@ def _sweet(dx: np.ndarray, dy: np.ndarray, distance: np.ndarray, radius: float, 
 
 
 def _crest(u: np.ndarray, nearness: float, phase: float) -> np.ndarray:
-    """The height of one row of waves at each place, 0 at the top: a cosine whose crests are drawn together."""
+    """Return the y of one row of waves at each `u`, 0 at the top: a cosine with sharpened crests."""
     cycles = 3.6 - 1.5 * nearness
     sharp = u + 0.35 / (2 * np.pi * cycles) * np.sin(2 * np.pi * (cycles * u + phase))
     swell = (0.030 + 0.035 * nearness) * np.cos(2 * np.pi * (cycles * sharp + phase))
@@ -141,9 +142,11 @@ PALETTE = np.array(
      [46, 125, 80], [120, 40, 110], [20, 50, 100], [240, 240, 235], [200, 75, 110]], dtype=np.float64,
 )  # fmt: skip
 
+Disc = tuple[float, float, float, np.ndarray]
 
-def _discs(rng: np.random.Generator) -> list[tuple[float, float, float, np.ndarray]]:
-    """(x, y, radius, band colours) from back to front; the first covers everything."""
+
+def _discs(rng: np.random.Generator) -> list[Disc]:
+    """Return the discs, (x, y, radius, order of the band colours), from back to front; the first covers everything."""
     discs = [(0.5, 1.4, 3.0, rng.permutation(len(PALETTE)))]
     for radius in np.linspace(0.42, 0.12, 15):
         discs.append((rng.uniform(0, 1), rng.uniform(0, 1), radius, rng.permutation(len(PALETTE))))
@@ -153,8 +156,8 @@ def _discs(rng: np.random.Generator) -> list[tuple[float, float, float, np.ndarr
 BAND = 0.034
 
 
-def _tile_seeds(discs: list, rng: np.random.Generator) -> np.ndarray:
-    """Tile centres in rings around each disc's centre, each kept only where its disc is in front."""
+def _tile_seeds(discs: list[Disc], rng: np.random.Generator) -> np.ndarray:
+    """Return the centres of the tiles, in rings around each disc's centre, kept only where that disc is in front."""
     seeds = []
     for order, (cx, cy, radius, _) in enumerate(discs):
         for ring in np.arange(BAND / 2, radius, BAND):
@@ -167,12 +170,12 @@ def _tile_seeds(discs: list, rng: np.random.Generator) -> np.ndarray:
     return np.array(seeds)
 
 
-def _front(discs: list, x: float, y: float) -> int:
+def _front(discs: list[Disc], x: float, y: float) -> int:
     hits = [i for i, (cx, cy, radius, _) in enumerate(discs) if np.hypot(x - cx, y - cy) < radius]
     return hits[-1]
 
 
-def _colour(discs: list, x: float, y: float, rng: np.random.Generator) -> np.ndarray:
+def _colour(discs: list[Disc], x: float, y: float, rng: np.random.Generator) -> np.ndarray:
     cx, cy, _, order = discs[_front(discs, x, y)]
     band = int(np.hypot(x - cx, y - cy) / BAND / 1.999)
     return PALETTE[order[band % 4]] * rng.uniform(0.78, 1.15) + rng.normal(0, 7, 3)

@@ -1,4 +1,4 @@
-"""Where torch runs: what the flags ask for, and whether it is there."""
+"""The device that torch runs on: the flags that choose it, and a check that it is available."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import typer
 
 from fns_lab.errors import InputError, MissingError
 
-Cuda = Annotated[int | None, typer.Option(help="1: only with CUDA; 0: on the CPU; without it, the best there is.")]
-Accel = Annotated[bool, typer.Option("--accel", help="Only with an accelerator (CUDA, MPS, XPU).")]
+Cuda = Annotated[int | None, typer.Option(help="1: CUDA, or fail; 0: the CPU; default: the best available device.")]
+Accel = Annotated[bool, typer.Option("--accel", help="An accelerator (CUDA, MPS, XPU), or fail.")]
 
 
 def pick_device(cuda: int | None, accel: bool) -> str:
-    """The torch device that the flags ask for. Raises `MissingError` when it is not there."""
+    """Return the type of the torch device that the flags ask for, such as "cpu" or "cuda".
+
+    Raises `MissingError` if it is not available, `InputError` for flags that contradict each other.
+    """
     import torch
 
     if cuda not in (None, 0, 1):
@@ -24,13 +27,14 @@ def pick_device(cuda: int | None, accel: bool) -> str:
         raise MissingError("CUDA is not available here; leave --cuda out, or see `fns-lab doctor`")
     if accel and not torch.accelerator.is_available():
         raise MissingError("no accelerator is available here; leave --accel out, or see `fns-lab doctor`")
-    if cuda == 0 or not torch.accelerator.is_available():
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if cuda == 0 or accelerator is None:
         return "cpu"
-    return "cuda" if cuda else torch.accelerator.current_accelerator().type
+    return "cuda" if cuda else accelerator.type
 
 
 def prefer_cpu(wanted: bool) -> None:
-    """Tell accelerate, which picks the device when the trainer is made."""
+    """Make accelerate use the CPU, if `wanted`; it picks the device when a `Trainer` is created."""
     import os
 
     if wanted:

@@ -1,4 +1,4 @@
-"""Commands on trained networks: eval and export. Flags that upstream's script has keep upstream's names."""
+"""Commands on trained networks: eval and export. Flags that upstream's script also has keep upstream's names."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 def eval(
     content_image: Annotated[Path, typer.Option(help="The image to stylize.")],
     model: Annotated[Path, typer.Option(help="A network: .pth or .model, or an .onnx file.")],
-    output_image: Annotated[Path, typer.Option(help="Where the stylized image goes.")],
-    content_scale: Annotated[float | None, typer.Option(help="Divide height and width by this first.")] = None,
+    output_image: Annotated[Path, typer.Option(help="File to write the stylized image to.")],
+    content_scale: Annotated[
+        float | None, typer.Option(help="Divide the content image's height and width by this.")
+    ] = None,
     cuda: Cuda = None,
     accel: Accel = False,
     export_onnx: Annotated[
-        Path | None, typer.Option("--export_onnx", help="Also export the network, at the image's size.")
+        Path | None, typer.Option("--export_onnx", help="Also export the network to this file, at the image's size.")
     ] = None,
-    target_framework: Annotated[str | None, typer.Option(help="Lower that export for this target.")] = None,
+    target_framework: Annotated[str | None, typer.Option(help="Lower the exported model for this target.")] = None,
 ) -> None:
     """Stylize an image.
 
@@ -40,10 +42,10 @@ def eval(
 
     parent_exists(output_image)
     if target_framework and not export_onnx:
-        raise InputError("--target-framework lowers what --export_onnx writes: give both")
+        raise InputError("--target-framework lowers the model that --export_onnx writes: give both")
     if model.suffix.lower() == ".onnx":
         if export_onnx:
-            raise InputError(f"{model}: is ONNX already; --export_onnx takes a .pth or .model")
+            raise InputError(f"{model}: already ONNX; --export_onnx takes a .pth or .model file")
         images.save(_eval_onnx(model, content_image, content_scale), output_image)
         return
     import torch
@@ -63,11 +65,9 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="A .pth or .model file.", show_default=False)],
     output: OutputModel,
     size: Annotated[str, typer.Option(metavar="HxW", help="Height and width, pixels.")] = "256x256",
-    opset: Annotated[
-        int | None, typer.Option(help="Opset to export at; without it, the exporter's own choice.")
-    ] = None,
-    dynamic: Annotated[bool, typer.Option("--dynamic", help="Leave height and width open.")] = False,
-    target: Annotated[str | None, typer.Option(metavar="T", help="Lower it for this target as well.")] = None,
+    opset: Annotated[int | None, typer.Option(help="Opset to export at; default: the exporter's.")] = None,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="Leave height and width free.")] = False,
+    target: Annotated[str | None, typer.Option(metavar="T", help="Also lower the model for this target.")] = None,
 ) -> int:
     """Export a network to ONNX, at a fixed size unless --dynamic.
 
@@ -79,7 +79,7 @@ def export(
     from fns_lab.nets import checkpoints
 
     if dynamic and target:
-        raise InputError("--dynamic and --target: a smaller runtime wants one size; leave --dynamic out")
+        raise InputError("--dynamic and --target: lowering needs a fixed size; leave --dynamic out")
     net = checkpoints.load(checkpoint)
     return _export(net, output, parse_size(size), target=target, dynamic=dynamic, opset=opset)
 
@@ -97,13 +97,13 @@ def _export(
     from fns_lab.export import onnx_from_torch
 
     parent_exists(output)
-    aim = targets.load(target) if target else None
+    lower_for = targets.load(target) if target else None
     model = onnx_from_torch(net, size, dynamic=dynamic, **({} if opset is None else {"opset": opset}))
     supported = True
-    if aim:
+    if lower_for:
         from fns_lab.rewrite.lower import lower
 
-        lowering = lower(model, aim)
+        lowering = lower(model, lower_for)
         model, supported = lowering.model, lowering.supported
         print(lowering)
     models.save(model, output)
@@ -112,21 +112,25 @@ def _export(
 
 
 def _eval_onnx(path: Path, image: Path, scale: float | None) -> np.ndarray:
-    """The image through an ONNX file in ONNX Runtime, 0..255; at the image's own size if the model's is open."""
+    """Return the image stylized by an ONNX file in ONNX Runtime, `(1, 3, H, W)`, RGB, 0..255.
+
+    H and W are those of the model, or of the image if the model leaves them free.
+    """
     from fns_lab import images, models
-    from fns_lab.nets.transformer import DOWNSAMPLING, SMALLEST_SIDE_PX
+    from fns_lab.nets.transformer import DOWNSAMPLING, SMALLEST_SIZE_PX
     from fns_lab.runtimes import open_runner
 
     model = models.load(path)
     name, (h, w) = _image_input(model, path)
-    fixed = isinstance(h, int) and isinstance(w, int)
-    x = images.load(image, scale=scale, size=(h, w) if fixed else None)
+    size = (h, w) if isinstance(h, int) and isinstance(w, int) else None
+    x = images.load(image, scale=scale, size=size)
     height, width = x.shape[2:]
-    if fixed:
+    if size:
         note(f"{path} takes {h}x{w} pixels only: the image is scaled and cut to that")
     else:
-        if min(height, width) < SMALLEST_SIDE_PX:
-            raise InputError(f"{image}: {height}x{width} px is too small; give at least {SMALLEST_SIDE_PX} a side")
+        if min(height, width) < SMALLEST_SIZE_PX:
+            least = f"{SMALLEST_SIZE_PX}x{SMALLEST_SIZE_PX}"
+            raise InputError(f"{image}: {height}x{width} px is too small; give at least {least}")
         x = _edge_pad(x, DOWNSAMPLING)
     with open_runner(model, "ort/cpu") as runner:
         y = next(iter(runner.infer({name: x}).values()))
@@ -137,10 +141,10 @@ def _image_input(model: ModelProto, path: Path) -> tuple[str, tuple[int | str, i
     from fns_lab import models
 
     shapes = models.input_shapes(model)
-    ((name, shape),) = shapes.items() if len(shapes) == 1 else ((None, ()),)
-    if len(shape) != 4 or shape[1] != 3:
-        raise InputError(f"{path}: not a style network; its inputs are {shapes}, one of 1x3xHxW is wanted")
-    return name, shape[2:]
+    for name, shape in shapes.items():
+        if len(shapes) == 1 and len(shape) == 4 and shape[1] == 3:
+            return name, (shape[2], shape[3])
+    raise InputError(f"{path}: not a style network; its inputs are {shapes}, not a single one of 1x3xHxW")
 
 
 def _edge_pad(x: np.ndarray, multiple: int) -> np.ndarray:

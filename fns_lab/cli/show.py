@@ -1,4 +1,4 @@
-"""Commands that show: view, report, doctor."""
+"""Commands that show something: view, report, doctor."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from fns_lab.cli.common import JsonFlag, ModelPath, note, parent_exists, print_j
 
 def view(
     model: ModelPath,
-    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write an image; open nothing.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where Netron listens; 0 takes a free port.")] = 0,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg", help="Write the graph to this file and open nothing.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port that Netron listens on; 0: any free port.")] = 0,
 ) -> None:
     """Show a model's graph in Netron, until Ctrl-C.
 
@@ -44,12 +46,12 @@ def view(
 
 def report(
     notebooks: Annotated[
-        list[Path] | None, typer.Argument(metavar="[NB...]", help="Notebooks; all of them without one.")
+        list[Path] | None, typer.Argument(metavar="[NB...]", help="Notebooks to run; default: all.")
     ] = None,
 ) -> int:
     """Run notebooks and write reports/*.html, which open offline.
 
-    Exit 1 if a notebook fails; the others still run.
+    Exit 1 if a notebook fails; the others run all the same.
 
     \b
     Examples:
@@ -64,7 +66,7 @@ def report(
 
 
 def doctor(json: JsonFlag = False) -> int:
-    """Say what works on this machine, and what mends the rest.
+    """Say what works on this machine, and how to fix the rest.
 
     Torch device, node, npm engines, browser, WebGL, WebGPU. Exit 3 if anything is missing.
 
@@ -76,13 +78,13 @@ def doctor(json: JsonFlag = False) -> int:
 
     from fns_lab.runtimes.doctor import diagnose
 
-    findings = diagnose()
+    diagnostics = diagnose()
     if json:
-        print_json({"findings": [asdict(finding) for finding in findings]})
+        print_json({"findings": [asdict(diagnostic) for diagnostic in diagnostics]})
     else:
-        width = max(len(finding.name) for finding in findings)
-        for finding in findings:
-            print(f"{'ok' if finding.ok else '--':<4}{finding.name:<{width}}  {finding.detail}")
-            if not finding.ok:
-                print(f"{'':<4}{'':<{width}}  fix: {finding.fix}")
-    return 0 if all(finding.ok for finding in findings) else 3
+        width = max(len(diagnostic.name) for diagnostic in diagnostics)
+        for diagnostic in diagnostics:
+            print(f"{'ok' if diagnostic.ok else '--':<4}{diagnostic.name:<{width}}  {diagnostic.detail}")
+            if not diagnostic.ok:
+                print(f"{'':<4}{'':<{width}}  fix: {diagnostic.fix}")
+    return 0 if all(diagnostic.ok for diagnostic in diagnostics) else 3

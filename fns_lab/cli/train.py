@@ -1,4 +1,4 @@
-"""The train command. Flags that upstream's script has keep upstream's names."""
+"""The train command. Flags that upstream's script also has keep upstream's names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ def train(
     checkpoint_model_dir: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints, losses and previews.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Times through the photographs.")] = 2,
-    batch_size: Annotated[int, typer.Option(min=1, help="Photographs a step.")] = 4,
-    image_size: Annotated[int, typer.Option(min=16, help="Side of the square crops, pixels.")] = 256,
-    style_size: Annotated[int | None, typer.Option(min=16, help="Shorter side of the style image, pixels.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the photographs.")] = 2,
+    batch_size: Annotated[int, typer.Option(min=1, help="Photographs per step, in each process.")] = 4,
+    image_size: Annotated[int, typer.Option(min=16, help="Height and width of the square crops, pixels.")] = 256,
+    style_size: Annotated[
+        int | None, typer.Option(min=16, help="Scale the style image so that its shorter edge has this length, pixels.")
+    ] = None,
     cuda: Cuda = None,
     accel: Accel = False,
-    seed: Annotated[int, typer.Option(help="Seed of weights and crops.")] = 42,
+    seed: Annotated[int, typer.Option(help="Seed of the initial weights and the crops.")] = 42,
     content_weight: Annotated[float, typer.Option(help="Weight of the content loss.")] = 1e5,
     style_weight: Annotated[float, typer.Option(help="Weight of the style loss.")] = 1e10,
     lr: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-3,
@@ -31,17 +33,19 @@ def train(
     checkpoint_interval: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 2000,
     num_channels: Annotated[int, typer.Option(min=1, help="Width of the network.")] = 32,
     loss_weights: Annotated[
-        str | None, typer.Option(help="Of the loss network: torchvision (a download), or its file vgg16-397923af.pth.")
+        str | None,
+        typer.Option(help="Weights of the loss network: torchvision (a download), or its file vgg16-397923af.pth."),
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="A trained network of the same width to begin with, in place of random weights.")
+        Path | None,
+        typer.Option(help="A trained network of the same width to start from, instead of random weights."),
     ] = None,
     mixed_precision: Annotated[
-        str, typer.Option(help="bf16: convolve in bfloat16; no: float32; auto: bf16 where the device has units for it.")
+        str, typer.Option(help="bf16: convolve in bfloat16; no: float32; auto: bf16 if the device has units for it.")
     ] = "auto",
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Steps in all, in place of --epochs.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Total number of steps, instead of --epochs.")] = None,
     preview_interval: Annotated[int | None, typer.Option(min=1, help="Steps between two preview images.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="A checkpoint to go on from, or a folder of them.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="A checkpoint to resume from, or a folder of them.")] = None,
 ) -> None:
     """Train a style network on a folder of photographs.
 
@@ -55,7 +59,7 @@ def train(
 
     from fns_lab.nets.vgg import WEIGHTS
     from fns_lab.training.config import TrainConfig
-    from fns_lab.training.run import Reports
+    from fns_lab.training.run import Intervals
     from fns_lab.training.run import train as run
 
     config = TrainConfig(
@@ -75,7 +79,7 @@ def train(
         init=init,
         mixed_precision=mixed_precision,
     )
-    reports = Reports(log_interval, checkpoint_interval, preview_interval)
-    path = run(config, save_model_dir, way_dir=checkpoint_model_dir, resume=resume, reports=reports)
+    intervals = Intervals(log_interval, checkpoint_interval, preview_interval)
+    path = run(config, save_model_dir, run_dir=checkpoint_model_dir, resume=resume, intervals=intervals)
     if PartialState().is_main_process:
         print(path)

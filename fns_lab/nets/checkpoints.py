@@ -1,6 +1,6 @@
-"""Style networks as files: any `state_dict` of pytorch/examples `fast_neural_style` or of this package.
+"""Read and write style networks: any `state_dict` of pytorch/examples `fast_neural_style` or of this package.
 
-A checkpoint is data. It is only ever opened with `torch.load(weights_only=True)`, which runs no code from the file.
+A checkpoint is data: it is only opened with `torch.load(weights_only=True)`, which runs no code from the file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from fns_lab.nets import SUFFIXES
 from fns_lab.nets.transformer import TransformerNet
 
 WRAPPERS = ("state_dict", "model", "net")
-"""Keys under which training scripts keep the weights beside other things."""
+"""Keys under which training scripts store the weights beside other things."""
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and `torch.compile` put before every name."""
 STALE = re.compile(r"(^|\.)in\d+\.(running_mean|running_var|num_batches_tracked)$")
@@ -33,11 +32,11 @@ FIRST_KERNEL = (3, 9, 9)
 _CODE = re.compile(r"GLOBAL ([\w.]+)|unrecognized function[: ]+([\w.]+)|(TorchScript)")
 
 
-def load(path: str | os.PathLike) -> TransformerNet:
-    """Open a `.pth` or `.model` file as a float32 network in eval mode, on the CPU; its width is read from the file.
+def load(path: str | os.PathLike[str]) -> TransformerNet:
+    """Load a `.pth` or `.model` file as a float32 network in eval mode, on the CPU; its width is read from the file.
 
-    Raises `InputError`, naming what is off, for a file that is missing, is cut short, is no checkpoint, holds code,
-    or holds weights that are not a `TransformerNet`'s or not finite.
+    Raises `InputError`, naming the fault, for a file that is missing, cut short, no checkpoint or that holds code, and
+    for weights that are not a `TransformerNet`'s or not finite.
     """
     state = _state_dict(_read(Path(path)), path)
     width = _width(state, path)
@@ -49,8 +48,8 @@ def load(path: str | os.PathLike) -> TransformerNet:
     return net.eval()
 
 
-def save(net: nn.Module, path: str | os.PathLike) -> Path:
-    """Write the weights of a `TransformerNet` under upstream's names, whole or not at all."""
+def save(net: nn.Module, path: str | os.PathLike[str]) -> Path:
+    """Write the weights of a `TransformerNet` under upstream's names, atomically, and return the path."""
     path = Path(path)
     state = {_bare(name): value.detach().cpu().clone() for name, value in net.state_dict().items()}
     with atomic_write(path) as temporary:
@@ -58,7 +57,7 @@ def save(net: nn.Module, path: str | os.PathLike) -> Path:
     return path
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> object:
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
@@ -83,30 +82,31 @@ def _why_refused(error: Exception, path: Path) -> str:
 
 
 def _code_in_message(message: str) -> str | None:
-    """What torch's own refusal says the file would have run."""
-    found = _CODE.search(message)
-    return found and next(filter(None, found.groups()))
+    """Return the callable that torch's own refusal names, or None."""
+    match = _CODE.search(message)
+    return next((name for name in match.groups() if name), None) if match else None
 
 
 def _code_in_pickle(path: Path) -> str | None:
-    """The first callable that a plain pickle names. The opcodes are listed, not run."""
+    """Return the first callable that a plain pickle names, or None. The opcodes are listed, not run."""
     strings: list[str] = []
     try:
         with path.open("rb") as stream:
             for opcode, argument, _ in pickletools.genops(stream):
-                if opcode.name == "GLOBAL":
-                    return argument.replace(" ", ".")
                 if opcode.name == "STACK_GLOBAL":
                     return ".".join(strings[-2:])
-                if isinstance(argument, str):
-                    strings.append(argument)
+                if not isinstance(argument, str):
+                    continue
+                if opcode.name == "GLOBAL":
+                    return argument.replace(" ", ".")
+                strings.append(argument)
     except Exception:  # no pickle, or one cut short
         return None
     return None
 
 
-def _state_dict(content: Any, path: str | os.PathLike) -> dict[str, Tensor]:
-    """The weights under their bare names, out of their wrappers, without stale keys."""
+def _state_dict(content: object, path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Return the weights under upstream's names, taken out of `WRAPPERS` and without `STALE` keys."""
     while isinstance(content, Mapping):
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if inner is None:
@@ -123,7 +123,7 @@ def _state_dict(content: Any, path: str | os.PathLike) -> dict[str, Tensor]:
     return {_bare(name): value for name, value in content.items() if not STALE.search(name)}
 
 
-def _width(state: Mapping[str, Tensor], path: str | os.PathLike) -> int:
+def _width(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> int:
     if WIDTH_KEY not in state:
         first = next(iter(state), None)
         raise InputError(f"{path}: a checkpoint of another network: no {WIDTH_KEY!r}; its first key is {first!r}")
@@ -134,15 +134,15 @@ def _width(state: Mapping[str, Tensor], path: str | os.PathLike) -> int:
 
 
 def _fault(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
-    """The first key, shape or value that is off, or None."""
-    for name, wanted in expected.items():
+    """Return the first wrong key, shape or value in words, or None."""
+    for name, reference in expected.items():
         if name not in state:
             return f"no key {name!r}"
         value = state[name]
-        if value.shape != wanted.shape:
-            return f"{name!r} has the shape {tuple(value.shape)}, not {tuple(wanted.shape)}"
+        if value.shape != reference.shape:
+            return f"{name!r} has the shape {tuple(value.shape)}, not {tuple(reference.shape)}"
         if not value.is_floating_point() or value.layout != torch.strided:
-            return f"{name!r} is of {value.dtype} and {value.layout}, not plain floats"
+            return f"{name!r} is of {value.dtype} and {value.layout}, not dense floats"
         if not value.isfinite().all():
             return f"{name!r} holds NaN or Inf"
     unknown = next((name for name in state if name not in expected), None)

@@ -1,7 +1,7 @@
 """The feed-forward style network of Johnson et al. (2016, arXiv 1603.08155), as in pytorch/examples.
 
 Every image tensor is `(N, 3, H, W)`, RGB, values 0..255, in and out (the output is not clipped).
-The attribute names are those of upstream, so that its `state_dict` files load as they are.
+The attribute names are those of upstream, so that its `state_dict` files load unmodified.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from torch.nn import functional as F
 from fns_lab.errors import InputError
 
 DOWNSAMPLING = 4
-"""The network halves height and width twice; an output side is the input side rounded up to a multiple of this."""
-SMALLEST_SIDE_PX = 5
-"""The first reflection padding is 4 and needs 5 pixels; two halvings leave 2 of them, enough for the inner paddings."""
+"""The network halves height and width twice; those of the output are rounded up to a multiple of this."""
+SMALLEST_SIZE_PX = 5
+"""Least height and width: the first reflection padding, 4, needs 5 pixels, and the inner ones get enough at 2."""
 
 
 class TransformerNet(nn.Module):
-    """`(N, 3, H, W)` to `(N, 3, H', W')`, values 0..255, where H' is H rounded up to a multiple of 4.
+    """The style network: images `(N, 3, H, W)` to stylized images `(N, 3, H', W')`, RGB, values 0..255.
 
-    `width` is the number of channels after the first convolution (upstream: 32, its fork's `--num-channels`).
-    H and W may be anything from `SMALLEST_SIDE_PX` on; torch raises `RuntimeError` below it.
+    H' and W' are H and W rounded up to a multiple of 4. `width` is the number of channels after the first convolution
+    (upstream: 32, its fork's `--num-channels`). H and W must be at least `SMALLEST_SIZE_PX`; torch raises
+    `RuntimeError` below it.
     """
 
-    smallest_side_px = SMALLEST_SIDE_PX
+    smallest_size_px = SMALLEST_SIZE_PX
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -48,17 +49,19 @@ class TransformerNet(nn.Module):
         self.deconv3 = ConvLayer(width, 3, kernel_size=9, stride=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.in1(self.conv1(x)))
+        """Stylize `(N, 3, H, W)`, RGB, 0..255; the output is not clipped."""
+        y: Tensor = F.relu(self.in1(self.conv1(x)))
         y = F.relu(self.in2(self.conv2(y)))
         y = F.relu(self.in3(self.conv3(y)))
         y = self.res5(self.res4(self.res3(self.res2(self.res1(y)))))
         y = F.relu(self.in4(self.deconv1(y)))
         y = F.relu(self.in5(self.deconv2(y)))
-        return self.deconv3(y)
+        y = self.deconv3(y)
+        return y
 
 
 class ConvLayer(nn.Module):
-    """Reflection padding of half a kernel, then a convolution: `(N, C, H, W)` to `(N, C', ceil(H/s), ceil(W/s))`."""
+    """Reflection padding by half a kernel, then a convolution: `(N, C, H, W)` to `(N, C', ceil(H/s), ceil(W/s))`."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
         super().__init__()
@@ -66,11 +69,13 @@ class ConvLayer(nn.Module):
         self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv2d(self.reflection_pad(x))
+        """Pad, then convolve with stride s."""
+        y: Tensor = self.conv2d(self.reflection_pad(x))
+        return y
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, `(N, C, H, W)` to the same (He et al. 2015, without the last Relu)."""
+    """Two 3x3 convolutions and a shortcut; `(N, C, H, W)` keeps its shape (He et al. 2015, without the final Relu)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -80,12 +85,17 @@ class ResidualBlock(nn.Module):
         self.in2 = nn.InstanceNorm2d(channels, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.in1(self.conv1(x)))
-        return self.in2(self.conv2(y)) + x
+        """Add the two convolutions' output to `x`."""
+        y: Tensor = F.relu(self.in1(self.conv1(x)))
+        y = self.in2(self.conv2(y)) + x
+        return y
 
 
 class UpsampleConvLayer(nn.Module):
-    """Nearest upsampling, reflection padding, convolution: no checkerboard (Odena et al. 2016, distill.00003)."""
+    """Nearest upsampling, reflection padding, then a convolution: `(N, C, H, W)` to `(N, C', uH, uW)` at stride 1.
+
+    Unlike a transposed convolution it leaves no checkerboard pattern (Odena et al. 2016, distill.00003).
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, upsample: int) -> None:
         super().__init__()
@@ -94,24 +104,29 @@ class UpsampleConvLayer(nn.Module):
         self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv2d(self.reflection_pad(self.upsample(x)))
+        """Upsample by u, pad, then convolve."""
+        y: Tensor = self.conv2d(self.reflection_pad(self.upsample(x)))
+        return y
 
 
 def pad_to_multiple(x: Tensor, multiple: int = DOWNSAMPLING) -> Tensor:
-    """Edge-pad `(N, C, H, W)` at the bottom and right to a multiple, so that a network's output can be cut to H x W."""
+    """Pad `(N, C, H, W)` at the bottom and right with copies of its edge, until H and W are multiples of `multiple`.
+
+    A network's output is then at least H x W and can be cut to it.
+    """
     h, w = x.shape[-2:]
     return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate") if h % multiple or w % multiple else x
 
 
 @torch.no_grad()
 def stylize(net: nn.Module, x: Tensor) -> Tensor:
-    """Run `net` on `(N, 3, H, W)`, 0..255, and give exactly that size back, clipped to 0..255.
+    """Return the images `(N, 3, H, W)`, RGB, 0..255, stylized by `net`: the same shape, clipped to 0..255.
 
-    Raises `InputError` if a side is below `SMALLEST_SIDE_PX`.
+    Raises `InputError` if height or width is below `SMALLEST_SIZE_PX`.
     """
     h, w = x.shape[-2:]
-    if min(h, w) < SMALLEST_SIDE_PX:
-        raise InputError(
-            f"an image of {h}x{w} px is too small for the network; give at least {SMALLEST_SIDE_PX} a side"
-        )
-    return net(pad_to_multiple(x))[..., :h, :w].clamp(0, 255)
+    if min(h, w) < SMALLEST_SIZE_PX:
+        least = f"{SMALLEST_SIZE_PX}x{SMALLEST_SIZE_PX}"
+        raise InputError(f"an image of {h}x{w} px is too small for the network; give at least {least}")
+    y: Tensor = net(pad_to_multiple(x))
+    return y[..., :h, :w].clamp(0, 255)

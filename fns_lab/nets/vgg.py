@@ -1,8 +1,8 @@
 """The loss network: VGG-16 up to conv4_3 (Simonyan & Zisserman 2014, arXiv 1409.1556), original Caffe weights.
 
-The shipped weights expect BGR, 0..255, minus the ImageNet mean. Upstream's loss weights (1e5, 1e10) belong to
-torchvision's VGG-16, whose input and activations are smaller. Dividing the input and every bias by 255 divides
-every activation by 255 (convolution, Relu and max pooling are homogeneous) and brings the losses to upstream's range.
+The shipped weights expect BGR, 0..255, minus the ImageNet mean. Upstream's loss weights (1e5, 1e10) were chosen for
+torchvision's VGG-16, whose input and activations are smaller. Dividing the input and every bias by 255 divides every
+activation by 255 (convolution, Relu and max pooling are homogeneous), which puts the losses in upstream's range.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fns_lab.errors import InputError, MissingError
 
 WEIGHTS = paths.DATA / "vgg16_conv1-4_fp16.safetensors"
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
-"""torchvision's `vgg16().features` indices of the convolutions, one tuple a block; a max pool stands between blocks."""
+"""torchvision's `vgg16().features` indices of the convolutions, one tuple per block; a max pool joins two blocks."""
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512)
 MEAN_BGR = (103.939, 116.779, 123.68)
 ACTIVATION_SCALE = 1 / 255
@@ -32,7 +32,13 @@ TORCHVISION_SCALE = tuple(1 / (255 * std) for std in (0.229, 0.224, 0.225))
 
 
 class Features(NamedTuple):
-    """Activations `(N, C, H/s, W/s)`: C = 64, 128, 256, 512 and s = 1, 2, 4, 8."""
+    """Activations of the loss network, float32 `(N, C, H/s, W/s)`, values from 0 on.
+
+    - `relu1_2`: C = 64, s = 1
+    - `relu2_2`: C = 128, s = 2; the content is compared here
+    - `relu3_3`: C = 256, s = 4
+    - `relu4_3`: C = 512, s = 8
+    """
 
     relu1_2: Tensor
     relu2_2: Tensor
@@ -41,12 +47,15 @@ class Features(NamedTuple):
 
 
 class LossNetwork(nn.Module):
-    """`(N, 3, H, W)`, RGB, 0..255, to its `Features`; frozen.
+    """VGG-16 with frozen weights: images `(N, 3, H, W)`, RGB, 0..255, to their `Features`.
 
-    `weights`: the shipped `.safetensors`; or `"torchvision"`, upstream's, which torch downloads (528 MB) unless its
-    cache has them; or that same file, `vgg16-397923af.pth`, by its path. Raises `InputError` for a file that is not
-    there or holds something else, `MissingError` if the download fails.
+    `weights`: the path of the shipped `.safetensors`; or `"torchvision"`, upstream's weights, which torch downloads
+    (528 MB) unless its cache has them; or the path of that same file, `vgg16-397923af.pth`. Raises `InputError` for a
+    file that does not exist or holds something else, `MissingError` if the download fails.
     """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, weights: Path | str = WEIGHTS) -> None:
         super().__init__()
@@ -65,16 +74,20 @@ class LossNetwork(nn.Module):
         )
         self.requires_grad_(False)
 
-    def forward(self, x: Tensor, last: int = len(BLOCKS)) -> Features | tuple[Tensor, ...]:
-        """Activations after each of the first `last` blocks; a content target needs only two."""
+    def forward(self, x: Tensor) -> Features:
+        """Return the activations after each of the four blocks."""
+        return Features(*self.activations(x, len(BLOCKS)))
+
+    def activations(self, x: Tensor, blocks: int) -> list[Tensor]:
+        """Return the activations after each of the first `blocks` blocks; a content target needs only two."""
         x = ((x.flip(1) if self.bgr else x) - self.mean) * self.scale
-        found = []
-        for index, block in enumerate(self.blocks[:last]):
+        outputs = []
+        for index, block in enumerate(self.blocks[:blocks]):
             x = F.max_pool2d(x, 2) if index else x
-            for conv in block:
+            for conv in block.children():
                 x = F.relu(conv(x), inplace=True)
-            found.append(x)
-        return Features(*found) if last == len(BLOCKS) else tuple(found)
+            outputs.append(x)
+        return outputs
 
 
 def _shipped_state(path: Path) -> dict[str, Tensor]:
@@ -82,20 +95,21 @@ def _shipped_state(path: Path) -> dict[str, Tensor]:
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; the weights of the loss network belong there")
-    return load_file(path)
+    state: dict[str, Tensor] = load_file(path)
+    return state
 
 
 def _torchvision_state(source: Path | str) -> dict[str, Tensor]:
-    """torchvision's VGG-16, downloaded by torch or from its file."""
+    """Return the weights of torchvision's VGG-16, downloaded by torch or read from its file."""
     if source == TORCHVISION:
         return _downloaded_state()
     if not Path(source).is_file():
         raise InputError(f"{source}: no such file; give torchvision's vgg16-397923af.pth, or the word {TORCHVISION}")
     try:
-        state = torch.load(source, map_location="cpu", weights_only=True)
+        state: dict[str, Tensor] = torch.load(source, map_location="cpu", weights_only=True)
         shapes = [tuple(state[f"features.{i}.weight"].shape) for block in BLOCKS for i in block]
     except Exception:  # torch raises a dozen kinds for a file that is no checkpoint
-        shapes = None
+        shapes = []
     if shapes != [(c_out, c_in, 3, 3) for c_in, c_out in pairwise((3, *CHANNELS))]:
         raise InputError(f"{source}: not the state_dict of torchvision's VGG-16")
     return state
@@ -106,16 +120,16 @@ def _downloaded_state() -> dict[str, Tensor]:
 
     weights = VGG16_Weights.IMAGENET1K_V1
     try:
-        return weights.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:  # no network, no such page, no room; a checksum that is off
+        state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError) as error:  # no network, no such page, a full disk; a wrong checksum
         raise MissingError(
             f"torchvision's VGG-16 cannot be downloaded ({error}); get {weights.url} by other means and give its path "
             "to --loss-weights, or leave that out: the shipped weights need no download"
         ) from None
+    return state
 
 
 def _conv(weight: Tensor, bias: Tensor, bias_scale: float) -> nn.Conv2d:
     conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
-    conv.weight.data.copy_(weight.float())
-    conv.bias.data.copy_(bias.float() * bias_scale)
+    conv.load_state_dict({"weight": weight.float(), "bias": bias.float() * bias_scale})
     return conv

@@ -1,4 +1,4 @@
-"""A trained network's name and its model card."""
+"""Name a trained network and write its model card."""
 
 from __future__ import annotations
 
@@ -16,35 +16,38 @@ if TYPE_CHECKING:
 
 
 def result_name(config: TrainConfig) -> str:
-    """`candy_nc16_b1_e2_1e05_1e10`: style, width, batch, epochs (`s800`: steps), content weight, style weight."""
+    """Return the file name, without suffix, of the network that a run trains, such as `candy_nc16_b1_e2_1e05_1e10`.
+
+    Its parts: style, width, batch size, epochs (or steps, `s800`), content weight, style weight.
+    """
     length = f"s{config.max_steps}" if config.max_steps else f"e{config.epochs}"
     weights = "_".join(weight_text(weight) for weight in (config.content_weight, config.style_weight))
     return f"{config.style_image.stem}_nc{config.num_channels}_b{config.batch_size}_{length}_{weights}"
 
 
 def weight_text(weight: float) -> str:
-    """1e5 as `1e05`, 2.5e9 as `2.5e09`."""
+    """Return a loss weight as text: 1e5 as `1e05`, 2.5e9 as `2.5e09`."""
     mantissa, exponent = f"{weight:e}".split("e")
     return f"{float(mantissa):g}e{int(exponent):02d}"
 
 
 def card(trainer: Trainer, name: str) -> str:
-    """The card as Markdown: what the network was trained on, how, for how long, and how far it came."""
+    """Return the model card as Markdown: data, settings, duration, machine, and the first and last losses."""
     config, data, history = trainer.config, trainer.data, trainer.history
-    numbers = sum(value.numel() for value in trainer.state_dict().values())
+    parameters = sum(value.numel() for value in trainer.state_dict().values())
     style_size = f", scaled to {config.style_size} px" if config.style_size else ""
     rows = {
-        "network": f"`TransformerNet({config.num_channels})`, {numbers:,} parameters",
+        "network": f"`TransformerNet({config.num_channels})`, {parameters:,} parameters",
         "style image": f"`{config.style_image.name}`{style_size}",
-        "photographs": f"{len(data.paths)} in `{data.folder.resolve().name}`; {len(data.skipped)} that could not be "
-        "read were skipped; random crops, half of them mirrored",
+        "photographs": f"{len(data.paths)} in `{data.folder.resolve().name}`; {len(data.skipped)} skipped because "
+        "unreadable; random crops, half of them mirrored",
         "steps": f"{trainer.step}, {trainer.step / data.steps_per_epoch:.3g} times through the photographs",
-        "begun with": f"the weights of `{config.init.name}`" if config.init else "random weights",
+        "initial weights": f"those of `{config.init.name}`" if config.init else "random",
         "batch, crop": f"{trainer.fixed['--batch-size']}, {config.image_size} x {config.image_size} px",
         "loss network": f"VGG-16, {trainer.fixed['--loss-weights']} weights",
         "optimizer": f"Adam, seed {config.seed}, {'bfloat16 autocast' if trainer.bf16 else 'float32'}",
         **_stage_rows(history.stages, trainer.step),
-        "time": f"{_time_text(history.seconds)} in steps, {history.seconds / max(1, trainer.step):.2f} s a step",
+        "time": f"{_time_text(history.seconds)} in steps, {history.seconds / max(1, trainer.step):.2f} s per step",
         "machine": _machine(trainer.accelerator.device),
     }
     table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
@@ -64,7 +67,7 @@ Weighted losses of single steps:
 
 
 def _stage_rows(stages: list[Stage], last_step: int) -> dict[str, str]:
-    """One row for each span of steps in which weights and learning rate stayed what they were."""
+    """Return one row per span of steps with the same loss weights and learning rate."""
     ends = [after.first_step - 1 for _, after in pairwise(stages)] + [last_step]
     return {
         f"steps {stage.first_step} to {end}": f"content weight {weight_text(stage.content_weight)}, "

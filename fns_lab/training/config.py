@@ -1,4 +1,4 @@
-"""What a training run depends on."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
@@ -10,39 +10,52 @@ from fns_lab.errors import InputError
 from fns_lab.nets.vgg import WEIGHTS
 
 PRECISIONS = ("auto", "no", "bf16")
-"""Of `mixed_precision`. `auto` is bf16 where the device multiplies matrices of bfloat16 in hardware, else `no`."""
+"""Values of `mixed_precision`. `auto`: bf16 where the device multiplies bfloat16 matrices in hardware, else `no`."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The names are upstream's flags. `max_steps`, where given, takes the place of `epochs`."""
+    """The settings of a training run, under the names of upstream's flags.
+
+    - `dataset`: folder of photographs, nested or not
+    - `style_image`: file of the style image
+    - `epochs`: passes over the photographs
+    - `max_steps`: total number of steps; replaces `epochs` unless None
+    - `batch_size`: photographs per step, in each process
+    - `image_size`: height and width of the square crops, in pixels
+    - `style_size`: length that the shorter edge of the style image is scaled to, in pixels; None: not scaled
+    - `content_weight`, `style_weight`: factors of the two losses, from 0 on
+    - `lr`: learning rate of Adam, above 0
+    - `seed`: seed of the initial weights and the crops
+    - `num_channels`: width of the network, as `TransformerNet` takes it
+    - `loss_weights`: weights of the loss network, as `LossNetwork` takes them
+    - `init`: file of a trained network of the same width to start from; None: random weights
+    - `mixed_precision`: one of `PRECISIONS`
+
+    Raises `InputError` for a weight, learning rate or precision outside these ranges.
+    """
 
     dataset: Path
     style_image: Path
     epochs: int = 2
     max_steps: int | None = None
     batch_size: int = 4
-    """Photographs a step, in each process."""
     image_size: int = 256
     style_size: int | None = None
-    """Shorter side of the style image in pixels; None keeps its own."""
     content_weight: float = 1e5
     style_weight: float = 1e10
     lr: float = 1e-3
     seed: int = 42
     num_channels: int = 32
     loss_weights: Path | str = WEIGHTS
-    """Of the loss network, as `LossNetwork` takes them."""
     init: Path | None = None
-    """A trained network of the same width to begin with, in place of random weights."""
     mixed_precision: str = "auto"
 
     def __post_init__(self) -> None:
-        """Raises `InputError` for a value that no run could use."""
         for flag, value in (("--content-weight", self.content_weight), ("--style-weight", self.style_weight)):
             if not 0 <= value < math.inf:
-                raise InputError(f"{flag} {value}: must be a number from 0 on")
+                raise InputError(f"{flag} {value}: must be a finite number, 0 or above")
         if not 0 < self.lr < math.inf:
-            raise InputError(f"--lr {self.lr}: must be a number above 0")
+            raise InputError(f"--lr {self.lr}: must be a finite number above 0")
         if self.mixed_precision not in PRECISIONS:
             raise InputError(f"--mixed-precision {self.mixed_precision}: give one of {', '.join(PRECISIONS)}")

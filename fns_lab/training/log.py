@@ -1,4 +1,4 @@
-"""Every step's losses as a CSV file, and their plot."""
+"""Write the losses of every step to a CSV file, and plot them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING
 from fns_lab.files import atomic_write
 
 if TYPE_CHECKING:
-    from fns_lab.training.loop import Step
+    from fns_lab.training.history import Step
 
 CSV, PNG = "losses.csv", "losses.png"
 HEADER = "step,content,style,seconds\n"
 SMOOTHED_OVER = 1 / 50
-"""Part of all steps that the plot's thick lines are means over."""
+"""Window of the plot's moving mean, as a fraction of all steps."""
 
 
 class LossLog:
-    """Appends one whole line a step: `step,content,style,seconds`, losses weighted. A context manager.
+    """A CSV file that gets one line per step; use it as a context manager.
 
-    Lines past `step`, which the run is about to take again, and a line cut short are dropped from a file that is there.
+    - `step`: number of the step, from 1
+    - `content`: weighted content loss, mean over all processes
+    - `style`: weighted style loss, mean over all processes
+    - `seconds`: duration of the step
+
+    An existing file is cut back to the lines up to `step`, because the run repeats the later ones; an incomplete last
+    line goes as well.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -30,8 +36,9 @@ class LossLog:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def add(self, step: Step) -> None:
+        """Append the line of one step."""
         line = f"{step.step},{step.content:.7g},{step.style:.7g},{step.seconds:.4f}\n"
-        os.write(self._file, line.encode())  # one call, so that a run killed here leaves a line or none
+        os.write(self._file, line.encode())  # one call, so that a killed run leaves no part of a line
 
     def __enter__(self) -> LossLog:
         return self
@@ -41,7 +48,7 @@ class LossLog:
 
 
 def plot(csv: Path, png: Path) -> None:
-    """Both losses over the steps, log scale: every step faint, a moving mean strong."""
+    """Plot both losses over the steps of `csv` into `png`, log scale: every step faint, a moving mean strong."""
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -60,7 +67,7 @@ def plot(csv: Path, png: Path) -> None:
 
 
 def _whole_lines(path: Path, step: int) -> list[str]:
-    """The lines of steps up to `step`, in order."""
+    """Return the complete lines of steps up to `step`, in order."""
     if not path.is_file():
         return []
     lines = path.read_text(errors="replace").splitlines(keepends=True)

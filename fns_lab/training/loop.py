@@ -1,4 +1,4 @@
-"""Train a style network: one loop, run by accelerate on whatever device there is."""
+"""Train a style network: one loop, run by accelerate on any device and in any number of processes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from fns_lab.training.history import History, Stage, Step
 from fns_lab.training.losses import Losses, PerceptualLoss
 
 FAR_OUTPUT = 1e6
-"""Outputs belong to 0..255; a network that is as far out as this is diverging, and its losses overflow soon."""
+"""An |output| as large as this, where 0..255 is meant, shows that the network diverges: its losses overflow soon."""
 
 
 class Trainer:
-    """Holds network, optimizer and position; iterate it to train, `save` and `load` to stop and go on.
+    """A network, its optimizer and the number of steps taken; iterate it to train, `save` and `load` to resume.
 
-    Under `accelerate launch` each process holds one, with its share of every batch; their weights stay the same.
+    Under `accelerate launch` every process has one and trains on its share of each batch; their weights stay equal.
     Raises `InputError` for photographs, a style image or an `init` network that the run cannot use.
     """
 
@@ -44,8 +44,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config = config
         self.step = 0
-        self.stops = False
-        """Whether the last step is done, or `ask_to_stop` was called in any process."""
+        self.is_stopping = False
+        """True once the final step is done, or `ask_to_stop` was called in any process."""
         self.last_checkpoint: Path | None = None
         style = _style_image(config)  # before the photographs, which may take minutes to read
         self.accelerator = Accelerator()
@@ -55,10 +55,10 @@ class Trainer:
         device = self.accelerator.device
         self.bf16 = multiplies_bf16(device) if config.mixed_precision == "auto" else config.mixed_precision == "bf16"
         self.fixed = _fixed(self, style)
-        judge = LossNetwork(config.loss_weights)
-        self.loss = PerceptualLoss(judge, torch.from_numpy(style), config.content_weight, config.style_weight)
+        loss_network = LossNetwork(config.loss_weights)
+        self.loss = PerceptualLoss(loss_network, torch.from_numpy(style), config.content_weight, config.style_weight)
         net = _first_network(config)
-        if self.bf16:  # bfloat16 convolutions want channels last, float32 ones on a CPU do not
+        if self.bf16:  # faster for bfloat16 convolutions, slower for float32 ones on a CPU
             self.loss.to(memory_format=torch.channels_last)
             net.to(memory_format=torch.channels_last)
         self.loss.to(device)
@@ -68,20 +68,20 @@ class Trainer:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes files and talks."""
-        return self.accelerator.is_main_process
+        """True in the one process that writes files and prints."""
+        return bool(self.accelerator.is_main_process)
 
     def ask_to_stop(self) -> None:
-        """End the iteration, in every process, after the step under way."""
+        """End the iteration, in every process, after the current step."""
         self._asked_to_stop = True
 
     def __iter__(self) -> Iterator[Step]:
-        """Yield a `Step` after each optimizer step, until `total` or until asked to stop.
+        """Yield a `Step` after each optimizer step, until step `total` or until asked to stop.
 
-        Raises `InputError` before a step that a loss or gradient of NaN or Inf would spoil: the weights stay good.
+        Raises `InputError` when a loss or gradient is NaN or Inf, before the weights change.
         """
         self.net.train()
-        self.stops = self.step >= self.total
+        self.is_stopping = self.step >= self.total
         started = time.perf_counter()
         for batch in self.data.batches(self.step, self.total, self.accelerator.process_index, self.processes):
             y, losses = self._backward(torch.from_numpy(batch).to(self.accelerator.device))
@@ -91,16 +91,16 @@ class Trainer:
                 raise InputError(self._why_not_finite(y, content, style))
             self.optimizer.step()
             self.step += 1
-            self.stops = asked or self.step == self.total
+            self.is_stopping = asked or self.step == self.total
             step = Step(self.step, content, style, time.perf_counter() - started)
             self.history.add(step)
             yield step
-            if self.stops:
+            if self.is_stopping:
                 return
             started = time.perf_counter()
 
     def _backward(self, x: torch.Tensor) -> tuple[torch.Tensor, Losses]:
-        """The network's output and its losses; the gradients, means over all processes, are in the parameters."""
+        """Return the network's output and its losses; set the parameters' gradients to means over all processes."""
         if self.bf16:
             x = x.contiguous(memory_format=torch.channels_last)
         self.optimizer.zero_grad()
@@ -111,22 +111,22 @@ class Trainer:
         return y.detach(), losses
 
     def _means(self, losses: Losses) -> tuple[float, float, bool]:
-        """Both losses, means over all processes, and whether any of them was asked to stop."""
+        """Return both losses, means over all processes, and whether any process was asked to stop."""
         asked = losses.content.new_tensor(float(self._asked_to_stop))
-        told = torch.stack([losses.content.detach(), losses.style.detach(), asked])
-        content, style, asked_part = self.accelerator.reduce(told, "mean").tolist()
-        return content, style, asked_part > 0
+        own = torch.stack([losses.content.detach(), losses.style.detach(), asked])
+        content, style, asked_fraction = self.accelerator.reduce(own, "mean").tolist()
+        return content, style, asked_fraction > 0
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The network's weights on the CPU, under upstream's names."""
+        """Return a copy of the network's weights on the CPU, under upstream's names."""
         net = self.accelerator.unwrap_model(self.net)
         return {name: value.detach().cpu().clone() for name, value in net.state_dict().items()}
 
     def save(self, path: Path) -> None:
-        """Write all that a later `load` needs; whole or not at all.
+        """Write a checkpoint for `load`, atomically.
 
-        No random state is in it: once the network has its first weights, only the batches are random, and a batch is
-        a function of the seed and the step.
+        It needs no random state: after the initial weights only the batches are random, and a batch depends on the seed
+        and the step alone.
         """
         state = {
             "step": self.step,
@@ -140,17 +140,17 @@ class Trainer:
         self.last_checkpoint = path
 
     def load(self, path: Path) -> None:
-        """Go on from a file that `save` wrote: from here on all is as if the run had never stopped.
+        """Resume from a checkpoint: the run then continues as if it had never stopped.
 
-        Number of steps, learning rate and the two loss weights may differ from the checkpoint's, so that a run can be
-        prolonged and steered; `history` keeps what held when. Raises `InputError`, naming what differs, if anything
-        else does, and for a file that is not whole or is past `max_steps`.
+        The number of steps, the learning rate and the two loss weights may differ from the checkpoint's; `history`
+        records which held when. Raises `InputError` for any other difference, which it names, for a damaged file, and
+        for a checkpoint past the final step of this run.
         """
         state = snapshots.read(path)
         if differs := snapshots.differences(state["fixed"], self.fixed):
             raise InputError(f"{path}: a checkpoint of another run: {'; '.join(differs)}")
         if state["step"] > self.total:
-            raise InputError(f"{path}: at step {state['step']}, past the last of this run, {self.total}")
+            raise InputError(f"{path}: at step {state['step']}, past the final step of this run, {self.total}")
         self.step = state["step"]
         self.accelerator.unwrap_model(self.net).load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -165,7 +165,7 @@ class Trainer:
         return Stage(self.step + 1, self.config.content_weight, self.config.style_weight, self.config.lr)
 
     def _why_not_finite(self, y: torch.Tensor, content: float, style: float) -> str:
-        """The step, the likely cause and what to go on from, in one line."""
+        """Return the step, the likely cause and the checkpoint to resume from, in one line."""
         config = self.config
         largest = y.abs().max().item()
         if not largest < FAR_OUTPUT:
@@ -176,9 +176,9 @@ class Trainer:
             cause = (
                 f"the content weight is too large for float32: try a --content-weight below {config.content_weight:g}"
             )
-        last = self.last_checkpoint
-        go_on = f"the last good checkpoint is {last}" if last else "there is no checkpoint to go on from yet"
-        return f"content loss {content:.3g}, style loss {style:.3g} at step {self.step + 1}; {cause}; {go_on}"
+        path = self.last_checkpoint
+        resume = f"the last good checkpoint is {path}" if path else "there is no checkpoint to resume from yet"
+        return f"content loss {content:.3g}, style loss {style:.3g} at step {self.step + 1}; {cause}; {resume}"
 
 
 def _style_image(config: TrainConfig) -> np.ndarray:
@@ -193,20 +193,20 @@ def _first_network(config: TrainConfig) -> TransformerNet:
         return TransformerNet(config.num_channels)
     net = checkpoints.load(config.init)
     if net.width != config.num_channels:
-        raise InputError(f"{config.init}: of width {net.width}, and --num-channels is {config.num_channels}")
+        raise InputError(f"{config.init}: its width is {net.width}, but --num-channels is {config.num_channels}")
     return net
 
 
 def _fixed(trainer: Trainer, style: np.ndarray) -> dict[str, Any]:
-    """What must not change when a run goes on, by flag.
+    """Return, by flag, the settings that must not change when a run is resumed.
 
-    Photographs count by their names below the folder, the style by its pixels, so that both may be moved.
+    Photographs are identified by their names below the folder, the style image by its pixels, so both may be moved.
     """
     config, data = trainer.config, trainer.data
     in_processes = f" in each of {trainer.processes} processes" if trainer.processes > 1 else ""
     return {
         "--dataset": f"{len(data.paths)} images ({data.fingerprint})",
-        "--style-image": f"{style.shape[2]}x{style.shape[3]} px ({hashlib.sha256(style).hexdigest()[:16]})",
+        "--style-image": f"{style.shape[2]}x{style.shape[3]} px ({hashlib.sha256(style.tobytes()).hexdigest()[:16]})",
         "--batch-size": f"{config.batch_size}{in_processes}",
         "--image-size": config.image_size,
         "--seed": config.seed,

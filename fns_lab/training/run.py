@@ -1,4 +1,4 @@
-"""A whole training run: from photographs to a network with its card, with all that it leaves on the way."""
+"""Run a training from photographs to a network with its model card, and write checkpoints, losses and previews."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from tqdm import tqdm
@@ -26,8 +27,14 @@ from fns_lab.training.preview import Preview
 
 
 @dataclass(frozen=True)
-class Reports:
-    """How often a run says where it is, in steps. `show` is given each preview strip, as `Preview.strip` makes it."""
+class Intervals:
+    """How often a run prints, saves and shows its state.
+
+    - `log_interval`: steps between two printed lines
+    - `checkpoint_interval`: steps between two checkpoints
+    - `preview_interval`: steps between two preview images; None: no previews
+    - `show`: called with each preview, `(1, 3, H, W)`, RGB, 0..255; see `Preview.strip`
+    """
 
     log_interval: int = 500
     checkpoint_interval: int = 2000
@@ -39,33 +46,34 @@ def train(
     config: TrainConfig,
     save_model_dir: Path,
     *,
-    way_dir: Path | None = None,
+    run_dir: Path | None = None,
     resume: Path | None = None,
-    reports: Reports = Reports(),
+    intervals: Intervals = Intervals(),
 ) -> Path:
-    """Train to the end; the path of the network, `(N, 3, H, W)` 0..255 in and out, beside its model card.
+    """Train a network, write it and its model card to `save_model_dir`, and return the network's path.
 
-    Checkpoints, losses, their plot and previews go to `way_dir` (without one, to that of `resume`, else a folder beside
-    the network). Every process of an `accelerate launch` or `notebook_launcher` calls it; one of them writes and talks.
-    Ctrl-C ends the step under way, writes a checkpoint, and raises `KeyboardInterrupt`.
-    Raises `InputError` for what the run cannot use and for a loss of NaN or Inf.
+    The network maps `(N, 3, H, W)` to the same, RGB, 0..255. Checkpoints, losses, their plot and previews go to
+    `run_dir` (None: the folder of `resume`, else a folder beside the network). `resume` is a checkpoint or a folder of
+    them. Every process of `accelerate launch` or `notebook_launcher` calls this; one of them writes and prints.
+    Ctrl-C finishes the current step, writes a checkpoint, and raises `KeyboardInterrupt`. Raises `InputError` for
+    settings or files that the run cannot use, and for a loss of NaN or Inf.
     """
     trainer = Trainer(config)
     if resume:
         _resume(trainer, resume)
     path = save_model_dir / f"{result_name(config)}.pth"
-    folder = way_dir or _folder_of(resume) or path.with_name(f"{path.stem}_run")
+    folder = run_dir or _folder_of(resume) or path.with_name(f"{path.stem}_run")
     if trainer.is_main:
-        _name_skipped(trainer)
-        for needed in (save_model_dir, folder):
-            needed.mkdir(parents=True, exist_ok=True)
-        snapshots.sweep(folder)
+        _print_skipped(trainer)
+        save_model_dir.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        snapshots.delete_partial(folder)
     with _interrupt_after_the_step(trainer):
-        _iterate(trainer, folder, reports)
+        _iterate(trainer, folder, intervals)
     if trainer.step < trainer.total:
-        _say(
+        _print_once(
             trainer,
-            f"stopped after step {trainer.step} of {trainer.total}; to go on: the same command and --resume {folder}",
+            f"stopped after step {trainer.step} of {trainer.total}; to resume: the same command and --resume {folder}",
         )
         raise KeyboardInterrupt
     if trainer.is_main:
@@ -75,37 +83,37 @@ def train(
     return path
 
 
-def _iterate(trainer: Trainer, folder: Path, reports: Reports) -> None:
-    """Take every step. The process that is not the main one has no more to do than that."""
+def _iterate(trainer: Trainer, folder: Path, intervals: Intervals) -> None:
+    """Take every step; in the main process also log, save and show."""
     if not trainer.is_main:
         for _ in trainer:
             pass
         return
-    preview = reports.preview_interval and Preview(trainer.data)
+    preview = Preview(trainer.data) if intervals.preview_interval else None
     with _progress_bar(trainer) as bar, log.LossLog(folder / log.CSV, trainer.step) as losses:
         for step in trainer:
             losses.add(step)
-            _show(bar, step, trainer)
-            if trainer.stops or step.step % reports.log_interval == 0:
+            _update_bar(bar, step, trainer)
+            if trainer.is_stopping or step.step % intervals.log_interval == 0:
                 bar.write(
                     f"step {step.step}: content {step.content:.4g}, style {step.style:.4g}, {step.seconds:.2f} s",
                     file=sys.stderr,
                 )
-            if preview and step.step % reports.preview_interval == 0:
+            if preview and intervals.preview_interval and step.step % intervals.preview_interval == 0:
                 strip = preview.strip(trainer.accelerator.unwrap_model(trainer.net))
                 images.save(strip, folder / f"preview_{step.step:07d}.png")
-                if reports.show:
-                    reports.show(strip)
-            if trainer.stops or step.step % reports.checkpoint_interval == 0:
+                if intervals.show:
+                    intervals.show(strip)
+            if trainer.is_stopping or step.step % intervals.checkpoint_interval == 0:
                 trainer.save(folder / snapshots.name(step.step))
 
 
-def _progress_bar(trainer: Trainer) -> tqdm:
+def _progress_bar(trainer: Trainer) -> tqdm[NoReturn]:
     layout = "{percentage:3.0f}%|{bar}| step {n_fmt} of {total_fmt} [{elapsed}, {remaining} left{postfix}]"
     return tqdm(total=trainer.total, initial=trainer.step, bar_format=layout, mininterval=0.5)
 
 
-def _show(bar: tqdm, step: Step, trainer: Trainer) -> None:
+def _update_bar(bar: tqdm[NoReturn], step: Step, trainer: Trainer) -> None:
     rate = (bar.format_dict["rate"] or 1 / step.seconds) * trainer.data.batch_size
     bar.set_postfix_str(f"{rate:.1f} images/s, content {step.content:.3g}, style {step.style:.3g}", refresh=False)
     bar.update()
@@ -113,7 +121,7 @@ def _show(bar: tqdm, step: Step, trainer: Trainer) -> None:
 
 @contextlib.contextmanager
 def _interrupt_after_the_step(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C asks the trainer to stop and no more, since half a step must not be saved; a second one stops at once."""
+    """Let Ctrl-C end the run after the current step, since half a step must not be saved; a second one ends it now."""
     before = signal.getsignal(signal.SIGINT)
     if before == signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
         yield
@@ -135,7 +143,7 @@ def _interrupt_after_the_step(trainer: Trainer) -> Iterator[None]:
 
 
 def _save_trained(trainer: Trainer, path: Path) -> None:
-    """The network and its model card, side by side."""
+    """Write the network and, beside it, its model card."""
     net = TransformerNet(trainer.config.num_channels)
     net.load_state_dict(trainer.state_dict())
     checkpoints.save(net, path)
@@ -144,33 +152,34 @@ def _save_trained(trainer: Trainer, path: Path) -> None:
 
 
 def _resume(trainer: Trainer, path: Path) -> None:
-    checkpoint, passed_over = snapshots.newest_whole(path)
+    checkpoint, skipped = snapshots.newest_readable(path)
     trainer.load(checkpoint)
-    for reason in passed_over:
-        _say(trainer, f"passed over: {reason}")
-    _say(trainer, f"goes on from {checkpoint}, step {trainer.step}")
+    for reason in skipped:
+        _print_once(trainer, f"skipped: {reason}")
+    _print_once(trainer, f"resumed from {checkpoint}, step {trainer.step}")
     stage, before = trainer.history.stages[-1], trainer.history.stages[-2:-1]
     if before and stage.first_step == trainer.step + 1:
-        _say(trainer, f"from here on {_settings(stage)} in place of {_settings(before[0])}")
+        _print_once(trainer, f"changed from {_settings(before[0])} to {_settings(stage)}")
 
 
 def _folder_of(resume: Path | None) -> Path | None:
     return resume if resume is None or resume.is_dir() else resume.parent
 
 
-def _name_skipped(trainer: Trainer) -> None:
+def _print_skipped(trainer: Trainer) -> None:
     data = trainer.data
     if data.skipped:
-        _say(trainer, f"skips {len(data.skipped)} of {len(data.paths) + len(data.skipped)} images:")
+        total = len(data.paths) + len(data.skipped)
+        _print_once(trainer, f"skipping {len(data.skipped)} of {total} images:")
         for fault in data.skipped.values():
-            _say(trainer, f"  {fault}")
+            _print_once(trainer, f"  {fault}")
 
 
 def _settings(stage: Stage) -> str:
     return f"content weight {stage.content_weight:g}, style weight {stage.style_weight:g}, lr {stage.lr:g}"
 
 
-def _say(trainer: Trainer, message: str) -> None:
-    """On stderr, once for all processes."""
+def _print_once(trainer: Trainer, message: str) -> None:
+    """Print on stderr, in the main process only."""
     if trainer.is_main:
         print(message, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Checkpoints on the way: one file with all that a run needs to go on. Written whole or not at all."""
+"""Checkpoints of a training run: one file, written atomically, with all that is needed to resume."""
 
 from __future__ import annotations
 
@@ -17,57 +17,62 @@ KEYS = ("step", "net", "optimizer", "fixed", "history", "config")
 
 
 def name(step: int) -> str:
-    """`step_0000650.ckpt`: names sort as their steps do."""
+    """Return the file name of the checkpoint after a step, such as `step_0000650.ckpt`; names sort by step."""
     return f"step_{step:07d}{SUFFIX}"
 
 
 def write(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint with `KEYS`, atomically."""
     with atomic_write(path) as temporary:
         torch.save(dict(state), temporary)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What `write` wrote, on the CPU; no code in the file runs. Raises `InputError` for a file that is not whole."""
+    """Return what `write` wrote, on the CPU. No code in the file runs.
+
+    Raises `InputError` for a file that does not exist, is damaged, or is not a checkpoint of a training run.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file")
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
         state = None if broken else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # torch, pickle, zipfile and the system: whatever a file that is none can cause
+    except Exception:  # torch, pickle, zipfile and the system raise many kinds for a file that is no checkpoint
         state = None
     if not isinstance(state, dict) or any(key not in state for key in KEYS):
         raise InputError(f"{path}: not a whole checkpoint of a training run")
     return state
 
 
-def newest_whole(path: Path) -> tuple[Path, list[str]]:
-    """The checkpoint to go on from, and what was passed over, one line each.
+def newest_readable(path: Path) -> tuple[Path, list[str]]:
+    """Return the checkpoint to resume from, and why newer ones were skipped, one line each.
 
-    Of a folder it is the one of the highest step that can be read. Raises `InputError` if there is none.
+    `path` is the checkpoint itself, or a folder: then it is the readable one of the highest step. Raises `InputError`
+    if there is none.
     """
     if not path.is_dir():
         read(path)
         return path, []
-    passed_over = []
+    skipped = []
     for candidate in sorted(path.glob(f"*{SUFFIX}"), reverse=True):
         try:
             read(candidate)
         except InputError as error:
-            passed_over.append(str(error))
+            skipped.append(str(error))
             continue
-        return candidate, passed_over
-    raise InputError(f"{path}: no whole checkpoint in it to go on from ({len(passed_over)} broken)")
+        return candidate, skipped
+    raise InputError(f"{path}: no readable checkpoint in it to resume from ({len(skipped)} damaged)")
 
 
-def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """Every flag whose value is not what the checkpoint was trained with."""
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return one line for each flag whose value differs from the one that the checkpoint was trained with."""
     return [
-        f"{flag} was {theirs.get(flag)} and is now {value}" for flag, value in ours.items() if theirs.get(flag) != value
+        f"{flag} was {before.get(flag)} and is now {value}" for flag, value in now.items() if before.get(flag) != value
     ]
 
 
-def sweep(folder: Path) -> None:
-    """Delete what a run that was killed in the middle of writing a checkpoint left behind."""
+def delete_partial(folder: Path) -> None:
+    """Delete the incomplete files of runs that were killed while they wrote a checkpoint."""
     for part in folder.glob(f".*{SUFFIX}.*.part"):
         part.unlink(missing_ok=True)

@@ -1,5 +1,5 @@
-// The script of a fault's page: runs the model in the engine that is inlined here, and holds its answer against the
-// true one. Needs host.js and an adapter before it. Nothing is loaded: the page works from a disk, with no server.
+// The script of a fault page: runs the model in the engine that is embedded in the page and compares its output with the
+// true values. Needs host.js and an adapter before it. It loads no file, so the page works from a disk, with no server.
 "use strict";
 
 const FIRST_ELEMENTS = 10;
@@ -10,36 +10,37 @@ const NOT_A_NUMBER = [86, 180, 233];
 const element = (id) => document.getElementById(id);
 const facts = JSON.parse(element("facts").textContent);
 
-async function inlined(id) {
+// The bytes that the page embeds, gzipped and as base64, in the element `id`.
+async function embedded(id) {
   const packed = Uint8Array.from(atob(element(id).textContent), (letter) => letter.charCodeAt(0));
   const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(plain).arrayBuffer();
 }
 
-// ONNX.js asks for its wasm by name, which no browser answers to a page from a disk.
-const fetchOutside = window.fetch;
+// ONNX.js fetches its wasm by name, which a browser refuses to a page from a disk.
+const browserFetch = window.fetch;
 window.fetch = async (address, ...rest) => {
   const id = "file:" + String(address).split("/").pop();
-  if (!element(id)) return fetchOutside.call(window, address, ...rest);
-  return new Response(await inlined(id), { headers: { "Content-Type": "application/wasm" } });
+  if (!element(id)) return browserFetch.call(window, address, ...rest);
+  return new Response(await embedded(id), { headers: { "Content-Type": "application/wasm" } });
 };
 
-async function started() {
+async function createSession() {
   const { module, wasm } = facts;
   if (module) {
-    const text = await inlined("file:" + module);
+    const text = await embedded("file:" + module);
     facts.options.paths = { mjs: URL.createObjectURL(new Blob([text], { type: "text/javascript" })) };
   }
-  await adapter.setup(facts.options, wasm ? await inlined("file:" + wasm) : undefined);
-  return adapter.create(await inlined("model"));
+  await adapter.setup(facts.options, wasm ? await embedded("file:" + wasm) : undefined);
+  return adapter.create(await embedded("model"));
 }
 
-async function answer(session) {
-  const outputs = await adapter.run(session, adapter.tensors(unpacked(facts.feeds, await inlined("feeds"))));
+async function computeValue(session) {
+  const outputs = await adapter.run(session, adapter.tensors(unpacked(facts.feeds, await embedded("feeds"))));
   if (isContextLost()) throw new Error("the WebGL context was lost");
-  const found = adapter.arrays(outputs).find(({ name }) => name === facts.value);
-  if (!found) throw new Error(`the engine did not return output '${facts.value}'`);
-  return numbers(found.type, found.data);
+  const output = adapter.arrays(outputs).find(({ name }) => name === facts.value);
+  if (!output) throw new Error(`the engine did not return output '${facts.value}'`);
+  return numbers(output.type, output.data);
 }
 
 function numbers(type, data) {
@@ -47,36 +48,36 @@ function numbers(type, data) {
     : data;
 }
 
-function compared(expected, got) {
-  const error = Float64Array.from(expected, (x, i) => Math.abs(Number(got[i]) - Number(x)));
-  const beyond = [];
+function compare(expected, actual) {
+  const error = Float64Array.from(expected, (x, i) => Math.abs(Number(actual[i]) - Number(x)));
+  const aboveLimit = [];
   let worst = 0;
   error.forEach((e, i) => {
-    if (!(e <= facts.limit)) beyond.push(i);
+    if (!(e <= facts.limit)) aboveLimit.push(i);
     if (!(e <= error[worst]) && !Number.isNaN(error[worst])) worst = i;
   });
-  return { error, beyond, worst };
+  return { error, aboveLimit, worst };
 }
 
 function indices(i) {
-  const found = [];
-  for (const side of [...facts.shape].reverse()) {
-    found.unshift(i % side);
-    i = Math.floor(i / side);
+  const index = [];
+  for (const dimension of [...facts.shape].reverse()) {
+    index.unshift(i % dimension);
+    i = Math.floor(i / dimension);
   }
-  return `(${found.join(", ")})`;
+  return `(${index.join(", ")})`;
 }
 
 const short = (x) => Number(Number(x).toPrecision(6)).toString();
 
-function show({ error, beyond, worst }, expected, got) {
+function show({ error, aboveLimit, worst }, expected, actual) {
   element("largest").textContent = `${short(error[worst])} at ${indices(worst)}`;
-  element("beyond").textContent = `${beyond.length} of ${error.length}`;
-  const rows = beyond.slice(0, FIRST_ELEMENTS);
+  element("above-limit").textContent = `${aboveLimit.length} of ${error.length}`;
+  const rows = aboveLimit.slice(0, FIRST_ELEMENTS);
   element("elements").hidden = !rows.length;
   element("rows").replaceChildren(...rows.map((i) => {
     const row = document.createElement("tr");
-    for (const text of [indices(i), short(expected[i]), short(got[i]), short(error[i])]) {
+    for (const text of [indices(i), short(expected[i]), short(actual[i]), short(error[i])]) {
       row.appendChild(document.createElement("td")).textContent = text;
     }
     return row;
@@ -100,40 +101,41 @@ function paint(error) {
   element("image").hidden = false;
 }
 
-function colour(part) {
-  if (Number.isNaN(part)) return NOT_A_NUMBER;
-  const place = Math.min(1, Math.max(0, 1 + Math.log10(part) / DECADES)) * (RAMP.length - 1);
+// The colour of an error, given as a fraction of the largest, on a log scale.
+function colour(fraction) {
+  if (Number.isNaN(fraction)) return NOT_A_NUMBER;
+  const place = Math.min(1, Math.max(0, 1 + Math.log10(fraction) / DECADES)) * (RAMP.length - 1);
   const below = Math.min(RAMP.length - 2, Math.floor(place));
   return RAMP[below].map((c, k) => c + (place - below) * (RAMP[below + 1][k] - c));
 }
 
-function say(state, text) {
+function report(state, text) {
   document.body.dataset.state = state;
-  element("verdict").textContent = text;
+  element("result").textContent = text;
   element("again").disabled = state === "running";
 }
 
 async function run() {
-  say("running", "Running…");
+  report("running", "Running…");
   try {
-    const session = await started();
-    const got = await answer(session);
+    const session = await createSession();
+    const actual = await computeValue(session);
     await adapter.close(session);
-    const expected = numbers(facts.type, new ARRAYS[facts.type](await inlined("expected")));
-    if (got.length !== expected.length) {
-      return say("fault", `FAULT SHOWN: ${got.length} values, where ${expected.length} are due`);
+    const expected = numbers(facts.type, new ARRAYS[facts.type](await embedded("expected")));
+    if (actual.length !== expected.length) {
+      return report("error", `Wrong in this browser: ${actual.length} elements instead of ${expected.length}`);
     }
-    const found = compared(expected, got);
-    show(found, expected, got);
-    const size = `largest error ${short(found.error[found.worst])}, allowed ${short(facts.limit)}`;
-    if (found.beyond.length) say("fault", `FAULT SHOWN: ${size}`);
-    else say("good", `No fault in this browser: ${size}`);
+    const comparison = compare(expected, actual);
+    show(comparison, expected, actual);
+    const size = `largest error ${short(comparison.error[comparison.worst])}, allowed ${short(facts.limit)}`;
+    if (comparison.aboveLimit.length) report("error", `Wrong in this browser: ${size}`);
+    else report("good", `Correct in this browser: ${size}`);
   } catch (error) {
-    say("stopped", `The engine stopped: ${(error && error.message) || error}`);
+    report("stopped", `The engine stopped: ${(error && error.message) || error}`);
   }
 }
 
 element("browser").textContent = navigator.userAgent;
 element("again").onclick = run;
-inlined("model").then((bytes) => { element("save").href = URL.createObjectURL(new Blob([bytes])); });
+embedded("model").then((bytes) => { element("save").href = URL.createObjectURL(new Blob([bytes])); });
 run();

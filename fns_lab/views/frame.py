@@ -1,4 +1,4 @@
-"""The frame of every HTML page that this project writes: whole in itself, it loads nothing."""
+"""The frame of every HTML page that this project writes. It is one file that loads no other."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
+"""Folder of the style sheets and scripts that are copied into the pages."""
 
 
 def framed(title: str, body: str, *, attributes: str, styles: Iterable[str], scripts: str = "") -> str:
-    """A page of `body`, HTML, in the style of the reports and of `styles`, CSS.
+    """Return an HTML page with a title, a body and the reports' style sheet.
 
-    `attributes` are those of the body's tag, `scripts` the tags that follow what is seen.
+    `body` is the HTML of the visible part, `attributes` those of the `body` tag, `styles` more style sheets (CSS),
+    `scripts` the `script` tags that follow the visible part.
     """
     style = "\n".join([(HERE / "report.css").read_text(encoding="utf-8"), *styles])
     return f"""<!DOCTYPE html>

@@ -1,20 +1,25 @@
-"""An image in a notebook that changes in place while something runs. A report keeps the last one."""
+"""An image in a notebook that is replaced in place while a cell runs. A report shows the final one."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fns_lab import images
 
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
+
 
 class LiveImage:
-    """Call it with `(1, 3, H, W)`, RGB, 0..255: the first call shows the image, each later one replaces it.
+    """An image of a notebook cell: the first call shows it, each later call replaces it.
 
-    Outside a notebook nothing is shown.
+    Call it with an image `(1, 3, H, W)`, RGB, 0..255. Outside a notebook nothing is shown.
     """
 
     def __init__(self) -> None:
-        self._handle = None
+        self._handle: DisplayHandle | None = None
 
     def __call__(self, x: np.ndarray) -> None:
         from IPython import get_ipython

@@ -1,4 +1,4 @@
-"""Images of what engines really support: ops by targets, and pairs of ops."""
+"""Plots of the measured op support: ops by targets, and pairs of ops."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from fns_lab.views.plots import NotebookFigure
 STATES = {
     "not measured": "#FFFFFF",
     "unsupported": "#D8D8D8",
-    "wrong, and its table says so": "#8C6BB1",
+    "wrong, and its table says unsupported": "#8C6BB1",
     "some cases right": "#9BD3E8",
     "every case right": "#0072B2",
-    "fails though its table takes it": "#E69F00",
+    "fails, but its table says supported": "#E69F00",
     "silently wrong": "#B2182B",
 }
-"""What a square says, from the least to what no square may hide; the colours differ in lightness as well."""
+"""States of a square and their colours, which differ in lightness as well. Of a square's cases the last state counts."""
 
 NOT_MEASURED, UNSUPPORTED, KNOWN, SOME, EVERY, FAILS, SILENT = range(len(STATES))
+"""Indices of `STATES`."""
 
 
 def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
-    """One row an op, three columns a target (native, converted, lowered), coloured by what became of the op's cases.
+    """Draw one row per op and three columns per target (native, converted, lowered), coloured by `STATES`.
 
-    A single wrong case colours the whole square. Ops stand in alphabetical order, in `panels` panels side by side.
+    A single wrong case colours the whole square. Ops are in alphabetical order, in `panels` panels side by side.
     Raises `InputError` for an empty matrix.
     """
     states = op_states(matrix)
@@ -49,18 +50,21 @@ def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:
 
 
 def pair_matrix(matrix: Matrix, target: str, *, variant: str = "native", title: str = "") -> Figure:
-    """Producers down, consumers across, one panel for chains and one for forks. Raises `InputError` without a pair."""
+    """Draw the measured pairs of ops: one row per producer, one column per consumer, chains and forks in two panels.
+
+    Raises `InputError` if no pair was measured for the target and variant.
+    """
     table = matrix.table[(matrix.table.target == target) & (matrix.table.variant == variant)]
     if table.empty:
         raise InputError(f"no pair of {target} was measured")
-    sides = table.op.str.split(ARROW, expand=True)
-    table = table.assign(producer=sides[0], consumer=sides[1], kind=table["case"].str.split().str[0])
-    ops = sorted({*sides[0], *sides[1]})
-    side = 1.2 + 0.13 * len(ops)
-    figure = NotebookFigure(figsize=(2 * side, side + 0.7), layout="constrained")
+    pair = table.op.str.split(ARROW, expand=True)
+    table = table.assign(producer=pair[0], consumer=pair[1], kind=table["case"].str.split().str[0])
+    ops = sorted({*pair[0], *pair[1]})
+    panel_in = 1.2 + 0.13 * len(ops)
+    figure = NotebookFigure(figsize=(2 * panel_in, panel_in + 0.7), layout="constrained")
     for axes, kind in zip(figure.subplots(1, 2), ("chain", "fork"), strict=True):
-        found = table[table.kind == kind].set_index(["producer", "consumer"])
-        states = pd.Series(_states(found), found.index).unstack().reindex(index=ops, columns=ops)
+        pairs = table[table.kind == kind].set_index(["producer", "consumer"])
+        states = pd.Series(_states(pairs), pairs.index).unstack().reindex(index=ops, columns=ops)
         _draw(axes, states.fillna(NOT_MEASURED).to_numpy())
         axes.set_xticks(range(len(ops)), ops, rotation=90, fontsize=6)
         axes.set_yticks(range(len(ops)), ops, fontsize=6)
@@ -70,7 +74,10 @@ def pair_matrix(matrix: Matrix, target: str, *, variant: str = "native", title: 
 
 
 def op_states(matrix: Matrix) -> pd.DataFrame:
-    """A number of `STATES` for each op (rows) and target and variant (columns)."""
+    """Return the index in `STATES` of each op (rows) for each target and variant (columns, two levels).
+
+    Raises `InputError` for an empty matrix.
+    """
     if matrix.table.empty:
         raise InputError("no case was measured; there is nothing to plot")
     table = matrix.table.assign(state=_states(matrix.table))
@@ -82,10 +89,10 @@ def op_states(matrix: Matrix) -> pd.DataFrame:
 
 
 def _states(table: pd.DataFrame) -> np.ndarray:
-    """The state of single runs. Right where the table says no is unsupported all the same: nobody is promised it."""
-    kept, result = table.supported.to_numpy(), table.result.to_numpy()
+    """Return the state of each run. A case that passes although the table says unsupported counts as unsupported."""
+    supported, result = table.supported.to_numpy(), table.result.to_numpy()
     wrong = result == "wrong"
-    conditions = [kept & wrong, kept & (result == "error"), kept & (result == "pass"), wrong]
+    conditions = [supported & wrong, supported & (result == "error"), supported & (result == "pass"), wrong]
     return np.select(conditions, [SILENT, FAILS, EVERY, KNOWN], UNSUPPORTED)
 
 
@@ -111,4 +118,4 @@ def _draw(axes: Axes, states: np.ndarray) -> None:
 def _finish(figure: Figure, title: str, labels: Sequence[str] = tuple(STATES)) -> None:
     patches = [Patch(facecolor=STATES[label], edgecolor="#999999", label=label) for label in labels]
     figure.legend(handles=patches, loc="outside lower center", ncols=len(labels), frameon=False, fontsize="small")
-    figure.suptitle(title or None)
+    figure.suptitle(title)

@@ -1,4 +1,4 @@
-"""What a smaller model costs and what it is worth, as a plot of the images themselves."""
+"""Plot the cost of models against their quality, with the image that each computes as its marker."""
 
 from __future__ import annotations
 
@@ -15,33 +15,38 @@ from fns_lab.images import image_from_array
 from fns_lab.views.plots import LINE_COLOURS, MARKERS, NotebookFigure
 
 THUMBNAIL_PX = 56
-"""ModelRun of an image in the plot, in pixels of 1/100 inch."""
+"""Height and width of an image in the plot, in pixels of 1/100 inch."""
 MARGIN = 1.7
-"""Factor by which the axes reach beyond the outermost points, so that no image is cut off."""
+"""Factor by which the axes extend beyond the outermost points, so that no image is cut off."""
 
 
 def trade_off(
-    table: pd.DataFrame, images: Mapping[str, np.ndarray], *, costs: Sequence[str], worth: str, group: str
+    table: pd.DataFrame, images: Mapping[str, np.ndarray], *, costs: Sequence[str], quality: str, group: str
 ) -> NotebookFigure:
-    """One panel a column of `costs`, the column `worth` upwards in all of them, both on log scales.
+    """Draw one panel per column of `costs`, each with the cost across and the quality upwards, on log scales.
 
-    `table` has one row a model, its label as the index. Where a model is too costly or failed (NaN) it has no point.
-    Rows with the same `group` share a colour and are joined. In the first panel each point is the model's image,
-    `(1, 3, H, W)`, 0..255, cut to a square; in the others a marker. Raises `InputError` for an empty table, a number
-    that a log scale cannot show, or a row without an image.
+    `table` has one row per model, its label as the index, and these columns:
+
+    - each of `costs`: above 0, smaller is better, in any unit; NaN for a model that failed: it has no point
+    - `quality`: above 0, larger is better
+    - `group`: models of the same group share a colour and are joined by a line
+
+    `images` holds the image that each model computed, by label, `(1, 3, H, W)`, RGB, 0..255: its point in the first
+    panel, cut to a square. The other panels have markers. Raises `InputError` for an empty table, a number that a log
+    scale cannot show, or a row without an image.
     """
-    _check(table, images, [*costs, worth])
+    _check(table, images, [*costs, quality])
     figure = NotebookFigure(figsize=(1.5 + 4.5 * len(costs), 5), layout="constrained")
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, cost in zip(panels, costs, strict=True):
         for i, (label, rows) in enumerate(table.groupby(group, sort=False)):
             colour, marker = LINE_COLOURS[i % len(LINE_COLOURS)], MARKERS[i % len(MARKERS)]
-            axes.plot(rows[cost], rows[worth], color=colour, marker=marker, lw=1.5, label=f"{group} {label}")
+            axes.plot(rows[cost], rows[quality], color=colour, marker=marker, lw=1.5, label=f"{group} {label}")
             if axes is panels[0]:
-                _draw_images(axes, rows, images, cost, worth, colour)
-        _scale(axes, table[cost], table[worth])
+                _draw_images(axes, rows, images, cost, quality, colour)
+        _scale(axes, table[cost], table[quality])
         axes.set_xlabel(cost)
-    panels[0].set_ylabel(worth)
+    panels[0].set_ylabel(quality)
     panels[-1].legend(loc="best", frameon=False)
     return figure
 
@@ -58,15 +63,15 @@ def _check(table: pd.DataFrame, images: Mapping[str, np.ndarray], columns: Seque
 
 
 def _draw_images(
-    axes: Axes, rows: pd.DataFrame, images: Mapping[str, np.ndarray], cost: str, worth: str, colour: str
+    axes: Axes, rows: pd.DataFrame, images: Mapping[str, np.ndarray], cost: str, quality: str, colour: str
 ) -> None:
-    for label, row in rows.iterrows():
+    for label, x, y in zip(rows.index, rows[cost], rows[quality], strict=True):
         image = image_from_array(images[label])
-        side = min(image.size)
-        square = image.crop((0, 0, side, side)).resize((2 * THUMBNAIL_PX,) * 2)
+        size = min(image.size)
+        square = image.crop((0, 0, size, size)).resize((2 * THUMBNAIL_PX, 2 * THUMBNAIL_PX))
         box = AnnotationBbox(
             OffsetImage(np.asarray(square), zoom=0.36),
-            (row[cost], row[worth]),
+            (x, y),
             bboxprops={"edgecolor": colour, "lw": 2},
             pad=0.1,
         )

@@ -54,12 +54,12 @@ def test_upsampling_repeats_every_pixel(x):
 
 
 @pytest.mark.parametrize("padding", [4, (1, 0, 5, 2), (H - 1, 3, 0, H - 1)])
-def test_reflection_is_torchs_on_each_side(x, padding):
+def test_reflection_is_torchs_on_each_edge(x, padding):
     layer = nn.ReflectionPad2d(padding)
     assert torch.equal(to_base_ops(layer)(x), layer(x))
 
 
-def test_zeros_stand_where_the_reflection_stood(x):
+def test_zero_padding_is_torchs(x):
     padding = (1, 0, 5, 2)
     assert torch.equal(to_base_ops(nn.ReflectionPad2d(padding), "zeros")(x), nn.ZeroPad2d(padding)(x))
 
@@ -73,7 +73,7 @@ def test_the_rewritten_network_is_the_regular_one(net, image):
     assert fidelity(rewritten) == "rounding"
 
 
-def test_nothing_regular_is_left_and_every_weight_stays(net):
+def test_no_regular_layer_is_left_and_every_weight_stays(net):
     rewritten = to_base_ops(net)
     regular = (nn.InstanceNorm2d, nn.Upsample, nn.ReflectionPad2d)
     assert sum(isinstance(module, regular) for module in net.modules()) == 15 + 2 + 16
@@ -82,7 +82,7 @@ def test_nothing_regular_is_left_and_every_weight_stays(net):
     assert all(torch.equal(rewritten.state_dict()[name], value) for name, value in net.state_dict().items())
 
 
-def test_the_network_it_was_made_from_is_left_alone(image):
+def test_the_original_network_is_not_changed(image):
     net = TransformerNet(4).train()
     with torch.no_grad():
         before = net(image)
@@ -121,11 +121,11 @@ def test_a_layer_without_a_rewrite_is_refused(layer, said):
         to_base_ops(nn.Sequential(nn.ReLU(), layer))
 
 
-def test_a_padding_that_nobody_knows_is_refused():
+def test_an_unknown_padding_is_refused():
     with pytest.raises(InputError, match="choose one of reflect, zeros"):
         to_base_ops(nn.ReLU(), "edge")
 
 
-def test_a_side_too_small_to_mirror_is_refused(x):
-    with pytest.raises(InputError, match="more pixels than the 11 there are"):
+def test_a_dimension_too_small_to_mirror_is_refused(x):
+    with pytest.raises(InputError, match="needs more than 11 pixels"):
         base_ops.ReflectionPad2d(nn.ReflectionPad2d((0, 0, H, 0)))(x)

@@ -1,4 +1,4 @@
-"""Checkpoints: every form that upstream's files come in opens as the same network; everything else is refused."""
+"""Checkpoints: every format of upstream's files opens as the same network; everything else is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH = 4
 
 
 class RunsCode:
-    """Unpickled, it makes a file."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -52,7 +52,7 @@ def with_old_statistics(state: dict) -> dict:
     return old
 
 
-FORMS = {
+LAYOUTS = {
     "plain": lambda state: state,
     "old statistics": with_old_statistics,
     "DataParallel": lambda state: {f"module.{name}": value for name, value in state.items()},
@@ -64,10 +64,10 @@ FORMS = {
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-@pytest.mark.parametrize("form", FORMS)
-def test_every_upstream_form_opens_as_the_same_network(state, form, zipped, tmp_path):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_upstream_format_opens_as_the_same_network(state, layout, zipped, tmp_path):
     path = tmp_path / "style.model"
-    torch.save(FORMS[form](state), path, _use_new_zipfile_serialization=zipped)
+    torch.save(LAYOUTS[layout](state), path, _use_new_zipfile_serialization=zipped)
     loaded = checkpoints.load(path)
     assert (loaded.width, loaded.training) == (WIDTH, False)
     assert list(loaded.state_dict()) == list(state)
@@ -169,11 +169,11 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_weights_that_are_off_are_named(state, fault, tmp_path):
+def test_wrong_weights_are_named(state, fault, tmp_path):
     change, said = FAULTS[fault]
     change(state)
-    torch.save(state, tmp_path / "off.pth")
-    assert said in refusal(tmp_path / "off.pth")
+    torch.save(state, tmp_path / "wrong.pth")
+    assert said in refusal(tmp_path / "wrong.pth")
 
 
 def test_another_networks_checkpoint_names_its_first_key(tmp_path):
@@ -182,7 +182,7 @@ def test_another_networks_checkpoint_names_its_first_key(tmp_path):
 
 
 def refusal(path: Path) -> str:
-    """The one line that `load` refuses `path` with."""
+    """Return the line with which `load` refuses `path`."""
     with pytest.raises(InputError) as caught:
         checkpoints.load(path)
     message = str(caught.value)

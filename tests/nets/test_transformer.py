@@ -1,4 +1,4 @@
-"""The style network: sizes in and out, upstream's names, and images that come back at their own size."""
+"""The style network: sizes in and out, upstream's names, and images that keep their size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fns_lab.errors import InputError
-from fns_lab.nets.transformer import SMALLEST_SIDE_PX, TransformerNet, stylize
+from fns_lab.nets.transformer import SMALLEST_SIZE_PX, TransformerNet, stylize
 
 
 def pixels(*shape: int) -> torch.Tensor:
@@ -20,22 +20,22 @@ def tiny() -> TransformerNet:
 
 
 @pytest.mark.parametrize("size", [(5, 5), (5, 31), (6, 9), (17, 8), (64, 43)])
-def test_a_side_is_rounded_up_to_a_multiple_of_four(tiny, size):
+def test_height_and_width_are_rounded_up_to_a_multiple_of_four(tiny, size):
     with torch.no_grad():
         y = tiny(pixels(2, 3, *size))
-    assert y.shape == (2, 3, *(-(-side // 4) * 4 for side in size))
+    assert y.shape == (2, 3, *(-(-length // 4) * 4 for length in size))
 
 
-def test_nothing_smaller_than_the_stated_side_passes(tiny):
-    assert tiny.smallest_side_px == SMALLEST_SIDE_PX
-    for size in ((SMALLEST_SIDE_PX - 1, 32), (32, SMALLEST_SIDE_PX - 1)):
+def test_nothing_smaller_than_the_stated_size_passes(tiny):
+    assert tiny.smallest_size_px == SMALLEST_SIZE_PX
+    for size in ((SMALLEST_SIZE_PX - 1, 32), (32, SMALLEST_SIZE_PX - 1)):
         with pytest.raises(RuntimeError, match="Padding size"):
             tiny(pixels(1, 3, *size))
-        with pytest.raises(InputError, match=f"{size[0]}x{size[1]} px is too small .* at least {SMALLEST_SIDE_PX}"):
+        with pytest.raises(InputError, match=f"{size[0]}x{size[1]} px is too small .* at least {SMALLEST_SIZE_PX}"):
             stylize(tiny, pixels(1, 3, *size))
 
 
-def test_a_stylized_image_has_its_own_size_and_a_image_range(net):
+def test_a_stylized_image_keeps_its_size_and_is_clipped_to_0_255(net):
     x = pixels(2, 3, 29, 38)
     y = stylize(net, x)
     assert y.shape == x.shape

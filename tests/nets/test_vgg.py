@@ -33,19 +33,19 @@ def test_every_activation_is_the_original_networks_divided_by_255(network):
     layers.load_state_dict({name.removeprefix("features."): value.float() for name, value in state.items()})
     y = x[:, [2, 1, 0]] - torch.tensor([103.939, 116.779, 123.68]).view(3, 1, 1)
     with torch.no_grad():
-        found = network(x)._asdict()
+        features = network(x)._asdict()
         for index, layer in enumerate(layers):
             y = layer(y)
             for name in (name for name, place in RELUS.items() if place == index):
                 assert y.max() > 100, "the original's activations are in the hundreds"
-                torch.testing.assert_close(found.pop(name), y / 255, atol=1e-4, rtol=1e-4)
-    assert not found
+                torch.testing.assert_close(features.pop(name), y / 255, atol=1e-4, rtol=1e-4)
+    assert not features
 
 
 def test_two_blocks_suffice_for_the_content(network):
     x = pixels(1, 3, 16, 24)
-    assert [tuple(f.shape) for f in network(x, last=2)] == [(1, 64, 16, 24), (1, 128, 8, 12)]
-    assert torch.equal(network(x, last=2)[1], network(x).relu2_2)
+    assert [tuple(f.shape) for f in network.activations(x, 2)] == [(1, 64, 16, 24), (1, 128, 8, 12)]
+    assert torch.equal(network.activations(x, 2)[1], network(x).relu2_2)
 
 
 def test_it_is_frozen(network):
@@ -59,7 +59,7 @@ def test_missing_weights_are_named(tmp_path):
 
 @pytest.fixture
 def torchvision_file(tmp_path):
-    """A file as torchvision's: weights of its layers, here seeded."""
+    """A file like torchvision's, with seeded weights, and the layers that they belong to."""
     torch.manual_seed(0)
     layers = make_layers(FOUR_BLOCKS)
     path = tmp_path / "vgg16.pth"
@@ -72,13 +72,13 @@ def test_torchvision_s_weights_get_torchvision_s_input(torchvision_file):
     x, expected = pixels(2, 3, 24, 40), VGG16_Weights.IMAGENET1K_V1.transforms()
     with torch.no_grad():
         y = normalize(x / 255, expected.mean, expected.std)
-        found = LossNetwork(path)(x)._asdict()
+        features = LossNetwork(path)(x)._asdict()
         for index, layer in enumerate(layers):
             y = layer(y)
             for name in (name for name, place in RELUS.items() if place == index):
                 assert y.std() > 0
-                torch.testing.assert_close(found.pop(name), y, atol=1e-5, rtol=1e-4)
-    assert not found
+                torch.testing.assert_close(features.pop(name), y, atol=1e-5, rtol=1e-4)
+    assert not features
 
 
 def test_a_file_that_is_not_torchvision_s_is_refused(tmp_path):

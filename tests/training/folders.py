@@ -22,11 +22,11 @@ BROKEN = {
     "random.jpeg": "not an image",
     "text.png": "not an image",
 }
-"""Path to a part of what is said of it."""
+"""File name to a part of the message about it."""
 
 
 def noise(seed: int, h: int = 24, w: int = 36) -> np.ndarray:
-    """`(H, W, 3)`, uint8: smooth enough to be told from its mirror image, and no two seeds alike."""
+    """`(H, W, 3)`, uint8: smooth enough that its mirror image differs, and different for every seed."""
     small = np.random.default_rng(seed).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize((w, h), Image.BICUBIC))
 

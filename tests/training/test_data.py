@@ -1,4 +1,4 @@
-"""The data room: what is broken is skipped and named, and a batch depends on the seed and the step alone."""
+"""Photographs: broken files are skipped and named, and a batch depends on the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_an_epoch_shows_every_photograph_once(tmp_path):
 
 
 def test_every_kind_of_image_gives_its_own_colours(tmp_path):
-    """A grey, a deep grey, a print, a glass and a turned image, each of one known colour."""
+    """A grey, a 16-bit grey, a CMYK, a transparent and a rotated image, each of one known colour."""
     red, exif = (200, 40, 30), Image.Exif()
-    exif[0x0112] = 6  # stored on its side
+    exif[0x0112] = 6  # orientation: stored rotated by 90 degrees
     Image.new("L", (20, 30), 77).save(tmp_path / "a_grey.jpg", quality=95)
     Image.fromarray(np.full((20, 30), 25700, np.uint16)).save(tmp_path / "b_deep.png")
     Image.new("CMYK", (30, 20), (0, 255, 255, 0)).save(tmp_path / "c_print.jpg", quality=95)
@@ -95,8 +95,8 @@ def test_every_kind_of_image_gives_its_own_colours(tmp_path):
     assert all(np.abs(means - colour).max(1).min() < 3 for colour in expected)
 
 
-def test_a_crop_is_a_piece_of_the_image_in_its_proportions(tmp_path):
-    """A ramp of one grey level a pixel, 200 wide and 100 high: a crop of 100 spans 77 to 100 levels."""
+def test_a_crop_is_a_part_of_the_image_in_its_proportions(tmp_path):
+    """A ramp of one grey level per pixel, 200 wide and 100 high: a crop of 100 spans 77 to 100 levels."""
     ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (100, 200, 3))
     Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / "ramp.png")
     photographs = Photographs(tmp_path, crop_px=100, batch_size=1, seed=0)
@@ -110,7 +110,7 @@ def test_a_crop_is_a_piece_of_the_image_in_its_proportions(tmp_path):
 def test_a_folder_without_a_readable_image_is_refused(tmp_path):
     (tmp_path / "a.png").write_text("no image")
     (tmp_path / "b.jpg").touch()
-    refused(tmp_path, "none of its 2 images can be read; the first: ")
+    refused(tmp_path, "no readable image among 2; the first: ")
     refused(tmp_path / "gone", "no such folder")
     refused(tmp_path / "a.png", "a file, not a folder")
     (tmp_path / "empty").mkdir()

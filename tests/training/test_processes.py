@@ -46,7 +46,7 @@ def start(folder: Path, out: Path, batch_size: int, steps: int, launcher: list[s
     """`fns-lab train` in one process, or in several by a launcher."""
     flags = "--image-size 16 --style-size 16 --num-channels 2 --cuda 0 --mixed-precision no --checkpoint-interval 1"
     places = ("--dataset", folder, "--style-image", folder / "near/photo01.jpg", "--save-model-dir", out / "saved")
-    argv = ["train", *map(str, places), "--checkpoint-model-dir", str(out / "way"), *flags.split(), *more]
+    argv = ["train", *map(str, places), "--checkpoint-model-dir", str(out / "run"), *flags.split(), *more]
     argv += ["--batch-size", str(batch_size), "--max-steps", str(steps)]
     return _python(*(["-m", *launcher] if launcher else []), "-m", "fns_lab", *argv)
 
@@ -59,15 +59,15 @@ def _python(*argv: str) -> subprocess.Popen:
 
 
 def finished(process: subprocess.Popen) -> str:
-    """What it printed, once it has ended well."""
+    """Return its stdout, once it has ended with exit code 0."""
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     return out
 
 
-def first_gradient(way: Path) -> torch.Tensor:
+def first_gradient(run_dir: Path) -> torch.Tensor:
     """The gradient of the first step, which Adam's first moment is a tenth of."""
-    moments = torch.load(way / snapshots.name(1), weights_only=True)["optimizer"]["state"].values()
+    moments = torch.load(run_dir / snapshots.name(1), weights_only=True)["optimizer"]["state"].values()
     return torch.cat([moment["exp_avg"].flatten() for moment in moments]) / 0.1
 
 
@@ -80,31 +80,31 @@ def alone(folder, tmp_path_factory) -> Path:
 
 def test_two_processes_give_the_gradients_of_one_with_the_doubled_batch(folder, alone, tmp_path):
     said = finished(start(folder, tmp_path, 1, 2, LAUNCHERS["accelerate"]))
-    expected, together = first_gradient(alone / "way"), first_gradient(tmp_path / "way")
+    expected, together = first_gradient(alone / "run"), first_gradient(tmp_path / "run")
     assert expected.norm() > 0
     assert (together - expected).norm() < GRADIENT_TOLERANCE * expected.norm()
-    assert len(said.splitlines()) == 1, "one process talks"
-    losses = [pd.read_csv(out / "way" / log.CSV, index_col="step") for out in (alone, tmp_path)]
+    assert len(said.splitlines()) == 1, "one process prints"
+    losses = [pd.read_csv(out / "run" / log.CSV, index_col="step") for out in (alone, tmp_path)]
     assert list(losses[1].index) == [1, 2]
     pd.testing.assert_frame_equal(*(table.loc[:1, ["content", "style"]] for table in losses), rtol=1e-4)
 
 
-def test_ctrl_c_stops_both_after_the_same_step_and_they_go_on_from_there(folder, tmp_path):
-    way = tmp_path / "way"
+def test_ctrl_c_stops_both_after_the_same_step_and_they_resume_from_there(folder, tmp_path):
+    run_dir = tmp_path / "run"
     process = start(folder, tmp_path, 1, 10_000, LAUNCHERS["torchrun"])
     deadline = time.monotonic() + 100
-    while not list(way.glob("*.ckpt")):
+    while not list(run_dir.glob("*.ckpt")):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=100)
     assert process.returncode != 0
-    last, passed_over = snapshots.newest_whole(way)
-    step = snapshots.read(last)["step"]
-    assert not passed_over
-    assert f"stopped after step {step} of 10000; to go on: " in err
-    finished(start(folder, tmp_path, 1, step + 2, LAUNCHERS["torchrun"], "--resume", str(way)))
-    assert list(pd.read_csv(way / log.CSV)["step"]) == list(range(1, step + 3))
+    newest, skipped = snapshots.newest_readable(run_dir)
+    step = snapshots.read(newest)["step"]
+    assert not skipped
+    assert f"stopped after step {step} of 10000; to resume: " in err
+    finished(start(folder, tmp_path, 1, step + 2, LAUNCHERS["torchrun"], "--resume", str(run_dir)))
+    assert list(pd.read_csv(run_dir / log.CSV)["step"]) == list(range(1, step + 3))
 
 
 def test_a_notebook_can_launch_several(folder, tmp_path):

@@ -1,4 +1,4 @@
-"""A run that was stopped, in whatever way, goes on to the weights of one that never was."""
+"""A run that was stopped, in whatever run_dir, goes on to the weights of one that never was."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ import torch
 from fns_lab.cli import INTERRUPTED
 from fns_lab.errors import InputError
 from fns_lab.training import snapshots
-from fns_lab.training.loop import Stage, TrainConfig, Trainer
+from fns_lab.training.config import TrainConfig
+from fns_lab.training.history import Stage
+from fns_lab.training.loop import Trainer
 from tests.training.folders import good_folder
 
 KILLS = 3
@@ -104,7 +106,7 @@ def test_the_same_images_elsewhere_are_the_same(config, half, tmp_path):
 
 
 def test_a_checkpoint_past_the_end_is_refused(config, half):
-    refused(replace(config, max_steps=2), half, "at step 3, past the last of this run, 2")
+    refused(replace(config, max_steps=2), half, "at step 3, past the final step of this run, 2")
 
 
 def test_weights_and_rate_may_change_and_the_history_says_when(config, half):
@@ -122,7 +124,7 @@ def refused(config: TrainConfig, path: Path, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_of_a_folder_the_newest_whole_checkpoint_is_taken(half, tmp_path):
+def test_of_a_folder_the_newest_readable_checkpoint_is_taken(half, tmp_path):
     data = half.read_bytes()
     (tmp_path / snapshots.name(3)).write_bytes(data)
     for step, size in ((4, 0), (5, 100), (6, len(data) // 2), (7, len(data) - 1)):
@@ -131,14 +133,14 @@ def test_of_a_folder_the_newest_whole_checkpoint_is_taken(half, tmp_path):
     spoilt[len(data) // 2] ^= 1
     (tmp_path / snapshots.name(8)).write_bytes(spoilt)
     torch.save({"weights": torch.ones(3)}, tmp_path / snapshots.name(9))
-    path, passed_over = snapshots.newest_whole(tmp_path)
+    path, skipped = snapshots.newest_readable(tmp_path)
     assert path.name == snapshots.name(3)
-    assert [line.split(":")[0][-12:-5] for line in passed_over] == [f"{step:07d}" for step in (9, 8, 7, 6, 5, 4)]
+    assert [line.split(":")[0][-12:-5] for line in skipped] == [f"{step:07d}" for step in (9, 8, 7, 6, 5, 4)]
     with pytest.raises(InputError, match="not a whole checkpoint"):
-        snapshots.newest_whole(tmp_path / snapshots.name(7))
+        snapshots.newest_readable(tmp_path / snapshots.name(7))
     path.unlink()
-    with pytest.raises(InputError, match=r"no whole checkpoint in it to go on from \(6 broken\)"):
-        snapshots.newest_whole(tmp_path)
+    with pytest.raises(InputError, match=r"no readable checkpoint in it to resume from \(6 damaged\)"):
+        snapshots.newest_readable(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_cause_and_checkpoint(config, 
 def command(folder: Path, out: Path, steps: int) -> list[str]:
     flags = f"--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --cuda 0 --max-steps {steps}"
     places = ("--dataset", folder, "--style-image", folder / "near/photo01.jpg", "--save-model-dir", out / "saved")
-    checkpoints = ("--checkpoint-model-dir", out / "way", "--checkpoint-interval", 1)
+    checkpoints = ("--checkpoint-model-dir", out / "run", "--checkpoint-interval", 1)
     return [sys.executable, "-m", "fns_lab", "train", *map(str, (*places, *checkpoints)), *flags.split()]
 
 
@@ -174,55 +176,55 @@ def start(argv: list[str]) -> subprocess.Popen:
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def wait_for_checkpoint(way: Path, beyond: int, process: subprocess.Popen) -> None:
+def wait_for_checkpoint(run_dir: Path, beyond: int, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 60
-    while len(list(way.glob("*.ckpt"))) <= beyond and process.poll() is None:
+    while len(list(run_dir.glob("*.ckpt"))) <= beyond and process.poll() is None:
         assert time.monotonic() < deadline, "no checkpoint in a minute"
         time.sleep(0.005)
 
 
 def assert_files_are_whole(out: Path) -> None:
-    for path in (out / "way").glob("*.ckpt"):
+    for path in (out / "run").glob("*.ckpt"):
         snapshots.read(path)
     for path in (out / "saved").glob("*.pth"):
         torch.load(path, weights_only=True)
 
 
-def test_killed_at_random_moments_it_ends_in_the_weights_of_an_undisturbed_run(folder, tmp_path):
+def test_killed_at_random_moments_it_ends_in_the_weights_of_an_uninterrupted_run(folder, tmp_path):
     steps, rng, codes = 40, random.Random(0), []
-    argv, way = command(folder, tmp_path / "killed", steps), tmp_path / "killed" / "way"
+    argv, run_dir = command(folder, tmp_path / "killed", steps), tmp_path / "killed" / "run"
     for kill in range(KILLS):
-        process = start(argv + (["--resume", str(way)] if kill else []))
-        wait_for_checkpoint(way, len(list(way.glob("*.ckpt"))), process)
+        process = start(argv + (["--resume", str(run_dir)] if kill else []))
+        wait_for_checkpoint(run_dir, len(list(run_dir.glob("*.ckpt"))), process)
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
         process.communicate()
         codes.append(process.returncode)
         assert_files_are_whole(tmp_path / "killed")
     assert codes == [-signal.SIGKILL] * KILLS
-    for last in ([*argv, "--resume", str(way)], command(folder, tmp_path / "undisturbed", steps)):
-        process = start(last)
+    for arguments in ([*argv, "--resume", str(run_dir)], command(folder, tmp_path / "uninterrupted", steps)):
+        process = start(arguments)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     assert_files_are_whole(tmp_path / "killed")
-    a, b = (next((tmp_path / run / "saved").glob("*.pth")) for run in ("undisturbed", "killed"))
+    a, b = (next((tmp_path / run / "saved").glob("*.pth")) for run in ("uninterrupted", "killed"))
     assert a.name == b.name
     assert_equal(torch.load(a, weights_only=True), torch.load(b, weights_only=True))
-    assert not list(way.glob(".*.part")), "what a killed run left is swept away"
-    logs = [pd.read_csv(tmp_path / run / "way/losses.csv", index_col="step") for run in ("undisturbed", "killed")]
+    assert not list(run_dir.glob(".*.part")), "a resumed run deletes incomplete files"
+    logs = [pd.read_csv(tmp_path / name / "run/losses.csv", index_col="step") for name in ("uninterrupted", "killed")]
     assert list(logs[0].index) == list(range(1, steps + 1))
     pd.testing.assert_frame_equal(*(log[["content", "style"]] for log in logs), check_exact=True)
 
 
-def test_ctrl_c_saves_ends_with_130_and_says_how_to_go_on(folder, tmp_path):
-    argv, way = command(folder, tmp_path, 5000), tmp_path / "way"
+def test_ctrl_c_saves_ends_with_130_and_says_how_to_resume(folder, tmp_path):
+    argv, run_dir = command(folder, tmp_path, 5000), tmp_path / "run"
     process = start(argv)
-    wait_for_checkpoint(way, 0, process)
+    wait_for_checkpoint(run_dir, 0, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
-    steps = len(list(way.glob("*.ckpt")))
+    steps = len(list(run_dir.glob("*.ckpt")))
     said = err.splitlines()[-1]
-    assert said == f"stopped after step {steps} of 5000; to go on: the same command and --resume {way}"
-    assert snapshots.read(snapshots.newest_whole(way)[0])["step"] == steps
+    assert said == f"stopped after step {steps} of 5000; to resume: the same command and --resume {run_dir}"
+    assert snapshots.read(snapshots.newest_readable(run_dir)[0])["step"] == steps
     assert not list((tmp_path / "saved").iterdir()), "no network is shipped half trained"

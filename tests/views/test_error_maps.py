@@ -16,8 +16,8 @@ from tests import small_network as small
 
 @pytest.fixture(scope="module")
 def faulty():
-    sides = (ModelRun(model, small.feeds(), small.run) for model in (small.regular(), small.rewritten(eps=100.0)))
-    return Experiment(*sides, VALUES_FLOAT32).compare()
+    runs = (ModelRun(model, small.feeds(), small.run) for model in (small.regular(), small.rewritten(eps=100.0)))
+    return Experiment(*runs, VALUES_FLOAT32).compare()
 
 
 def panels(figure):
@@ -44,7 +44,7 @@ def test_a_map_shows_the_errors_and_where_the_largest_is(faulty):
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.get_lines()] == [(column, row)] * 2
 
 
-def test_what_the_tolerance_allows_is_marked_where_the_colours_reach_it(faulty):
+def test_the_limit_is_marked_where_the_colours_reach_it(faulty):
     limit = faulty.table.set_index("value").at["norm", "limit"]
     for error, marks in ((faulty.maps["norm"], [limit]), (1e6 * faulty.maps["norm"], [])):
         (bar,) = panels(error_maps(with_maps(faulty, norm=error)))[0].child_axes
@@ -63,18 +63,18 @@ def test_nan_has_a_colour_of_its_own_and_is_counted(faulty):
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
-def test_a_map_of_no_error_or_of_no_number_is_drawn(faulty, value):
+def test_a_map_of_zeros_or_of_nan_is_drawn(faulty, value):
     figure = error_maps(with_maps(faulty, norm=np.full((4, 5), value)))
     assert figure._repr_png_()
     assert panels(figure)[0].get_xlabel().startswith("no error")
 
 
-def test_a_image_as_flat_as_a_line_is_stretched(faulty):
+def test_a_map_of_one_row_is_stretched(faulty):
     (panel,) = panels(error_maps(with_maps(faulty, norm=np.ones((1, 60)))))
     assert panel.get_aspect() == "auto"
 
 
-def test_many_outputs_are_cut_short(faulty):
+def test_no_more_than_the_most_maps_are_drawn(faulty):
     table = pd.concat([faulty.table.assign(value=faulty.table["value"] + suffix) for suffix in ("", "_2")])
     assert len(table) > MOST_MAPS
     many = dataclasses.replace(faulty, table=table, maps=dict.fromkeys(table["value"], np.ones((3, 4))))

@@ -14,7 +14,7 @@ def matrix(*rows):
 
 @pytest.fixture
 def measured():
-    yes, no = (True, ""), (False, "lacks it")
+    yes, no = (True, ""), (False, "missing")
     return matrix(
         ("t/a", "Conv", "one", "native", "pass", yes),
         ("t/a", "Conv", "two", "native", "pass", yes),
@@ -28,7 +28,7 @@ def measured():
     )
 
 
-def test_a_square_says_the_worst_of_its_cases(measured):
+def test_a_square_shows_the_worst_of_its_cases(measured):
     states = plots.op_states(measured)
     assert list(states.index) == ["Abs", "Conv"]
     assert states.loc["Conv", ("t/a", "native")] == plots.EVERY

@@ -14,10 +14,10 @@ IMAGES = {label: np.full((1, 3, 40, 60), 40.0 * i, np.float32) for i, label in e
 
 
 def drawn(table=TABLE, images=IMAGES):
-    return trade_off(table, images, costs=("kB", "ms"), worth="ssim", group="width")
+    return trade_off(table, images, costs=("kB", "ms"), quality="ssim", group="width")
 
 
-def test_a_panel_a_cost_with_the_images_in_the_first():
+def test_one_panel_per_cost_with_the_images_in_the_first():
     figure = drawn()
     assert figure._repr_png_().startswith(b"\x89PNG")
     first, second = figure.axes
@@ -34,13 +34,13 @@ def test_rows_of_a_group_are_joined_and_a_failed_one_has_no_point():
 
 
 @pytest.mark.parametrize(
-    ("table", "images", "says"),
+    ("table", "images", "message"),
     [
         (TABLE.iloc[:0], IMAGES, "no models"),
         (TABLE.assign(kB=[1.0, 0.0, 2.0]), IMAGES, "kB: a log scale"),
         (TABLE, {"large": IMAGES["large"]}, "no image of 'middle'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(table, images, says):
-    with pytest.raises(InputError, match=says):
+def test_what_cannot_be_drawn_is_refused(table, images, message):
+    with pytest.raises(InputError, match=message):
         drawn(table, images)
