@@ -1,4 +1,4 @@
-"""Copies of a model with one planted fault each, and a check of who claims to have found it."""
+"""Copies of a model with one planted fault each, as an exercise: name the first wrong value."""
 
 from __future__ import annotations
 

@@ -139,12 +139,12 @@ def test_json_is_strict_and_has_the_agreed_keys(values):
     broken = changed(values, "norm", np.full_like(values["norm"], np.nan))
     comparison = compare(small.regular(), small.regular(), values, broken, VALUES_FLOAT32)
     text = json.dumps(comparison.to_json(), allow_nan=False)
-    found = json.loads(text)
-    assert tuple(found)[:5] == ("equal", "compared", "skipped", "first_divergence", "ops")
-    assert found["equal"] is False
-    assert (found["compared"], found["skipped"], found["first_divergence"]) == (4, 0, "norm")
-    assert all(tuple(row) == OPS_KEYS for row in found["ops"])
-    by_value = {row["value"]: row for row in found["ops"]}
+    answer = json.loads(text)
+    assert tuple(answer)[:5] == ("equal", "compared", "skipped", "first_divergence", "ops")
+    assert answer["equal"] is False
+    assert (answer["compared"], answer["skipped"], answer["first_divergence"]) == (4, 0, "norm")
+    assert all(tuple(row) == OPS_KEYS for row in answer["ops"])
+    by_value = {row["value"]: row for row in answer["ops"]}
     assert by_value["conv1"] == {
         "value": "conv1", "op": "Conv", "max_abs": 0.0, "mean_abs": 0.0, "p99_abs": 0.0, "psnr_db": None, "rule": "",
         "max_rel": 0.0, "max_ulps": 0.0, "decades": [560, *[0] * len(DECADES)], "fault": "", "origin": "",

@@ -38,20 +38,20 @@ def experiment_of(a, b, feeds, run_b=ORT, tolerance=VALUES_FLOAT32):
 
 
 def _attribute(op, change):
-    def plant(made: onnx.ModelProto, depth: int) -> str:
-        nodes = [n for n in made.graph.node if n.op_type == op]
+    def plant(model: onnx.ModelProto, depth: int) -> str:
+        nodes = [n for n in model.graph.node if n.op_type == op]
         chosen = nodes[depth * (len(nodes) - 1) // 2]
-        change(made, chosen)
+        change(model, chosen)
         return chosen.output[0]
 
     return plant
 
 
-def _weight(made, chosen, index, change):
-    tensor = next(t for t in made.graph.initializer if t.name == chosen.input[index])
+def _weight(model, chosen, index, change):
+    tensor = next(t for t in model.graph.initializer if t.name == chosen.input[index])
     array = change(numpy_helper.to_array(tensor).copy())
     name = f"planted_{tensor.name}"
-    made.graph.initializer.append(numpy_helper.from_array(array, name))
+    model.graph.initializer.append(numpy_helper.from_array(array, name))
     chosen.input[index] = name
 
 
@@ -118,12 +118,12 @@ def test_a_planted_fault_is_found_at_its_op(style_network, reference_values, fau
     experiment = Experiment(
         ModelRun(regular, feeds, ORT, values=reference_values), ModelRun(broken, feeds, ORT), VALUES_FLOAT32
     )
-    found = localize(experiment, experiment.compare())
-    assert not found
-    assert found.first_divergence == place
-    assert found.findings[0].value == place
-    assert found.findings[0].source == "rewrite"
-    assert {finding.value for finding in found.findings} == {place}, "the others only inherited it"
+    comparison = localize(experiment, experiment.compare())
+    assert not comparison
+    assert comparison.first_divergence == place
+    assert comparison.findings[0].value == place
+    assert comparison.findings[0].source == "rewrite"
+    assert {finding.value for finding in comparison.findings} == {place}, "the others only inherited it"
     halved = bisect(experiment)
     assert halved.findings[0].value == place
 
@@ -142,10 +142,10 @@ def test_a_faithful_rewrite_gives_no_finding(style_network, reference_values, ta
     experiment = Experiment(
         ModelRun(regular, feeds, ORT, values=reference_values), ModelRun(lowered, feeds, ORT), VALUES_FLOAT32
     )
-    found = localize(experiment, experiment.compare())
-    assert found, str(found)
-    assert found.compared > 40
-    assert not found.findings
+    comparison = localize(experiment, experiment.compare())
+    assert comparison, str(comparison)
+    assert comparison.compared > 40
+    assert not comparison.findings
     assert bisect(experiment)
 
 
@@ -154,9 +154,9 @@ def test_a_faithful_rewrite_gives_no_finding(style_network, reference_values, ta
 
 def test_a_wrong_rewrite_is_told_from_a_wrong_engine():
     experiment = experiment_of(small.regular(), small.rewritten(eps=100.0), small.feeds())
-    found = localize(experiment, experiment.compare())
-    assert found.findings[0].source == "rewrite"
-    assert len(found.findings[0].ops) == 9
+    comparison = localize(experiment, experiment.compare())
+    assert comparison.findings[0].source == "rewrite"
+    assert len(comparison.findings[0].ops) == 9
 
     def engine(model, feeds):
         """ONNX Runtime with a fault: its Sqrt is a little off."""
@@ -173,10 +173,10 @@ def test_a_wrong_rewrite_is_told_from_a_wrong_engine():
         return ORT(changed, feeds)
 
     experiment = experiment_of(small.regular(), small.rewritten(), small.feeds(), engine)
-    found = localize(experiment, experiment.compare())
-    assert (found.first_divergence, found.findings[0].source) == ("norm", "engine")
-    assert found.findings[0].ops[0] == "Sqrt"
-    assert found.table.set_index("value")["origin"].to_dict() == {
+    comparison = localize(experiment, experiment.compare())
+    assert (comparison.first_divergence, comparison.findings[0].source) == ("norm", "engine")
+    assert comparison.findings[0].ops[0] == "Sqrt"
+    assert comparison.table.set_index("value")["origin"].to_dict() == {
         "conv1": "", "norm": "introduced", "relu": "inherited", "output": "inherited"
     }  # fmt: skip
 
@@ -186,9 +186,9 @@ def test_a_second_fault_behind_the_first_is_found_too():
     weight = next(t for t in broken.graph.initializer if t.name == "w2")
     weight.CopyFrom(numpy_helper.from_array(30 * numpy_helper.to_array(weight), "w2"))
     experiment = experiment_of(small.regular(), broken, small.feeds())
-    found = localize(experiment, experiment.compare())
-    assert [finding.value for finding in found.findings] == ["norm", "output"]
-    assert len(found.findings) < MOST_TRIED
+    comparison = localize(experiment, experiment.compare())
+    assert [finding.value for finding in comparison.findings] == ["norm", "output"]
+    assert len(comparison.findings) < MOST_TRIED
 
 
 # The faults of real engines that no op has alone
@@ -227,13 +227,13 @@ def test_a_fault_of_two_ops_together_is_found_in_the_real_engine(target):
     middle, ops, first = PAIRS[target]
     model, feeds = in_a_larger_graph(*middle), {"x": X - 50}
     experiment = experiment_of(model, model, feeds, run_in(target), VALUES_ACROSS_ENGINES)
-    found = localize(experiment, experiment.compare())
-    assert found.first_divergence == first, str(found)
-    assert found.changed_by_instrumentation == {"a": 0.0, "b": 0.0}
-    assert found.findings[0].source == "engine"
-    assert found.findings[0].ops == ops
+    comparison = localize(experiment, experiment.compare())
+    assert comparison.first_divergence == first, str(comparison)
+    assert comparison.changed_by_instrumentation == {"a": 0.0, "b": 0.0}
+    assert comparison.findings[0].source == "engine"
+    assert comparison.findings[0].ops == ops
     assert bisect(experiment).findings[0].ops == ops
-    smallest = subgraph(experiment, found.findings[0])
+    smallest = subgraph(experiment, comparison.findings[0])
     assert smallest.compare(run_in(target), VALUES_ACROSS_ENGINES)[2]
     assert not smallest.compare(ORT, VALUES_ACROSS_ENGINES)[2]
 
@@ -250,27 +250,27 @@ def test_the_variance_of_webgpu_is_seen_on_a_flat_image():
     model, feeds = graph(nodes, {"x": x}, constants, outputs={"y": x.shape}), {"x": x}
     truth = collect(model, feeds, lambda model, feeds: Float64Runner(model).infer(dict(feeds)))
     experiment = experiment_of(model, model, feeds, run_in("ort-web/webgpu"), VALUES_ACROSS_ENGINES)
-    found = localize(experiment, experiment.compare(truth=truth))
-    row = found.table.set_index("value").loc["norm"]
+    comparison = localize(experiment, experiment.compare(truth=truth))
+    row = comparison.table.set_index("value").loc["norm"]
     assert row["truth_error_a"] < 1e-3
     assert row["truth_error_b"] > 30 * row["truth_error_a"]
-    assert found.findings[0].ops == ("InstanceNormalization",)
-    assert found.findings[0].source == "engine"
-    assert "farther in 2 of 3 values" in str(found)
-    assert f"most at 'y' (Abs): {found.table['truth_error_b'].iloc[2]:.3g} against" in str(found)
+    assert comparison.findings[0].ops == ("InstanceNormalization",)
+    assert comparison.findings[0].source == "engine"
+    assert "farther in 2 of 3 values" in str(comparison)
+    assert f"most at 'y' (Abs): {comparison.table['truth_error_b'].iloc[2]:.3g} against" in str(comparison)
 
 
-# What is found can be kept
+# Results can be saved
 
 
 def test_a_bundle_says_the_same_elsewhere(tmp_path):
     experiment = experiment_of(small.regular(), small.rewritten(eps=100.0), small.feeds())
-    found = localize(experiment, experiment.compare())
-    again = bundle.load(bundle.save(tmp_path / "bundle", experiment, found))
-    assert str(again) == str(found)
-    assert again.to_json() == found.to_json()
-    assert np.array_equal(again.maps["norm"], found.maps["norm"])
-    assert (again.table.dtypes == found.table.dtypes).all()
+    comparison = localize(experiment, experiment.compare())
+    loaded = bundle.load(bundle.save(tmp_path / "bundle", experiment, comparison))
+    assert str(loaded) == str(comparison)
+    assert loaded.to_json() == comparison.to_json()
+    assert np.array_equal(loaded.maps["norm"], comparison.maps["norm"])
+    assert (loaded.table.dtypes == comparison.table.dtypes).all()
     with np.load(tmp_path / "bundle" / "outputs_b.npz") as outputs:
         assert np.array_equal(outputs["output"], experiment.values_b.compute(["output"])["output"])
 

@@ -31,11 +31,11 @@ def x():
 def test_measure_agrees_with_double_precision(x):
     y = x + np.random.default_rng(4).normal(0, 0.1, SHAPE).astype(np.float32)
     error = np.abs(x.astype(np.float64) - y.astype(np.float64))
-    found = measure(x, y, peak=value_range(x))
-    assert found.max_abs == pytest.approx(error.max(), rel=1e-5)
-    assert found.mean_abs == pytest.approx(error.mean(), rel=1e-5)
-    assert found.p99_abs == pytest.approx(np.percentile(error, 99), rel=1e-5)
-    assert found.psnr_db == pytest.approx(10 * math.log10(value_range(x) ** 2 / (error**2).mean()), rel=1e-6)
+    metrics = measure(x, y, peak=value_range(x))
+    assert metrics.max_abs == pytest.approx(error.max(), rel=1e-5)
+    assert metrics.mean_abs == pytest.approx(error.mean(), rel=1e-5)
+    assert metrics.p99_abs == pytest.approx(np.percentile(error, 99), rel=1e-5)
+    assert metrics.psnr_db == pytest.approx(10 * math.log10(value_range(x) ** 2 / (error**2).mean()), rel=1e-6)
 
 
 def test_measure_does_not_touch_its_arrays(x):
@@ -86,8 +86,8 @@ def test_steps_of_the_element_type(kind):
 
 
 def test_equal_arrays_have_infinite_psnr(x):
-    found = measure(x, x.copy(), peak=value_range(x))
-    assert (found.max_abs, found.mean_abs, found.p99_abs, found.psnr_db) == (0, 0, 0, math.inf)
+    metrics = measure(x, x.copy(), peak=value_range(x))
+    assert (metrics.max_abs, metrics.mean_abs, metrics.p99_abs, metrics.psnr_db) == (0, 0, 0, math.inf)
 
 
 def test_a_image_has_peak_255():
@@ -101,8 +101,8 @@ def test_nan_and_inf_leave_no_number(x, bad, side):
     pair = [x, x.copy()]
     pair[side] = pair[side].copy()
     pair[side][1, 2, 3, 4] = bad
-    found = measure(*pair, peak=255)
-    assert all(math.isnan(v) for v in (found.max_abs, found.mean_abs, found.p99_abs, found.psnr_db))
+    metrics = measure(*pair, peak=255)
+    assert all(math.isnan(v) for v in (metrics.max_abs, metrics.mean_abs, metrics.p99_abs, metrics.psnr_db))
 
 
 def test_not_finite_counts_and_names_the_first(x):

@@ -82,7 +82,7 @@ def test_earlier_calls_of_a_module_are_counted_as_skipped():
     model, x = onnx_from_torch(Twice(), (4, 6)), small.feeds()["input"][:1, :, :4, :6] / 255
     with TorchRunner(Twice()) as runner:
         values = runner.values({"input": x})
-    found = compare(model, model, values, collect(model, {"input": x}, small.run), VALUES_FLOAT32)
-    assert found
-    assert list(found.table["value"]) == ["act", "output"]
-    assert ("act.sigmoid", "not among the values of A") in found.skipped
+    comparison = compare(model, model, values, collect(model, {"input": x}, small.run), VALUES_FLOAT32)
+    assert comparison
+    assert list(comparison.table["value"]) == ["act", "output"]
+    assert ("act.sigmoid", "not among the values of A") in comparison.skipped

@@ -22,10 +22,10 @@ def image():
 
 def test_equal_images_are_1_and_more_noise_is_less(image):
     noise = np.random.default_rng(4).normal(0, 1, SHAPE)
-    found = [ssim(image, image + sd * noise) for sd in (0, 4, 16, 64)]
-    assert found[0] == 1
-    assert found == sorted(found, reverse=True)
-    assert found[-1] < 0.8
+    scores = [ssim(image, image + sd * noise) for sd in (0, 4, 16, 64)]
+    assert scores[0] == 1
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] < 0.8
 
 
 def test_unrelated_images_are_near_0(image):

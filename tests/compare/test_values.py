@@ -10,11 +10,11 @@ from tests import small_network as small
 
 
 def test_every_value_in_the_order_of_the_graph():
-    found = collect(small.regular(), small.feeds(), small.run)
-    assert list(found) == ["conv1", "norm", "relu", "output"]
-    assert found["conv1"].shape == (small.N, 4, small.H, small.W)
-    assert np.array_equal(found["relu"], np.maximum(found["norm"], 0))
-    assert np.array_equal(found["output"], small.run(small.regular(), small.feeds())["output"])
+    collected = collect(small.regular(), small.feeds(), small.run)
+    assert list(collected) == ["conv1", "norm", "relu", "output"]
+    assert collected["conv1"].shape == (small.N, 4, small.H, small.W)
+    assert np.array_equal(collected["relu"], np.maximum(collected["norm"], 0))
+    assert np.array_equal(collected["output"], small.run(small.regular(), small.feeds())["output"])
 
 
 def test_chunks_are_bounded_and_give_the_same_values(monkeypatch):
@@ -42,10 +42,10 @@ def test_free_sides_are_taken_from_the_feeds():
         runs.append(len(model.graph.output))
         return small.run(model, feeds)
 
-    found = collect(model, small.feeds(), counted)
+    collected = collect(model, small.feeds(), counted)
     fixed = collect(small.regular(), small.feeds(), small.run)
-    assert runs == [4, 1], "all values at once, and the model as it is"
-    assert all(np.array_equal(found[name], fixed[name]) for name in fixed)
+    assert runs == [4, 1], "all values at once, and the unmodified model"
+    assert all(np.array_equal(collected[name], fixed[name]) for name in fixed)
     assert model.graph.input[0].type.tensor_type.shape.dim[2].dim_param == "H"
 
 
@@ -70,33 +70,33 @@ def test_chunk_by_chunk_gives_the_same_values_for_the_price_of_one_run_more(monk
 
     model = small.rewritten()
     whole = collect(model, small.feeds(), small.run)
-    found = Values(model, small.feeds(), counted, piecewise=True)
+    planned = Values(model, small.feeds(), counted, piecewise=True)
     assert not computed, "nothing runs before it is asked to"
-    pieces = {name: array for chunk in found.chunks() for name, array in chunk.items() if name != "output"}
-    assert sorted(computed) == sorted(2 * [node.output[0] for node in model.graph.node]), "once in pieces, once whole"
-    assert all(np.allclose(pieces[name], whole[name], rtol=1e-5, atol=1e-5) for name in pieces)
+    in_chunks = {name: array for chunk in planned.chunks() for name, array in chunk.items() if name != "output"}
+    assert sorted(computed) == sorted(2 * [node.output[0] for node in model.graph.node]), "once in chunks, once whole"
+    assert all(np.allclose(in_chunks[name], whole[name], rtol=1e-5, atol=1e-5) for name in in_chunks)
 
 
 def test_values_that_do_not_fit_are_dropped_and_computed_again(monkeypatch):
     monkeypatch.setattr(values, "CHUNK_BYTES", 1)
     monkeypatch.setattr(values, "KEEP_BYTES", 1)
-    found = Values(small.rewritten(), small.feeds(), small.run, piecewise=True)
-    late, early, again = (found.compute([name])[name] for name in ("unit", "mu", "unit"))
+    planned = Values(small.rewritten(), small.feeds(), small.run, piecewise=True)
+    late, early, again = (planned.compute([name])[name] for name in ("unit", "mu", "unit"))
     assert np.array_equal(late, again)
     assert early.shape == (small.N, 4, 1, 1)
 
 
 def test_an_engine_whose_outputs_change_when_instrumented_is_found_out():
     def shy(model, feeds):
-        found = small.run(model, feeds)
+        outputs = small.run(model, feeds)
         instrumented = len(model.graph.output) > 1
-        return found | {"output": found["output"] * np.float32(1.01 if instrumented else 1)}
+        return outputs | {"output": outputs["output"] * np.float32(1.01 if instrumented else 1)}
 
-    found = Values(small.regular(), small.feeds(), shy)
-    assert found.changed_by_instrumentation == 0
-    assert np.array_equal(found.compute_outputs()["output"], small.run(small.regular(), small.feeds())["output"])
-    found.compute(["norm"])
-    assert 0.001 < found.changed_by_instrumentation < 0.02
+    planned = Values(small.regular(), small.feeds(), shy)
+    assert planned.changed_by_instrumentation == 0
+    assert np.array_equal(planned.compute_outputs()["output"], small.run(small.regular(), small.feeds())["output"])
+    planned.compute(["norm"])
+    assert 0.001 < planned.changed_by_instrumentation < 0.02
     honest = Values(small.regular(), small.feeds(), small.run)
     honest.compute(["norm"])
     assert honest.changed_by_instrumentation < 1e-6
@@ -140,8 +140,8 @@ def test_a_runs_before_b_and_each_chunk_once(monkeypatch):
 
 
 def test_chunks_hold_only_what_was_asked_for():
-    found = Values(small.regular(), small.feeds(), small.run)
-    (chunk,) = found.chunks(["relu", "conv1"])
+    planned = Values(small.regular(), small.feeds(), small.run)
+    (chunk,) = planned.chunks(["relu", "conv1"])
     assert list(chunk) == ["conv1", "relu"]
 
 

@@ -15,14 +15,14 @@ ORT = run_in("ort/cpu")
 def test_localize_and_bisect_find_the_fault_of_every_faulty_model(fns_model, photo, seed):
     feeds = {"input": photo}
     regular = ModelRun(fns_model, feeds, ORT)
-    found = set()
+    faults = set()
     for faulty_model in exercise_set(fns_model, seed=seed).values():
         experiment = Experiment(regular, ModelRun(faulty_model.model, feeds, ORT), VALUES_FLOAT32)
         for comparison in (localize(experiment, experiment.compare()), bisect(experiment)):
             answer = faulty_model.check_answer(comparison.findings[0].value)
             assert answer.startswith("right: "), comparison
-        found.add(answer.split(" has ")[1])
-    assert found == {text for _, text, _ in FAULTS}
+        faults.add(answer.split(" has ")[1])
+    assert faults == {text for _, text, _ in FAULTS}
 
 
 def test_nothing_is_given_away(fns_model):
