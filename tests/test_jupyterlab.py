@@ -20,12 +20,12 @@ from fns_lab.paths import NOTEBOOKS, ROOT
 START_S = 60
 RUN_MS = 120_000
 CELLS = 3
-"""The parameters, the export, and the preview itself: its code cells up to there, with the prose between them."""
+"""Code cells of the notebook that are kept, with the prose between them: parameters, export and the preview."""
 
 
 @pytest.fixture(scope="module")
 def notebooks(net, tmp_path_factory):
-    """The preview notebook up to its widget, on one network and in the engine that needs no second browser."""
+    """The preview notebook up to its widget, with one network and the engine that needs no second browser."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "networks").mkdir()
     checkpoints.save(net, folder / "networks" / "net.pth")
@@ -40,7 +40,7 @@ def notebooks(net, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(notebooks):
-    """The address of a JupyterLab on `notebooks`, with its token; ended when the tests are done."""
+    """The address, with its token, of a JupyterLab on `notebooks`, which ends with the tests."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -77,14 +77,14 @@ def wait_for(url, server, log):
 
 
 async def run_and_choose(chromium, url):
-    """Run all cells, then choose another image: what the two images show before and after, and both status lines."""
+    """Run all cells, then choose another image. Return what both images show before and after, and the status line."""
     context = await (await chromium.browser()).new_context(viewport={"width": 1400, "height": 1200})
     try:
         page = await context.new_page()
         page.set_default_timeout(RUN_MS)
         await page.goto(url)
         await page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        await page.get_by_text("| Idle").wait_for()  # what is run before the kernel has answered is lost
+        await page.get_by_text("| Idle").wait_for()  # a cell run before the kernel has answered is lost
         await page.get_by_role("menuitem", name="Run", exact=True).click()
         await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         status = page.locator(".jp-OutputArea .widget-label", has_text="ran in")

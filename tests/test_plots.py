@@ -56,9 +56,11 @@ def test_error_along_depth_shows_each_value_relative_to_its_range(faithful, faul
     table = faithful.table.set_index("value")
     y = dict(zip(table.index, line(figure, "faithful").get_ydata(), strict=True))
     assert y["norm"] == pytest.approx(table.loc["norm", "max_abs"] / table.loc["norm", "range"])
-    assert 0 < y["conv1"] < y["norm"], "an error of zero has its own line, below all others"
+    assert 0 < y["conv1"] < y["norm"], "an error of zero has its own tick, below all others"
     bad = dict(zip(table.index, line(figure, "faulty").get_ydata(), strict=True))
-    assert bad["relu"] > max(bad["norm"], bad["output"]), "no number has its own line, above all others"
+    assert bad["relu"] > max(bad["norm"], bad["output"]), (
+        "an error that is not a number has its own tick, above all others"
+    )
     ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert "0" in ticks
     assert "none" in ticks
@@ -73,7 +75,7 @@ def test_error_along_depth_rings_the_first_divergence_and_shades_rules(faithful,
     assert line(figure, "allowed").get_ydata()[1] == pytest.approx(1e-4, rel=1e-2)
 
 
-def test_error_along_depth_names_the_kinds_of_op(faithful):
+def test_error_along_depth_names_the_op_types(faithful):
     figure = plots.error_along_depth(faithful)
     kinds = [text.get_text() for text in figure.legends[0].get_texts()]
     assert kinds == ["Conv", "InstanceNormalization", "Relu"]
@@ -81,21 +83,21 @@ def test_error_along_depth_names_the_kinds_of_op(faithful):
     assert names == ["conv1", "norm", "relu", "output"]
 
 
-def test_error_along_depth_of_nothing_is_refused():
+def test_error_along_depth_without_values_is_refused():
     nothing = compare(small.regular("a"), small.regular("a"), {}, {}, VALUES_FLOAT32)
     empty = type(nothing)(nothing.table.iloc[:0], 0, (), VALUES_FLOAT32)
     with pytest.raises(InputError, match="nothing to plot"):
         plots.error_along_depth(empty)
 
 
-def test_an_error_against_a_value_of_all_zeros_has_no_fraction(values):
+def test_an_error_in_a_value_of_all_zeros_has_no_fraction(values):
     zeros = values["regular"] | {"relu": np.zeros_like(values["regular"]["relu"])}
     comparison = compare(small.regular(), small.regular(), zeros, values["regular"], VALUES_FLOAT32)
     y = line(plots.error_along_depth(comparison), "error").get_ydata()
     assert y[2] > max(y[1], y[3])
 
 
-def test_op_counts_has_one_bar_a_model_and_op():
+def test_op_counts_has_one_bar_per_model_and_op():
     counts = {"regular": models.count_ops(small.regular()), "rewritten": models.count_ops(small.rewritten())}
     figure = plots.op_counts(counts)
     assert_draws(figure)

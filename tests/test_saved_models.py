@@ -1,4 +1,4 @@
-"""The nine shipped networks: each has its card and gives images in its style."""
+"""The nine shipped networks: each has a model card, and its images come near its style."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STYLES, WIDTHS = ("mosaic", "candy", "waves"), (32, 16, 8)
 NAMES = [f"{style}_nc{width}" for style in STYLES for width in WIDTHS]
 MOST_BYTES = 25e6
 LEAST_GAIN = 3
-"""Distance of Gram matrices from the style: the photograph's over that of its stylized image; untrained, about 1."""
+"""Least ratio of distances from the style, in Gram matrices: photograph over stylized image; untrained, about 1."""
 LEAST_LIKENESS = 0.2
-"""Correlation of brightness between photograph and stylized image: the content must still show."""
+"""Least correlation of brightness between photograph and stylized image: the subject must stay visible."""
 
 
 def test_every_style_at_every_width_ships_with_its_card_and_nothing_else():
@@ -41,22 +41,23 @@ def test_a_card_says_how_its_network_was_trained(name):
 
 
 @pytest.fixture(scope="module")
-def gram_matrices():
+def grams():
+    """A function from an image to the Gram matrices of its features in the loss network."""
     net = LossNetwork()
     return lambda x: [gram_matrix(features) for features in net(torch.from_numpy(x))]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_stylized_image_is_nearer_its_style_than_the_photograph_and_still_shows_it(name, gram_matrices):
+def test_a_stylized_image_is_nearer_its_style_than_the_photograph_and_still_shows_it(name, grams):
     style, width = name.split("_nc")
     net = checkpoints.load(SAVED_MODELS / f"{name}.pth")
     assert net.width == int(width)
     x = photos.load("coffee", (128, 160))
     y = stylize(net, torch.from_numpy(x)).numpy()
     style_px = int(re.search(r"scaled to (\d+) px", (SAVED_MODELS / f"{name}.md").read_text(encoding="utf-8"))[1])
-    wanted = gram_matrices(images.load(DATA / "style-images" / f"{style}.jpg", size=(style_px, style_px)))
+    reference = grams(images.load(DATA / "style-images" / f"{style}.jpg", size=(style_px, style_px)))
     distances = [
-        sum(float((g - w).square().sum()) for g, w in zip(gram_matrices(p), wanted, strict=True)) for p in (x, y)
+        sum(float((a - b).square().sum()) for a, b in zip(grams(image), reference, strict=True)) for image in (x, y)
     ]
     assert distances[0] / distances[1] > LEAST_GAIN
     assert np.corrcoef(x.mean(1).ravel(), y.mean(1).ravel())[0, 1] > LEAST_LIKENESS

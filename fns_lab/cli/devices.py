@@ -33,9 +33,9 @@ def pick_device(cuda: int | None, accel: bool) -> str:
     return "cuda" if cuda else accelerator.type
 
 
-def prefer_cpu(wanted: bool) -> None:
-    """Make accelerate use the CPU, if `wanted`; it picks the device when a `Trainer` is created."""
+def prefer_cpu(use_cpu: bool) -> None:
+    """Make accelerate use the CPU, if `use_cpu`; it picks the device when a `Trainer` is created."""
     import os
 
-    if wanted:
+    if use_cpu:
         os.environ["ACCELERATE_USE_CPU"] = "true"

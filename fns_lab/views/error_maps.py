@@ -49,7 +49,7 @@ def error_figure(comparison: Comparison, *, title: str = "") -> Figure:
         return error_along_depth(comparison, title=title)
     heights = DEPTH_SIZE[1], _height_in(comparison)
     figure = NotebookFigure(figsize=(WIDTH_IN, sum(heights)), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=heights).flat
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).flat
     draw_along_depth(above, {"": comparison}, title=title)
     _draw_maps(below, comparison)
     return figure

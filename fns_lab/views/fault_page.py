@@ -10,7 +10,7 @@ import gzip
 import html
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
@@ -69,12 +69,12 @@ def fault_page(subgraph: Subgraph, finding: Finding, target: Target, *, truth: s
 
 
 def _body(title: str, subgraph: Subgraph, finding: Finding, target: Target, truth: str) -> str:
-    model = subgraph.model
+    model, expected = subgraph.model, subgraph.expected
     facts = {
         "Engine": f"{target.runtime} {target.version}, backend {target.backend}",
-        "Model": f"opset {models.opset(model)}, IR version {model.ir_version}, {len(model.graph.node)} node{'s' * (len(model.graph.node) != 1)}",
+        "Model": f"opset {models.opset(model)}, IR version {model.ir_version}",
         "Inputs": ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in subgraph.feeds.items()),
-        "Value": f"{subgraph.value}, {subgraph.expected.shape}, from {subgraph.expected.min():g} to {subgraph.expected.max():g}",
+        "Value": f"{subgraph.value}, {expected.shape}, from {expected.min():g} to {expected.max():g}",
         "True values": f"those of {truth}",
         "Source of the error": SOURCES[finding.source],
         "Error when measured": f"{finding.max_abs:.6g} ({finding.limit:.3g} allowed)",
@@ -87,7 +87,7 @@ def _body(title: str, subgraph: Subgraph, finding: Finding, target: Target, trut
 <p id="result" role="status"></p>
 <p><button id="again">Run again</button> <a id="save" download="fault.onnx">Save the model</a></p>
 <table class="facts"><tbody>{"".join(rows)}</tbody></table>
-<h2>Nodes</h2>
+<h2>Nodes ({len(model.graph.node)})</h2>
 {_nodes(model)}
 <section id="elements" hidden>
 <h2>The first wrong elements</h2>
@@ -123,7 +123,7 @@ def _attribute(attribute: AttributeProto) -> str:
     return f"{attribute.name} = {array.dtype} {array.shape} {array.ravel().tolist()}"
 
 
-def _data(facts: dict[str, object], blobs: dict[str, bytes]) -> Iterable[str]:
+def _data(facts: Mapping[str, object], blobs: Mapping[str, bytes]) -> Iterable[str]:
     """Yield the tags that hold the facts as JSON and each blob gzipped, as base64."""
     text = json.dumps(facts).replace("<", "\\u003c")
     yield f'<script type="application/json" id="facts">{text}</script>'

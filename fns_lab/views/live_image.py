@@ -22,6 +22,7 @@ class LiveImage:
         self._handle: DisplayHandle | None = None
 
     def __call__(self, x: np.ndarray) -> None:
+        """Show the image `x` in place of the one before."""
         from IPython import get_ipython
         from IPython.display import Image, display
 

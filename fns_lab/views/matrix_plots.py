@@ -26,7 +26,7 @@ STATES = {
     "fails, but its table says supported": "#E69F00",
     "silently wrong": "#B2182B",
 }
-"""States of a square and their colours, which differ in lightness as well. Of a square's cases the last state counts."""
+"""States of a square and their colours, which differ in lightness as well, from the least to the most severe."""
 
 NOT_MEASURED, UNSUPPORTED, KNOWN, SOME, EVERY, FAILS, SILENT = range(len(STATES))
 """Indices of `STATES`."""

@@ -1,7 +1,7 @@
-"""Netron (netron.app) on a model: in a frame, served on this machine, or as an SVG image that needs nothing.
+"""Show a model's graph with Netron (netron.app): in a frame, served on this machine, or as an SVG image.
 
-Netron's Python package carries its web page. Both views hand out that page with the model beside it, less what a
-local viewer has no use for: the usage report, its consent prompt, and the notice that blocks an old version.
+Netron's Python package contains its web page. Both views serve that page with the model, without the parts that a
+local viewer does not need: the usage report, its consent prompt, and the notice that blocks an old version.
 """
 
 from __future__ import annotations
@@ -32,36 +32,37 @@ if TYPE_CHECKING:
     from fns_lab.runtimes.chromium import Chromium
 
 ORIGIN = "https://fns-lab.localhost"
-"""Where the page believes to be while its image is taken; exists nowhere, every request is answered from here."""
+"""Origin of the page while `svg` draws it. It exists nowhere: every request is answered by this module."""
 
 COLUMN_GAP_PX = 24
 FRAME_HEIGHT_PX = 640
-CLEAR_OF_NODE_PX = 8
-IMAGE_SHAPE = 1.2
-"""Width over height that `svg` aims at when it folds a tall graph into columns."""
+NODE_MARGIN_PX = 8
+"""Space that is left above a node where a column begins."""
+ASPECT_RATIO = 1.2
+"""Width over height of a folded graph, approximately."""
 
-LONGEST_LAYOUT_MS = 60_000
+LAYOUT_TIMEOUT_MS = 60_000
 
 _PLAIN_BRACKETS = {ord("〈"): " (", ord("〉"): ")"}
-"""Netron's angle brackets stand in few fonts."""
+"""Netron's angle brackets, which few fonts have."""
 
 
 def svg(model: ModelProto, *, columns: int | None = None) -> str:
-    """The graph as Netron draws it, as SVG text that loads nothing.
+    """Return the graph as Netron draws it, as SVG text that loads no other file.
 
-    A graph is tall: it is folded into `columns`, read from left to right (None: as many as make it about as wide as
-    high; 1: not folded). Raises `MissingError` without a browser, `InputError` for a model that Netron cannot draw.
+    A tall graph is folded into `columns`, read from left to right (None: as many as give about `ASPECT_RATIO`; 1: not
+    folded). Raises `MissingError` without a browser, `InputError` for a model that Netron cannot draw.
     """
     text, boxes = _draw(model)
     text = _share_styles(text.translate(_PLAIN_BRACKETS))
     width, height = _size(text)
     if columns is None:
-        columns = max(1, round(math.sqrt(IMAGE_SHAPE * height / (width + COLUMN_GAP_PX))))
+        columns = max(1, round(math.sqrt(ASPECT_RATIO * height / (width + COLUMN_GAP_PX))))
     return text if columns == 1 else _fold(text, boxes, columns)
 
 
-def save_svg(model: ModelProto, path: str | os.PathLike, *, columns: int | None = None) -> Path:
-    """Write `svg(model)` to a file, whole or not at all."""
+def save_svg(model: ModelProto, path: str | os.PathLike[str], *, columns: int | None = None) -> Path:
+    """Write `svg(model)` to a file, atomically, and return its path."""
     from fns_lab.files import atomic_write
 
     text = svg(model, columns=columns)
@@ -71,7 +72,7 @@ def save_svg(model: ModelProto, path: str | os.PathLike, *, columns: int | None 
 
 
 def part(model: ModelProto, inputs: Iterable[str], outputs: Iterable[str]) -> ModelProto:
-    """The part of a model that computes `outputs` from `inputs`, both names of values: one layer, to look at.
+    """Return the part of a model that computes the values `outputs` from the values `inputs`, such as one layer.
 
     Raises `InputError` for a value that the model does not have, or whose type cannot be inferred.
     """
@@ -84,10 +85,10 @@ def part(model: ModelProto, inputs: Iterable[str], outputs: Iterable[str]) -> Mo
 
 
 def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, live: bool = True) -> Graphs:
-    """Graphs for a notebook, side by side, each under its label.
+    """Return graphs that a notebook displays side by side, each under its label.
 
-    Where the notebook is open in a browser on this machine, each is Netron itself; in a report, on a hub and with
-    `live=False` it is the image of `svg`, at most `height_px` high.
+    In a notebook on this machine each is Netron itself; in a report, on a JupyterHub and with `live=False` it is the
+    image of `svg`, at most `height_px` high.
     """
     if isinstance(models, ModelProto):
         models = {"": models}
@@ -98,21 +99,26 @@ def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, l
 
 @dataclass(frozen=True)
 class Graphs:
-    """What `show` gives a notebook to display: images, and frames when there are servers behind them."""
+    """The graphs that `show` displays in a notebook.
+
+    - `images`: SVG text by label
+    - `urls`: address of a running Netron per image; empty for images alone
+    - `height_px`: greatest height of an image
+    """
 
     images: dict[str, str]
     urls: tuple[str, ...]
     height_px: int
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        """The frames as a widget, which JupyterLab prefers; the images for all else, a report among it."""
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """Return the frames as a widget, which JupyterLab prefers, and the images as HTML, for a report."""
         images = self._row(
             [
                 f"<img src='{_data_url(text)}' alt='graph' style='max-width:100%;max-height:{self.height_px}px'>"
                 for text in self.images.values()
             ]
         )
-        bundle = {"text/plain": repr(self), "text/html": images}
+        bundle: dict[str, object] = {"text/plain": repr(self), "text/html": images}
         if not self.urls:
             return bundle
         from ipywidgets import HTML
@@ -123,7 +129,8 @@ class Graphs:
                 for url in self.urls
             ]
         )
-        return HTML(frames)._repr_mimebundle_() | bundle
+        widget: dict[str, object] = HTML(frames)._repr_mimebundle_()
+        return widget | bundle
 
     def _row(self, items: list[str]) -> str:
         figures = (
@@ -139,37 +146,41 @@ class Graphs:
 
 @dataclass(frozen=True)
 class Server:
-    """Netron with one model, on this machine only, until `close` or the end of the process."""
+    """A server of Netron with one model at `url`, on this machine only, until `close` or the end of the process."""
 
     url: str
     _http: ThreadingHTTPServer
 
     def close(self) -> None:
+        """End the server."""
         self._http.shutdown()
         self._http.server_close()
 
 
 def serve(model: ModelProto, port: int = 0) -> Server:
-    """Serve Netron with `model` on localhost; port 0 takes a free one. Raises `InputError` for a port in use."""
+    """Serve Netron with `model` on localhost and return the server; port 0 means any free port.
+
+    Raises `InputError` for a port in use.
+    """
     content = model.SerializeToString()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = _answer(self.path, content)
-            self.send_response(200 if found else 404)
-            body, kind = found or (b"", "text/plain")
-            self.send_header("Content-Type", kind)
+            file = _served_file(self.path, content)
+            self.send_response(200 if file else 404)
+            body, content_type = file or (b"", "text/plain")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     try:
         http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except OSError as error:
-        raise InputError(f"port {port}: {error.strerror}; give another, or 0 for a free one") from None
+        raise InputError(f"port {port}: {error.strerror}; give another, or 0 for any free one") from None
     http.daemon_threads = True
     threading.Thread(target=http.serve_forever, name="netron", daemon=True).start()
     return Server(f"http://localhost:{http.server_port}/", http)
@@ -183,8 +194,8 @@ def _folder() -> Path:
     return Path(netron.__file__).parent
 
 
-def _answer(url: str, model: bytes) -> tuple[bytes, str] | None:
-    """Body and content type of one request to Netron's page, or None where there is no such file."""
+def _served_file(url: str, model: bytes) -> tuple[bytes, str] | None:
+    """Return content and content type of a file of Netron's page or of the model; None if there is no such file."""
     path = unquote(urlsplit(url).path).lstrip("/") or "index.html"
     if path == "data/model.onnx":
         return model, "application/octet-stream"
@@ -195,19 +206,19 @@ def _answer(url: str, model: bytes) -> tuple[bytes, str] | None:
     body = file.read_bytes()
     if path == "index.html":
         body = _local_page(body.decode()).encode()
-    kind = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
-    return body, kind or "application/octet-stream"
+    content_type = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
+    return body, content_type or "application/octet-stream"
 
 
 def _local_page(page: str) -> str:
-    """Netron's page, told which model to open, that it is no packaged version (nothing to report) and has no age."""
+    """Return Netron's page changed so that it opens the model, reports no usage (version 0.0.0) and has no date."""
     page = re.sub(r'<meta name="date"[^>]*>', "", page)
     model = '<meta name="version" content="0.0.0"><meta name="file" content="/data/model.onnx">'
     page = re.sub(r'<meta name="version"[^>]*>', model, page)
-    # Its script policy would keep this line out, and its own `eval` guard the driver of the image.
+    # Its script policy would block this script, and its guard of `eval` the one that exports the image.
     page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    ready = "const own = window.eval; Object.defineProperty(window, 'eval', {get: () => own, set() {}});"
-    return page.replace("<head>", f"<head><script>document.cookie = 'consent=1;path=/'; {ready}</script>", 1)
+    keep_eval = "const own = window.eval; Object.defineProperty(window, 'eval', {get: () => own, set() {}});"
+    return page.replace("<head>", f"<head><script>document.cookie = 'consent=1;path=/'; {keep_eval}</script>", 1)
 
 
 _EXPORT = """async () => {
@@ -224,42 +235,43 @@ _EXPORT = """async () => {
 
 
 def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
-    """Netron's own SVG export, and top and bottom of every node in it, in pixels."""
+    """Return Netron's own SVG export, and the top and bottom of every node in it, in pixels."""
     from fns_lab.runtimes.chromium import shared_chromium
 
     _folder()
     chromium = shared_chromium()
     text, boxes = chromium.run(_export(chromium, model.SerializeToString()))
-    shift = float(re.search(r'id="origin" transform="translate\([^,]*, ([-\d.e]+)\)', text)[1])
+    shift = float(_group(r'id="origin" transform="translate\([^,]*, ([-\d.e]+)\)', text))
     return text, [(top + shift, bottom + shift) for top, bottom in boxes]
 
 
-async def _export(chromium: Chromium, model: bytes) -> tuple[str, list[list[float]]]:
+async def _export(chromium: Chromium, model: bytes) -> tuple[str, list[tuple[float, float]]]:
     async def serve(route: Route) -> None:
-        found = _answer(route.request.url, model) if route.request.url.startswith(ORIGIN) else None
-        if found is None:
+        file = _served_file(route.request.url, model) if route.request.url.startswith(ORIGIN) else None
+        if file is None:
             await route.fulfill(status=404)
         else:
-            await route.fulfill(body=found[0], content_type=found[1])
+            await route.fulfill(body=file[0], content_type=file[1])
 
     context = await (await chromium.browser()).new_context(color_scheme="light")
     try:
         await context.route("**/*", serve)
         page = await context.new_page()
         await page.goto(f"{ORIGIN}/")
-        await page.wait_for_selector("body.default, body.alert", timeout=LONGEST_LAYOUT_MS)
-        if "alert" in (await page.get_attribute("body", "class")).split():
+        await page.wait_for_selector("body.default, body.alert", timeout=LAYOUT_TIMEOUT_MS)
+        if "alert" in (await page.get_attribute("body", "class") or "").split():
             raise InputError(f"Netron cannot draw this model: {await page.text_content('#message-text')}")
-        return await page.evaluate(_EXPORT)
+        text, boxes = await page.evaluate(_EXPORT)
+        return text, [(top, bottom) for top, bottom in boxes]
     finally:
         await context.close()
 
 
 def _share_styles(text: str) -> str:
-    """Netron writes each element's whole style into it; the few different ones become classes. Halves the file."""
+    """Return the SVG with a class for each distinct inline style, which halves its size: there are few."""
     names: dict[str, str] = {}
 
-    def swap(match: re.Match) -> str:
+    def style_to_class(match: re.Match[str]) -> str:
         tag, style = match[0], match[1]
         if not style:
             return tag.replace(' style=""', "")
@@ -269,7 +281,7 @@ def _share_styles(text: str) -> str:
             return tag.replace(' class="', f' class="{name} ', 1)
         return re.sub(r"^<([\w-]+)", rf'<\1 class="{name}"', tag)
 
-    text = re.sub(r'<[\w-]+(?: [^<>]*?)? style="([^"]*)"[^<>]*>', swap, text)
+    text = re.sub(r'<[\w-]+(?: [^<>]*?)? style="([^"]*)"[^<>]*>', style_to_class, text)
     sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
     return re.sub(
         r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{html.escape(sheet, quote=False)}</style>", text, count=1
@@ -277,36 +289,45 @@ def _share_styles(text: str) -> str:
 
 
 def _size(text: str) -> tuple[float, float]:
-    tag = re.search(r"<svg[^>]*>", text)[0]
-    return tuple(float(re.search(rf' {side}="([\d.]+)"', tag)[1]) for side in ("width", "height"))
+    """Return width and height of the drawing, in pixels."""
+    tag = _group(r"(<svg[^>]*>)", text)
+    return float(_group(r' width="([\d.]+)"', tag)), float(_group(r' height="([\d.]+)"', tag))
+
+
+def _group(pattern: str, text: str) -> str:
+    """Return the first group of the pattern; raise `InputError` where Netron's export does not have it."""
+    match = re.search(pattern, text)
+    if match is None:
+        raise InputError(f"this version of Netron writes another kind of SVG: no {pattern!r} in it")
+    return match[1]
 
 
 def _fold(text: str, boxes: list[tuple[float, float]], columns: int) -> str:
-    """The same drawing as columns side by side, cut where no node is."""
+    """Return the drawing cut between nodes into columns side by side."""
     width, height = _size(text)
     cuts = _cuts(boxes, height, columns)
-    tall = max(end - start for start, end in itertools.pairwise(cuts))
-    head, body, tail = re.fullmatch(r"(<svg[^>]*>)(.*)(</svg>)", text, re.DOTALL).groups()
-    total = len(cuts[1:]) * (width + COLUMN_GAP_PX) - COLUMN_GAP_PX
+    total_height = max(end - start for start, end in itertools.pairwise(cuts))
+    head = _group(r"^(<svg[^>]*>)", text)
+    body, tail = text[len(head) : text.rindex("</svg>")], "</svg>"
+    total_width = len(cuts[1:]) * (width + COLUMN_GAP_PX) - COLUMN_GAP_PX
     views = "".join(
         f'<svg x="{i * (width + COLUMN_GAP_PX)}" y="0" width="{width}" height="{end - start}" '
         f'viewBox="0 {start} {width} {end - start}"><use href="#graph"/></svg>'
         for i, (start, end) in enumerate(itertools.pairwise(cuts))
     )
-    head = re.sub(r' width="[^"]*"', f' width="{total}"', head)
-    head = re.sub(r' height="[^"]*"', f' height="{tall}"', head)
+    head = re.sub(r' width="[^"]*"', f' width="{total_width}"', head)
+    head = re.sub(r' height="[^"]*"', f' height="{total_height}"', head)
     return f'{head}<rect width="100%" height="100%" fill="#fff"/><defs><g id="graph">{body}</g></defs>{views}{tail}'
 
 
 def _cuts(boxes: list[tuple[float, float]], height: float, columns: int) -> list[float]:
-    """Where columns begin and end: every `height / columns`, moved up to above a node that would be cut."""
+    """Return where columns begin and end: every `height / columns`, moved up above a node that would be cut."""
     cuts, step = [0.0], height / columns
     while cuts[-1] + step * 1.05 < height:
         cut = cuts[-1] + step
-        above = [
-            top for top, bottom in boxes if top - CLEAR_OF_NODE_PX < cut < bottom and top - CLEAR_OF_NODE_PX > cuts[-1]
-        ]
-        cuts.append(min(above) - CLEAR_OF_NODE_PX if above else cut)
+        tops = [top - NODE_MARGIN_PX for top, bottom in boxes if top - NODE_MARGIN_PX < cut < bottom]
+        tops = [top for top in tops if top > cuts[-1]]
+        cuts.append(min(tops) if tops else cut)
     return [*cuts, height]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 IMAGE_TAG = "thumbnail"
-"""The image of a cell with this tag goes on the notebook's card; without such a cell, the last image does."""
+"""The notebook's card shows the image of the cell with this tag; without such a cell, the last image."""
 
 _MIME_TYPES = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 """MIME types that a report shows of an output, best first: no script, no widget. Our widgets have `text/html` too."""

@@ -1,4 +1,4 @@
-"""The plots of notebooks and reports. Each returns a figure of its own: no display, no global state of pyplot."""
+"""The plots of notebooks and reports. Each returns a new figure and does not touch the global state of pyplot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -20,21 +22,21 @@ from fns_lab.images import image_from_array
 from fns_lab.measure.bench import Timings, time_text
 
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-"""For lines and bars: Okabe and Ito's palette, told apart with every kind of colour vision. Markers differ as well."""
+"""Of lines and bars: Okabe and Ito's palette, distinct for every kind of colour vision. Markers differ as well."""
 
 FILL_COLOURS = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#AAAA00", "#99DDFF", "#BBCC33")
-"""For the kinds of op: Paul Tol's light palette, made for areas, unlike any of the lines."""
+"""Of op types: Paul Tol's light palette for areas, distinct from the lines."""
 
 OTHER_COLOUR = "#DDDDDD"
 MARKERS = "os^Dv<>"
 DEPTH_SIZE = (11, 5)
 """Width and height of the plot along the depth, inches."""
 NAMED_VALUES = 24
-"""Up to this many values have their names under the axis; more would overlap."""
+"""Up to this many values are named below the axis; more names would overlap."""
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows as a PNG when it is the last line of a cell, whatever its backend."""
+    """A figure that a notebook shows as a PNG when it is the last line of a cell, with any backend."""
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
@@ -43,12 +45,11 @@ class NotebookFigure(Figure):
 
 
 def error_along_depth(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "") -> Figure:
-    """Largest error of each value, as a fraction of the value's range, from the input of the network to its output.
+    """Draw the largest error of each value, as a fraction of its range, from the network's input to its output.
 
-    One line a comparison (by label), log scale; values that are equal lie on the line "0", values with no error to give
-    (NaN, Inf, another shape, missing) on the line "none". Dashed: what the tolerance allows. A ring marks the first
-    value that differs. Shaded: written by a rewrite rule. The strip below shows the kind of op.
-    Raises `InputError` if there is not one value to show.
+    One line per comparison (by label), log scale. Equal values are at "0", values without an error (NaN, Inf, another
+    shape, missing) at "none". Dashed: the limit of the tolerance. A ring marks the first value that differs. Shaded:
+    written by a rewrite rule. The strip below shows the op types. Raises `InputError` if no value was compared.
     """
     figure = NotebookFigure(figsize=DEPTH_SIZE, layout="constrained")
     draw_along_depth(figure, {"": comparisons} if isinstance(comparisons, Comparison) else comparisons, title=title)
@@ -56,7 +57,7 @@ def error_along_depth(comparisons: Comparison | Mapping[str, Comparison], *, tit
 
 
 def draw_along_depth(figure: Figure | SubFigure, comparisons: Mapping[str, Comparison], *, title: str) -> None:
-    """`error_along_depth` in a figure, or a part of one, that is there."""
+    """Draw `error_along_depth` in an existing figure or subfigure."""
     tables = {label: comparison.table.set_index("value") for label, comparison in comparisons.items()}
     ops = _ops_along_depth(list(tables.values()))
     if not ops:
@@ -64,8 +65,8 @@ def draw_along_depth(figure: Figure | SubFigure, comparisons: Mapping[str, Compa
     axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=(14, 1))
     position = {value: i for i, value in enumerate(ops)}
     scale = _LogScale([_relative(table, key) for table in tables.values() for key in ("max_abs", "limit")])
-    _shade_rules(axes, tables.values(), position)
-    _draw_limits(axes, comparisons.values(), position)
+    _shade_rules(axes, list(tables.values()), position)
+    _draw_limits(axes, list(comparisons.values()), position)
     for i, (label, comparison) in enumerate(comparisons.items()):
         _draw_errors(axes, label, comparison, position, scale, i)
     scale.apply(axes)
@@ -76,15 +77,19 @@ def draw_along_depth(figure: Figure | SubFigure, comparisons: Mapping[str, Compa
 
 
 def op_counts(counts: Mapping[str, Mapping[str, int]], *, title: str = "") -> Figure:
-    """Nodes by op type, one bar a model (`{"regular": {"Conv": 16, ...}, "lowered": {...}}`), most frequent first."""
+    """Draw the number of nodes of each op type, one bar per model, most frequent op first.
+
+    `counts`: number of nodes by model and op type, `{"regular": {"Conv": 16, ...}, "lowered": {...}}`. Raises
+    `InputError` if there are no nodes.
+    """
     table = pd.DataFrame({label: dict(ops) for label, ops in counts.items()}).fillna(0).astype(int)
     if table.empty:
-        raise InputError("no ops to count; give at least one model with nodes")
+        raise InputError("no nodes to count; give at least one model with nodes")
     table = table.loc[table.max(axis=1).sort_values(ascending=False, kind="stable").index]
     figure = NotebookFigure(figsize=(8, 1.2 + 0.115 * len(table) * (1 + table.shape[1])), layout="constrained")
     axes = figure.subplots()
     labels = [f"{label} ({table[label].sum()} nodes)" for label in table]
-    bars = _grouped_bars(axes, table.index, labels, table.to_numpy().T)
+    bars = _grouped_bars(axes, list(table.index), labels, table.to_numpy().T)
     for group in bars:
         numbers = [f"{bar.get_width():.0f}" if bar.get_width() else "" for bar in group]
         axes.bar_label(group, numbers, padding=3, fontsize="small")
@@ -95,9 +100,9 @@ def op_counts(counts: Mapping[str, Mapping[str, int]], *, title: str = "") -> Fi
 
 
 def image_strip(images: Mapping[str, np.ndarray], *, title: str = "") -> Figure:
-    """Images side by side under their labels; each `(1, 3, H, W)` or `(3, H, W)`, values 0..255 (clipped).
+    """Draw images side by side under their labels; each `(1, 3, H, W)` or `(3, H, W)`, RGB, 0..255 (clipped).
 
-    An image with NaN or Inf is an empty frame that says so.
+    An image with NaN or Inf is drawn as an empty frame that says so. Raises `InputError` if there are no images.
     """
     if not images:
         raise InputError("no images to show")
@@ -114,19 +119,20 @@ def image_strip(images: Mapping[str, np.ndarray], *, title: str = "") -> Figure:
         else:
             axes.set_aspect(np.shape(x)[-2] / np.shape(x)[-1])
             axes.text(0.5, 0.5, "NaN or Inf", ha="center", va="center", transform=axes.transAxes)
-    figure.suptitle(title or None)
+    figure.suptitle(title)
     return figure
 
 
 def timing_bars(timings: Timings, *, title: str = "") -> Figure:
-    """Median time of a run, whiskers from the 10th to the 90th percentile, one group a target and one bar a model.
+    """Draw the median time of a run, in ms, one group of bars per target and one bar per model.
 
-    Beside each bar: the time, and how many times as fast as the first model in that target.
+    Whiskers reach from the 10th to the 90th percentile. Beside each bar: the time, and how many times as fast as the
+    first model in that target. Raises `InputError` if no model was timed.
     """
     table = timings.table
     if table.empty or table["ms_median"].isna().all():
         raise InputError("no model was timed; there is nothing to plot")
-    targets, models = table["target"].unique(), table["model"].unique()
+    targets, models = list(table["target"].unique()), list(table["model"].unique())
     cell = table.set_index(["model", "target"])
     median, low, high = (
         np.array([[cell.at[(model, target), key] for target in targets] for model in models])
@@ -148,13 +154,13 @@ def timing_bars(timings: Timings, *, title: str = "") -> Figure:
                 fontsize="small",
             )
     axes.set_xlim(0, 1.35 * np.nanmax(high))
-    axes.set(xlabel=f"ms a run ({timings.device})", title=title)
+    axes.set(xlabel=f"ms per run ({timings.device})", title=title)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 class _LogScale:
-    """A log axis with a place for zero below it and for "no number" above it."""
+    """A log axis with a tick for zero below and a tick "none", for errors that are not finite, above."""
 
     def __init__(self, errors: Sequence[pd.Series]) -> None:
         values = np.concatenate([error.to_numpy(dtype=float) for error in errors])
@@ -172,8 +178,10 @@ class _LogScale:
         step = max(1, (self.high - self.low) // 8)
         decades = range(self.low, self.high + 1, step)
         ticks = {10.0**k: f"$10^{{{k}}}$" for k in decades}
-        ticks |= {self.zero: "0"} if self.has_zero else {}
-        ticks |= {self.none: "none"} if self.has_none else {}
+        if self.has_zero:
+            ticks[self.zero] = "0"
+        if self.has_none:
+            ticks[self.none] = "none"
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(FixedLocator(list(ticks)))
@@ -184,21 +192,22 @@ class _LogScale:
 
 
 def _ops_along_depth(tables: Sequence[pd.DataFrame]) -> dict[str, str]:
-    """Op type of each value, in the order of the first table; values that only a later one has follow at the end."""
+    """Return the op type of each value, in the order of the first table; values of later tables only come last."""
     ops: dict[str, str] = {}
     for table in tables:
-        ops = table["op"].to_dict() | ops if not ops else ops | {k: v for k, v in table["op"].items() if k not in ops}
+        for value, op in zip(table.index, table["op"], strict=True):
+            ops.setdefault(value, op)
     return ops
 
 
 def _relative(table: pd.DataFrame, key: str) -> pd.Series:
-    """A column as a fraction of the value's range; 0 stays 0, and above a value that is all zero it is infinite."""
+    """Return a column as a fraction of the value's range; 0 stays 0, and an error in an all-zero value is infinite."""
     return (table[key] / table["range"]).mask(table[key] == 0, 0.0)
 
 
 def _shade_rules(axes: Axes, tables: Sequence[pd.DataFrame], position: Mapping[str, int]) -> None:
-    written = {position[value] for table in tables for value in table.index[table["rule"] != ""]}
-    for i in sorted(written):
+    by_rules = {position[value] for table in tables for value in table.index[table["rule"] != ""]}
+    for i in sorted(by_rules):
         axes.axvspan(i - 0.5, i + 0.5, color="#EEEEEE", lw=0, zorder=0)
 
 
@@ -231,17 +240,16 @@ def _draw_errors(
 
 
 def _draw_op_strip(axes: Axes, ops: Mapping[str, str]) -> None:
-    """One cell a value, coloured by op type: the most frequent have a colour each, the rest share grey."""
-    kinds = [op for op, _ in Counter(ops.values()).most_common(len(FILL_COLOURS))]
-    colours = dict(zip(kinds, FILL_COLOURS, strict=False))
+    """Draw one cell per value, coloured by op type: the most frequent types have a colour each, the others are grey."""
+    types = [op for op, _ in Counter(ops.values()).most_common(len(FILL_COLOURS))]
+    colours = dict(zip(types, FILL_COLOURS, strict=False))
     for i, op in enumerate(ops.values()):
         axes.axvspan(i - 0.5, i + 0.5, color=colours.get(op, OTHER_COLOUR), lw=0)
     handles = [Patch(color=colour, label=op or "(input)") for op, colour in colours.items()]
-    if len(set(ops.values())) > len(kinds):
+    if len(set(ops.values())) > len(types):
         handles.append(Patch(color=OTHER_COLOUR, label="other"))
     axes.set(yticks=[], xlim=(-0.5, len(ops) - 0.5))
-    named = len(ops) <= NAMED_VALUES
-    if named:
+    if len(ops) <= NAMED_VALUES:
         axes.set_xticks(range(len(ops)), list(ops), rotation=40, ha="right", rotation_mode="anchor", fontsize="small")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
@@ -251,19 +259,20 @@ def _draw_op_strip(axes: Axes, ops: Mapping[str, str]) -> None:
     )
 
 
-def _legend(axes: Axes) -> tuple[list, list[str]]:
+def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:
+    """Return the handles and labels of the legend, with smaller rings and an entry for the shading."""
     handles, labels = axes.get_legend_handles_labels()
     if any(patch.get_zorder() == 0 for patch in axes.patches):
         handles.append(Patch(color="#E4E4E4"))
         labels.append("written by a rewrite rule")
     for i, handle in enumerate(handles):
         if isinstance(handle, Line2D) and handle.get_markersize() > 10:
-            handles[i] = Line2D([], [], ls="", marker="o", ms=8, mfc="none", mec=handle.get_mec(), mew=1.6)
+            handles[i] = Line2D([], [], ls="", marker="o", ms=8, mfc="none", mec=handle.get_markeredgecolor(), mew=1.6)
     return handles, labels
 
 
-def _grouped_bars(axes: Axes, groups: Sequence[str], labels: Sequence[str], lengths: np.ndarray) -> list:
-    """Horizontal bars, the first group on top; `lengths` is (label, group)."""
+def _grouped_bars(axes: Axes, groups: Sequence[str], labels: Sequence[str], lengths: np.ndarray) -> list[BarContainer]:
+    """Draw horizontal bars, the first group on top; `lengths` is `(labels, groups)`. Return the bars of each label."""
     thickness = 0.8 / len(labels)
     bars = []
     for i, (label, row) in enumerate(zip(labels, lengths, strict=True)):

@@ -1,4 +1,4 @@
-"""A run that was stopped, in whatever run_dir, goes on to the weights of one that never was."""
+"""A run that was stopped and resumed ends with the weights of a run that never stopped."""
 
 from __future__ import annotations
 

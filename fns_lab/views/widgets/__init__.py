@@ -1,4 +1,4 @@
-"""Controls for notebooks. State lives in the widgets; each also carries a static image for a report."""
+"""Controls for notebooks. Each also has a static view, which a report shows."""
 
 from fns_lab.views.widgets.preview import StylePreview
 
