@@ -209,7 +209,7 @@ def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: i
 
 
 def _fit(label: str, model: ModelProto, feeds: Feeds) -> Feeds:
-    """Return `feeds` under the names of this model's inputs. Raises `InputError`, naming the model, if they do not fit."""
+    """Return `feeds` under the names of this model's inputs; an `InputError` names the model."""
     try:
         return fit_feeds(model, feeds, by_position=True)
     except InputError as error:
