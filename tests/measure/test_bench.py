@@ -19,7 +19,7 @@ def timings():
     return bench(models, [TARGET], small.feeds(), runs=RUNS, warmup=2)
 
 
-def test_one_row_a_model_and_target(timings):
+def test_one_row_per_model_and_target(timings):
     assert timings
     assert list(timings.table["model"]) == ["rewritten", "regular"]
     for _, row in timings.table.iterrows():
@@ -32,17 +32,17 @@ def test_one_row_a_model_and_target(timings):
     assert list(timings.table["ratio"]) == pytest.approx([1, second / first])
 
 
-def test_the_outputs_come_along(timings):
+def test_the_outputs_are_those_of_the_models(timings):
     expected = small.run(small.regular(), small.feeds())["output"]
     assert np.array_equal(timings.outputs["regular", TARGET]["output"], expected)
     assert np.allclose(timings.outputs["rewritten", TARGET]["y"], expected, atol=1e-4)
 
 
 def test_json_is_strict_and_has_the_agreed_keys(timings):
-    found = json.loads(json.dumps(timings.to_json(), allow_nan=False))
-    assert all(set(ROWS_KEYS) <= set(row) for row in found["rows"])
-    assert found["inputs"] == {"input": [small.N, small.C, small.H, small.W]}
-    assert "cores" in found["device"]
+    loaded = json.loads(json.dumps(timings.to_json(), allow_nan=False))
+    assert all(set(ROWS_KEYS) <= set(row) for row in loaded["rows"])
+    assert loaded["inputs"] == {"input": [small.N, small.C, small.H, small.W]}
+    assert "cores" in loaded["device"]
 
 
 def test_one_line_says_how_much_faster(timings):
@@ -52,7 +52,7 @@ def test_one_line_says_how_much_faster(timings):
     assert "\n" not in text
 
 
-def test_an_engine_that_refuses_a_model_spoils_only_its_row():
+def test_a_model_that_an_engine_refuses_has_a_fault_and_the_others_have_times():
     broken = small.regular()
     broken.graph.node[1].op_type = "NoSuchOp"
     timings = bench({"broken": broken, "regular": small.regular()}, [TARGET], small.feeds(), runs=2, warmup=1)
@@ -95,7 +95,7 @@ def test_nothing_to_time(wrong):
         bench(asked.pop("models"), asked.pop("targets"), small.feeds(), **asked)
 
 
-def test_random_feeds_are_seeded_and_like_a_image():
+def test_random_feeds_are_seeded_and_like_a_photograph():
     model = small.regular(n="N", h="H", w=12)
     x = random_feeds(model, seed=7, size_px=20)["input"]
     assert (x.shape, x.dtype) == ((1, 3, 20, 12), np.float32)

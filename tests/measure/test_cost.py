@@ -33,7 +33,7 @@ TORCH = {
 
 
 def model(inputs: str, *nodes: str, weights: dict[str, np.ndarray] | None = None) -> onnx.ModelProto:
-    """A graph in ONNX's text form; `inputs` as `x[2,3], w[3,4]`, the output is `y` of any shape."""
+    """Return a model from ONNX's text format; `inputs` as `x[2,3], w[3,4]`, the output is `y` of any shape."""
     typed = ", ".join(f"float[{shape}] {name}" for name, shape in (i.strip("]").split("[") for i in inputs.split(", ")))
     text = f'<ir_version: 8, opset_import: ["" : 18]> g ({typed}) => (float[] y) {{ {" ".join(nodes)} }}'
     parsed = onnx.parser.parse_model(text)
@@ -102,6 +102,6 @@ def test_another_domain_has_ops_of_its_own():
     assert cost.per_op(foreign)["macs"].to_dict() == {"elsewhere::MatMul": 0}
 
 
-def test_an_open_size_is_refused_with_the_value_that_has_it():
+def test_a_free_size_is_refused_and_the_message_names_the_value():
     with pytest.raises(InputError, match="MatMul '.*': the shape of 'x' is not fixed; export at a fixed size"):
         cost.per_op(model("x[N,3], w[3,4]", "y = MatMul(x, w)"))

@@ -1,4 +1,4 @@
-"""The network in float16 and int8: valid, smaller by what the numbers say, near the float32 image in real engines."""
+"""The network in float16 and int8: a valid model of the predicted size, near the float32 image in real engines."""
 
 from __future__ import annotations
 
@@ -71,23 +71,23 @@ def test_float16_is_half_the_bytes_and_the_same_image(fns_model, fp16, photo, im
     assert 0 < error.max_abs < IMAGE_ACROSS_ENGINES.floor
 
 
-def test_int8_is_a_byte_a_weight_and_nearly_the_same_image(fns_model, int8, photo, image):
+def test_int8_is_one_byte_per_weight_and_nearly_the_same_image(fns_model, int8, photo, image):
     onnx.checker.check_model(int8, full_check=True)
     predicted = numbers(fns_model, inner=True) + 4 * numbers(fns_model, inner=False)
     assert predicted < int8.ByteSize() < predicted + GRAPH_BYTES
-    found = run(int8, photo)
-    assert LEAST_PSNR_DB < measure_image(image, found).psnr_db < 100
-    assert LEAST_SSIM < ssim(image, found) < 1
+    quantised = run(int8, photo)
+    assert LEAST_PSNR_DB < measure_image(image, quantised).psnr_db < 100
+    assert LEAST_SSIM < ssim(image, quantised) < 1
 
 
-def test_float16_is_everywhere_inside_and_nowhere_outside(fns_model, fp16):
+def test_weights_are_float16_and_inputs_and_outputs_float32(fns_model, fp16):
     assert set(weight_types(fp16)) == {TensorProto.FLOAT16}
     assert models.count_ops(fp16) == models.count_ops(fns_model) | {"Cast": 2}
-    ends = (*fp16.graph.input, *fp16.graph.output)
-    assert [(v.name, v.type.tensor_type.elem_type) for v in ends] == [("input", 1), ("output", 1)]
+    inputs_and_outputs = (*fp16.graph.input, *fp16.graph.output)
+    assert [(v.name, v.type.tensor_type.elem_type) for v in inputs_and_outputs] == [("input", 1), ("output", 1)]
 
 
-def test_int8_leaves_the_first_and_the_last_convolution_alone(fns_model, int8):
+def test_int8_keeps_the_first_and_the_last_convolution_in_float32(fns_model, int8):
     first, *inner, last = weight_types(int8)
     assert (first, last) == (TensorProto.FLOAT, TensorProto.FLOAT)
     assert set(inner) == {TensorProto.INT8}
@@ -103,7 +103,7 @@ def test_values_keep_their_names(fns_model, fp16, int8):
         assert before <= {value for node in model.graph.node for value in node.output}
 
 
-def test_the_model_given_is_left_alone_and_the_bytes_are_the_same_every_time(fns_model, fp16, int8, calibration, capfd):
+def test_the_input_model_is_not_changed_and_the_result_is_deterministic(fns_model, fp16, int8, calibration, capfd):
     before = fns_model.SerializeToString()
     assert fp16_from_float32(fns_model).SerializeToString() == fp16.SerializeToString()
     assert int8_from_float32(fns_model, iter(calibration)).SerializeToString() == int8.SerializeToString()

@@ -55,7 +55,7 @@ def run(proto, target="ort/cpu"):
         return runner.infer({"x": np.linspace(-1, 1, 3 * 13 * 17, dtype=np.float32).reshape(1, 3, 13, 17)})["y"]
 
 
-def test_every_form_of_every_slot_is_tried_and_one_is_chosen(tuning):
+def test_every_alternative_of_every_site_is_tried_and_one_is_chosen(tuning):
     assert tuning
     alternatives = {
         site.split()[0] + site.split(" to ")[1]: set(rows.alternative) for site, rows in tuning.tried.groupby("site")
@@ -77,47 +77,47 @@ def test_the_tuned_model_is_valid_and_gives_the_same(tuning):
 
 
 def test_json_is_strict(tuning):
-    found = json.loads(json.dumps(tuning.to_json(), allow_nan=False))
-    assert found["supported"] is found["right"] is True
-    assert {"target", "nodes_before", "nodes_after", "applied", "refused", "tried", "whole", "chosen"} <= set(found)
-    assert set(found["tried"][0]) == set(tune.TRIED_COLUMNS)
+    loaded = json.loads(json.dumps(tuning.to_json(), allow_nan=False))
+    assert loaded["supported"] is loaded["right"] is True
+    assert {"target", "nodes_before", "nodes_after", "applied", "refused", "tried", "whole", "chosen"} <= set(loaded)
+    assert set(loaded["tried"][0]) == set(tune.TRIED_COLUMNS)
 
 
 def test_what_was_measured_before_is_read_back(tuning, cache, monkeypatch, capsys):
-    def no_race(*_):
-        raise AssertionError("raced again")
+    def refuse_to_measure(*_):
+        raise AssertionError("measured again")
 
-    monkeypatch.setattr(tune, "_measure_in_rounds", no_race)
+    monkeypatch.setattr(tune, "_measure_in_rounds", refuse_to_measure)
     again = tune.tune(stage(), targets.load("ort/cpu"), runs=2, cache=cache)
     assert again.tried.equals(tuning.tried)
     assert "alternatives" not in capsys.readouterr().err
 
 
-def test_a_form_that_is_wrong_there_is_out(cache, monkeypatch):
+def test_a_wrong_alternative_is_not_chosen(cache, monkeypatch):
     """A rule with a fault planted in it, the fastest of all."""
     from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 
     monkeypatch.setattr(ConvSplitKernel, "rewrite", lambda self, op, x, y: op.Neg(op.Conv(*y.producer().inputs)))
-    found = tune.tune(stage(faces=1), targets.load("ort/cpu"), runs=1, cache=cache)
-    row = found.tried[found.tried.alternative == "conv-split-kernel"].iloc[0]
+    result = tune.tune(stage(faces=1), targets.load("ort/cpu"), runs=1, cache=cache)
+    row = result.tried[result.tried.alternative == "conv-split-kernel"].iloc[0]
     assert not row.right
     assert not row.chosen
     assert "off by" in row.fault
-    assert found
-    assert "Neg" not in ops(found.model)
+    assert result
+    assert "Neg" not in ops(result.model)
 
 
-def test_what_cannot_be_lowered_is_no(cache):
-    found = tune.tune(model([node("Hardmax", "x", "y")], (1, 3, 6, 8)), targets.load(BROWSER), runs=1, cache=cache)
-    assert not found
-    assert "1 Hardmax" in str(found)
-    assert not len(found.whole)
+def test_a_model_that_cannot_be_lowered_is_not_tuned(cache):
+    result = tune.tune(model([node("Hardmax", "x", "y")], (1, 3, 6, 8)), targets.load(BROWSER), runs=1, cache=cache)
+    assert not result
+    assert "1 Hardmax" in str(result)
+    assert not len(result.whole)
 
 
-def test_a_survey_names_all_forms_and_a_choice_is_followed():
+def test_lower_lists_all_alternatives_and_applies_a_choice():
     target = targets.load("onnxjs-0.1.8/cpu")
-    surveyed = lower(stage(), target, list_sites=True)
-    pad = next(site for site in surveyed.sites if site.label.startswith("Pad 1x8x26x34"))
+    lowering = lower(stage(), target, list_sites=True)
+    pad = next(site for site in lowering.sites if site.label.startswith("Pad 1x8x26x34"))
     assert pad.alternatives == ["pad-gather", "pad-concat"]
     assert pad.places == ["wide"]
     chosen = lower(stage(), target, choices={pad.key: "pad-concat"})
@@ -126,8 +126,8 @@ def test_a_survey_names_all_forms_and_a_choice_is_followed():
 
 @pytest.mark.browser
 def test_in_a_browser(cache):
-    found = tune.tune(stage(), targets.load(BROWSER), runs=1, cache=cache)
-    assert found
-    assert {"pad-gather", "pad-concat", "conv-split-kernel"} <= set(found.tried.alternative)
+    result = tune.tune(stage(), targets.load(BROWSER), runs=1, cache=cache)
+    assert result
+    assert {"pad-gather", "pad-concat", "conv-split-kernel"} <= set(result.tried.alternative)
     expected = run(stage())
-    assert np.abs(run(found.model, BROWSER) - expected).max() < 1e-4 * np.abs(expected).max()
+    assert np.abs(run(result.model, BROWSER) - expected).max() < 1e-4 * np.abs(expected).max()

@@ -13,7 +13,7 @@ def run(capsys, *argv):
     return code, out, err
 
 
-def test_json_is_the_contract(capsys):
+def test_json_has_the_agreed_keys(capsys):
     code, out, _ = run(capsys, "--target", "ort/cpu", "--op", "Relu", "--op", "Abs", "--json")
     assert code == GOOD
     rows = json.loads(out)["rows"]
@@ -23,7 +23,7 @@ def test_json_is_the_contract(capsys):
     assert {row["result"] for row in rows} == {"pass"}
 
 
-def test_a_broken_promise_is_exit_1_and_told(capsys):
+def test_a_failure_that_the_table_does_not_know_is_exit_1_and_printed(capsys):
     code, out, _ = run(capsys, "--target", "ort/cpu", "--op", "RoiAlign")
     assert code == NO
     assert "Could not find an implementation for RoiAlign" in out

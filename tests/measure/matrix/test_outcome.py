@@ -6,7 +6,7 @@ from fns_lab.measure.matrix.outcome import TOLERANCE, check_outputs
 NAN, INF = np.nan, np.inf
 
 
-def verdict(expected, actual, dtype=np.float32):
+def result_of(expected, actual, dtype=np.float32):
     return check_outputs({"y": np.array(expected, dtype)}, {"y": np.array(actual, dtype)})
 
 
@@ -25,23 +25,23 @@ def verdict(expected, actual, dtype=np.float32):
     ],
 )
 def test_floats(expected, actual, result):
-    assert verdict(expected, actual).result == result
+    assert result_of(expected, actual).result == result
 
 
-def test_whole_numbers_and_truth_values_are_exact():
-    assert verdict([1000, 2000], [1000, 2001], np.int64) == ("wrong", 1.0, "y: max_abs 1 is beyond 0")
-    assert verdict([True, False], [True, True], bool).result == "wrong"
-    assert verdict([True, False], [True, False], bool).result == "pass"
+def test_integers_and_booleans_are_compared_exactly():
+    assert result_of([1000, 2000], [1000, 2001], np.int64) == ("wrong", 1.0, "y: max_abs 1 is beyond 0")
+    assert result_of([True, False], [True, True], bool).result == "wrong"
+    assert result_of([True, False], [True, False], bool).result == "pass"
 
 
-def test_the_limit_grows_with_the_range_and_the_error_is_told():
-    found = verdict([0.0, 1000.0], [0.5, 1000.0])
-    assert (found.result, found.max_abs) == ("pass", 0.5)
+def test_the_limit_grows_with_the_range_and_the_error_is_reported():
+    outcome = result_of([0.0, 1000.0], [0.5, 1000.0])
+    assert (outcome.result, outcome.max_abs) == ("pass", 0.5)
     assert TOLERANCE.limit(1000.0) > 0.5
 
 
 def test_one_wrong_output_of_two_is_wrong_and_the_largest_error_counts():
     expected = {"a": np.zeros(2, np.float32), "b": np.ones(2, np.float32)}
-    found = check_outputs(expected, {"a": np.full(2, 0.5, np.float32), "b": np.full(2, 3.0, np.float32)})
-    assert (found.result, found.max_abs) == ("wrong", 2.0)
-    assert found.message.startswith("a: ")
+    outcome = check_outputs(expected, {"a": np.full(2, 0.5, np.float32), "b": np.full(2, 3.0, np.float32)})
+    assert (outcome.result, outcome.max_abs) == ("wrong", 2.0)
+    assert outcome.message.startswith("a: ")

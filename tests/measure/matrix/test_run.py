@@ -1,4 +1,4 @@
-"""Cases in the real engines: a sample of what is shipped, the faults that pairs show, and what survives a stop."""
+"""Cases in the real engines: a sample of the shipped table, faults of pairs, and what is kept when a run stops."""
 
 import dataclasses
 import os
@@ -24,7 +24,7 @@ EVERY_NTH = 40
 """Of the node tests, for the sample that runs in the suite."""
 
 
-def test_cases_are_what_a_network_would_hold():
+def test_cases_hold_constants_as_initializers():
     assert len(CASES) > 1200
     reduce = CASES["test_reduce_mean_do_not_keepdims_example"]
     assert set(reduce.feeds) == {"data"}
@@ -43,7 +43,7 @@ def test_collecting_leaves_the_random_state_alone():
     assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
-def test_carried_changes_the_opset_and_nothing_else():
+def test_converted_changes_the_opset_and_nothing_else():
     case, target = CASES["test_reduce_mean_do_not_keepdims_example"], targets.load("onnxjs-0.1.8/cpu")
     variant = converted(case.model, target)
     assert variant.supported
@@ -56,7 +56,7 @@ def test_carried_changes_the_opset_and_nothing_else():
     assert "InstanceNormalization" not in count_ops(lowered(norm.model, targets.load("onnxjs-0.1.3/cpu")).model)
 
 
-def test_native_is_what_onnx_itself_can_do():
+def test_native_is_written_by_onnx_where_that_is_possible():
     target = targets.load("onnxjs-0.1.8/cpu")
     taken, reached, out_of_reach = (
         native(CASES[name].model, target)
@@ -68,7 +68,7 @@ def test_native_is_what_onnx_itself_can_do():
     assert (opset(out_of_reach.model), out_of_reach.supported) == (18, False)
 
 
-def test_a_case_without_a_form_at_that_opset_is_not_run():
+def test_a_case_that_cannot_be_written_at_that_opset_is_not_run():
     variant = converted(CASES["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
     assert variant.model is None
     assert "Gelu" in variant.reason
@@ -76,7 +76,7 @@ def test_a_case_without_a_form_at_that_opset_is_not_run():
 
 @pytest.mark.browser
 @pytest.mark.parametrize("target", ["onnxjs-0.1.8/wasm", "onnxjs-0.1.3/webgl", "ort-web/webgl"])
-def test_a_sample_measured_now_is_what_is_shipped(target):
+def test_a_sample_agrees_with_the_shipped_table(target):
     sample = list(CASES.values())[::EVERY_NTH]
     live = run.measure_cases(sample, [target], cached=False, progress=False).table
     keys = ["target", "case", "variant"]
@@ -105,7 +105,7 @@ def test_pairs_show_what_no_single_op_does():
 
 
 @pytest.mark.browser
-def test_a_hung_case_loses_none_of_the_others(monkeypatch):
+def test_the_other_cases_run_when_one_hangs(monkeypatch):
     monkeypatch.setattr(run, "TIMEOUT_S", 1.0)
     slow = slow_case()
     table = run.measure_cases([CASES["test_relu"], slow, CASES["test_abs"]], ["onnxjs-0.1.8/cpu"], cached=False).table
@@ -113,17 +113,17 @@ def test_a_hung_case_loses_none_of_the_others(monkeypatch):
     assert "the page hung" in table.message[3]
 
 
-def test_a_case_that_lowering_stumbles_over_is_an_error_and_the_rest_goes_on(monkeypatch):
+def test_a_bug_in_lowering_is_an_error_of_its_case_and_the_other_variants_run(monkeypatch):
     def broken(model, target):
         raise KeyError("a bug")
 
     monkeypatch.setattr(run, "VARIANTS", {"native": native, "lowered": broken})
-    found = run.measure_cases([CASES["test_relu"]], ["ort/cpu"], cached=False)
-    assert list(found.table.result) == ["pass", "error"]
-    assert not found
+    matrix = run.measure_cases([CASES["test_relu"]], ["ort/cpu"], cached=False)
+    assert list(matrix.table.result) == ["pass", "error"]
+    assert not matrix
 
 
-def test_what_was_measured_is_looked_up_and_a_change_is_measured_again(tmp_path, monkeypatch):
+def test_a_cached_result_is_read_and_a_changed_case_is_measured_again(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "ResultCache", lambda target: cache.ResultCache(target, tmp_path))
     case = CASES["test_relu"]
     first = run.measure_cases([case], ["ort/cpu"]).table
