@@ -53,7 +53,7 @@ def int8_from_float32(model: ModelProto, calibration: Iterable[Mapping[str, np.n
     `calibration`: feeds like those that the model will get, such as a few photographs; the ranges of the activations
     are taken from them (`PERCENTILE`). Only convolutions are quantised: no other int8 kernel is faster here, and
     InstanceNormalization needs floats. The first and the last convolution stay float32: they hold few weights, an
-    error next to the image is visible, and with three channels on one end they are slower in int8.
+    error next to the image is visible, and with three input or output channels they are slower in int8.
 
     Raises `InputError` without feeds or for feeds that do not fit, and for a model with nothing to quantise.
     """
@@ -87,7 +87,7 @@ def _quantize(source: Path, result: Path, feeds: Sequence[Feeds], nodes: list[st
 
 
 class _Reader:
-    """The feeds one by one, in the form of ONNX Runtime's `CalibrationDataReader`."""
+    """Gives the feeds one by one, with the method of ONNX Runtime's `CalibrationDataReader`."""
 
     def __init__(self, feeds: Sequence[Feeds]) -> None:
         self._feeds = iter(feeds)

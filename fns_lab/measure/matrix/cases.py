@@ -35,7 +35,7 @@ RANDOM = frozenset({"Bernoulli", "RandomNormalLike", "RandomUniformLike"})
 """Ops whose expected outputs are one draw of many."""
 
 RANDOM_NAME = re.compile(r"test_training_dropout(_default)?(_mask)?")
-"""The same for names: a Dropout that drops."""
+"""Names of further tests of that kind: a Dropout in training mode."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Case:
 
 @functools.cache
 def node_cases() -> tuple[Case, ...]:
-    """Every node test of the installed onnx on ONNX's own ops that has a float32 tensor, in onnx's order.
+    """Return every node test of the installed onnx on ONNX's own ops that has a float32 tensor, in onnx's order.
 
     Left out: tensors of other types than `ELEMENT_TYPES`, sequences, optional values, `RANDOM` ops. Takes about six
-    seconds, nearly all of them onnx computing what it expects.
+    seconds, nearly all of them for onnx to compute the expected outputs.
     """
     tests = {test.name: test for test in _collected()}
     return tuple(_case(test, _op_under_test(test, tests)) for test in tests.values() if _is_taken(test))
@@ -85,10 +85,10 @@ def _collected() -> list[_NodeTest]:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            found = collect_testcases(None)
+            tests = collect_testcases(None)
     finally:
         np.random.set_state(state)  # noqa: NPY002
-    return [_NodeTest(t.name, t.model, *t.data_sets[0]) for t in found if t.model and t.data_sets]
+    return [_NodeTest(t.name, t.model, *t.data_sets[0]) for t in tests if t.model and t.data_sets]
 
 
 def _is_taken(test: _NodeTest) -> bool:
@@ -123,7 +123,7 @@ def _case(test: _NodeTest, op: str) -> Case:
 
 
 def _is_parameter(op: str, array: np.ndarray) -> bool:
-    """Whether an input after the first is one that a network holds as a constant: integers, scalars, weights, sizes."""
+    """Return whether a network holds an input after the first as a constant: integers, scalars, weights, sizes."""
     return array.ndim == 0 or array.dtype.kind == "i" or op in WEIGHTED or op in SIZED
 
 
