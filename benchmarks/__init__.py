@@ -1,1 +1,10 @@
-"""What `make bench` measures. One benchmark, one file: `measure` gives rows, each right or not; `table` shows them."""
+"""What `make bench` measures, one file per benchmark: `measure` returns rows, `table` prints them.
+
+- `lowering_cost`: time and memory of lowering
+- `random_cases`: lowered random models compared with their originals
+- `comparing`: time and memory of comparing every value
+- `architectures`: public architectures that run after lowering
+- `lowering`: the lowered network and one in basic ops
+- `tuning`: the same, and the tuned network
+- `training`: images per second of training
+"""

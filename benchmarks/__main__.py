@@ -1,4 +1,4 @@
-"""Run every benchmark, print its table and write `reports/bench-NAME.json`: `python -m benchmarks --help`."""
+"""Run benchmarks, print their tables and write `reports/bench-NAME.json`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
     parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
     parser.add_argument("--runs", type=int, default=10, help="timed runs after the warm-up")
-    parser.add_argument("--target", action="append", help="may be given more than once")
+    parser.add_argument("--target", action="append", help="a target; may be given several times")
     parser.add_argument("--cases", type=int, default=random_cases.TOTAL, help="random models to lower, over all rules")
     options = parser.parse_args()
     options.size = _size(options.size)

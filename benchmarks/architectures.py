@@ -29,7 +29,7 @@ REFERENCE = "ort/cpu"
 TIMEOUT_S = 600.0
 RIGHT = 1e-3
 """Largest error of an engine that counts as right, as a fraction of the outputs' range."""
-SIDE_PX = 64
+SIZE_PX = 64
 ARCHITECTURES = (
     "squeezenet1_1",
     "shufflenet_v2_x1_0",
@@ -58,21 +58,27 @@ def measure(options) -> dict:
 def run(names: Sequence[str], targets: Sequence[str]) -> dict:
     """Lower each architecture for each target and run it there.
 
-    Returns a JSON object with `title` and `rows`: model, target, nodes before and after, whether it is `right`, the
-    largest `error` of the outputs' range, `ms` of the first run, and `stopped_by`, the op or fault that kept it from
-    running.
+    Returns a JSON object with `title` and `rows`, one row per architecture and target:
+
+    - `model`, `mb`: its name, and megabytes as exported
+    - `target`: where it runs after lowering
+    - `before`, `after`: nodes before and after lowering
+    - `right`: whether `error` is within `RIGHT`
+    - `error`: largest absolute error over the outputs' range; None if it did not run
+    - `ms`: milliseconds of the first run
+    - `stopped_by`: why it did not run; an empty string if it did
     """
     from tqdm import tqdm
 
     rows = []
     for name in tqdm(names, desc="architectures"):
         model = exported(name)
-        x = np.random.default_rng(0).normal(0, 1, (1, 3, SIDE_PX, SIDE_PX)).astype(np.float32)
+        x = np.random.default_rng(0).normal(0, 1, (1, 3, SIZE_PX, SIZE_PX)).astype(np.float32)
         with open_runner(model, REFERENCE) as runner:
             expected = runner.infer({INPUT: x})[OUTPUT]
         size_mb = model.ByteSize() / 1e6
         rows += [{"model": name, "mb": round(size_mb, 1)} | _row(model, target, x, expected) for target in targets]
-    return {"title": f"{len(names)} architectures of torchvision at {SIDE_PX} x {SIDE_PX} pixels", "rows": rows}
+    return {"title": f"{len(names)} architectures of torchvision at {SIZE_PX} x {SIZE_PX} pixels", "rows": rows}
 
 
 def table(result: dict) -> pd.DataFrame:
@@ -94,7 +100,7 @@ def exported(name: str) -> ModelProto:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.5, 1.5)
-    return onnx_from_torch(net, (SIDE_PX, SIDE_PX))
+    return onnx_from_torch(net, (SIZE_PX, SIZE_PX))
 
 
 def _built(name: str) -> nn.Module:
@@ -103,7 +109,7 @@ def _built(name: str) -> nn.Module:
     from torchvision.models import segmentation
 
     if name == "vit":
-        net = models.VisionTransformer(SIDE_PX, 16, num_layers=3, num_heads=3, hidden_dim=192, mlp_dim=768)
+        net = models.VisionTransformer(SIZE_PX, 16, num_layers=3, num_heads=3, hidden_dim=192, mlp_dim=768)
         torch.nn.init.normal_(net.heads.head.weight, 0, 0.05)  # it starts at 0
         return net
     if name == "googlenet":
@@ -137,8 +143,8 @@ def _row(model: ModelProto, target: str, x: np.ndarray, expected: np.ndarray) ->
     with contextlib.ExitStack() as stack:
         try:
             runner = stack.enter_context(open_runner(lowered.model, target, timeout_s=TIMEOUT_S))
-            found = runner.infer({INPUT: x})[OUTPUT]
+            actual = runner.infer({INPUT: x})[OUTPUT]
         except RuntimeFault as fault:
             return row | {"stopped_by": fault.message}
-        error = float(np.abs(found - expected).max() / np.ptp(expected))
+        error = float(np.abs(actual - expected).max() / np.ptp(expected))
         return row | {"error": error, "ms": round(runner.ms), "right": error <= RIGHT}

@@ -36,7 +36,16 @@ def measure(options) -> dict:
 
 
 def run(cases=CASES, checkpoint: Path = CHECKPOINT) -> dict:
-    """Return a JSON object with `title` and `rows`, one per case; `right` says whether it kept its bounds."""
+    """Return a JSON object with `title` and `rows`, one row per case.
+
+    - `target`, `size`: where b runs, and `HxW` in pixels
+    - `what`: `every value` or `bisecting`
+    - `plain_s`, `seconds`: time of the plain runs, and of the comparison
+    - `ratio`, `most_runs`: `seconds` over `plain_s`, and the largest ratio allowed
+    - `plain_gib`, `peak_gib`: peak memory of the process with the plain runs, and with the comparison
+    - `values`: values that were compared
+    - `right`: whether time and memory are within their limits and the comparison gave the expected answer
+    """
     return {
         "title": f"{checkpoint.name}, regular in ort/cpu against lowered for {LOWERED_FOR}",
         "rows": [_row(checkpoint, *case) for case in cases],
@@ -52,21 +61,21 @@ def _row(checkpoint: Path, target: str, size: tuple[int, int], how: str, most_ru
     with tempfile.TemporaryDirectory() as folder:
         _write_models(checkpoint, size, Path(folder), faulty=how == "bisecting")
         plain = _measured(folder, target, "plain runs")
-        found = _measured(folder, target, how)
-    ratio = found["seconds"] / plain["seconds"]
-    right = ratio <= most_runs and (most_gib is None or found["peak_gib"] <= most_gib)
+        measured = _measured(folder, target, how)
+    ratio = measured["seconds"] / plain["seconds"]
+    right = ratio <= most_runs and (most_gib is None or measured["peak_gib"] <= most_gib)
     return {
         "target": target,
         "size": f"{size[0]}x{size[1]}",
         "what": how,
         "plain_s": round(plain["seconds"], 2),
-        "seconds": round(found["seconds"], 2),
+        "seconds": round(measured["seconds"], 2),
         "ratio": round(ratio, 2),
         "most_runs": most_runs,
         "plain_gib": round(plain["peak_gib"], 2),
-        "peak_gib": round(found["peak_gib"], 2),
-        "values": found["values"],
-        "right": right and found["as_expected"],
+        "peak_gib": round(measured["peak_gib"], 2),
+        "values": measured["values"],
+        "right": right and measured["as_expected"],
     }
 
 
@@ -79,11 +88,11 @@ def _write_models(checkpoint: Path, size: tuple[int, int], folder: Path, *, faul
 
     regular = onnx_from_torch(checkpoints.load(checkpoint), size)
     models.save(regular, folder / "a.onnx")
-    models.save(lower(_spoilt(regular) if faulty else regular, load(LOWERED_FOR)).model, folder / "b.onnx")
+    models.save(lower(_with_wrong_epsilon(regular) if faulty else regular, load(LOWERED_FOR)).model, folder / "b.onnx")
     np.savez(folder / "x.npz", input=photos.load("astronaut", size))
 
 
-def _spoilt(model: onnx.ModelProto) -> onnx.ModelProto:
+def _with_wrong_epsilon(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy in which the epsilon of the middle InstanceNormalization is wrong."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -125,10 +134,13 @@ def main() -> None:
                 runner.infer(feeds)
     else:
         keep_freed_memory()
-        sides = ModelRun(regular, feeds, in_ort, piecewise=True), ModelRun(lowered, feeds, in_target, piecewise=same)
-        experiment = Experiment(*sides, tolerance_between("ort/cpu", target))
-        found = bisect(experiment) if how == "bisecting" else localize(experiment, experiment.compare())
-        values, as_expected = found.compared, bool(found) == (how == "every value")
+        model_runs = (
+            ModelRun(regular, feeds, in_ort, piecewise=True),
+            ModelRun(lowered, feeds, in_target, piecewise=same),
+        )
+        experiment = Experiment(*model_runs, tolerance_between("ort/cpu", target))
+        comparison = bisect(experiment) if how == "bisecting" else localize(experiment, experiment.compare())
+        values, as_expected = comparison.compared, bool(comparison) == (how == "every value")
     seconds = time.perf_counter() - start
     unit = 2**30 if sys.platform == "darwin" else 2**20
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

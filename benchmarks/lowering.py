@@ -49,25 +49,28 @@ def time_in_turns(
     """Time models of one network in every target at `size` `(H, W)`, in turns.
 
     `contenders(regular, rewritten, target, feeds)` makes the models, by label, of the regular export and the one in
-    basic ops. Returns a JSON object with `title`, `network`, `device`, `inputs` and `rows`. A row is one of `bench`'s,
-    with the number of `nodes`, `max_abs`, the largest error of the image against the regular model in ONNX Runtime
-    (of 0..255; None when there is no image), and whether that is `right`: a fast wrong image is no gain.
+    basic ops. Returns a JSON object with `title`, `network`, `device`, `inputs` and `rows`. A row has the columns of
+    `Timings.table` and three more:
+
+    - `nodes`: nodes of the model
+    - `max_abs`: largest error of the image against the regular model in ONNX Runtime, 0..255; None without an image
+    - `right`: whether that error is within the tolerance
     """
     net = checkpoints.load(checkpoint)
     regular, rewritten = onnx_from_torch(net, size), onnx_from_torch(base_ops.to_base_ops(net), size)
     feeds = {"input": photos.load("astronaut", size)}
     expected = run_in(REFERENCE)(regular, feeds)["output"]
-    found, rows = {}, []
+    timed, rows = {}, []
     for name in targets:
         models_by_label = contenders(regular, rewritten, load(name), feeds)
         timings = bench(models_by_label, [name], feeds, runs=runs)
-        found = timings.to_json()
-        for row in found["rows"]:
+        timed = timings.to_json()
+        for row in timed["rows"]:
             label = row["model"]
             rows.append(row | _row(models_by_label[label], timings.outputs[label, name].get("output"), expected))
     network = f"{checkpoint.name}, width {net.width}"
-    title = f"{network}, {size[0]}x{size[1]} px, {found['device']}"
-    return {"title": title, "network": network} | found | {"rows": rows}
+    title = f"{network}, {size[0]}x{size[1]} px, {timed['device']}"
+    return {"title": title, "network": network} | timed | {"rows": rows}
 
 
 def table(result: dict) -> pd.DataFrame:

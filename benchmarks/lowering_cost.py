@@ -33,7 +33,16 @@ def measure(options) -> dict:
 
 
 def run(sizes=SIZES) -> dict:
-    """Lower a model of each size `(megabytes, limit in seconds)`; returns a JSON object with `title` and `rows`."""
+    """Lower a model of each size `(megabytes, limit in seconds)`.
+
+    Returns a JSON object with `title` and `rows`, one row per model:
+
+    - `mb`: megabytes of the model
+    - `seconds`, `limit_s`: time of lowering, and the longest allowed
+    - `grown_mb`: peak memory of lowering beside the model
+    - `memory_ratio`: `grown_mb` over `mb`; `MOST_MEMORY` is allowed
+    - `right`: whether time and memory are within their limits
+    """
     rows = [_measured(size_mb) | {"limit_s": limit_s} for size_mb, limit_s in sizes]
     for row in rows:
         row["right"] = row["seconds"] <= row["limit_s"] and row["memory_ratio"] <= MOST_MEMORY

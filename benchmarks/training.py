@@ -46,9 +46,16 @@ def measure(options) -> dict:
 def run(*, widths: tuple[int, ...] = WIDTHS, image_size: int = 256, batch_size: int = 4, runs: int) -> dict:
     """Time `runs` steps of each contender at each width, interleaved.
 
-    Returns a JSON object with `title`, `image_size`, `batch_size` and `rows`: `width`, `contender`, `s_median`,
-    `s_p10`, `s_p90`, `images_per_s`, `ratio` to upstream's images/s, `right` (losses that are not finite raise). The
-    title names device, threads, torch, and the largest resident memory of the `train` command at the first width.
+    Returns a JSON object with `title`, `image_size`, `batch_size` and `rows`, one row per width and contender:
+
+    - `width`: channels of the network's first layer
+    - `contender`: `upstream`, `float32` or `as shipped`
+    - `s_median`, `s_p10`, `s_p90`: median, tenth and ninetieth percentile of the seconds of one step
+    - `images_per_s`: batch size over `s_median`
+    - `ratio`: `images_per_s` over that of `upstream`; 2 is twice as fast
+    - `right`: True; a loss that is not finite raises
+
+    The title names device, threads, torch, and the peak memory of the `train` command at the first width.
     """
     rows = [row for width in widths for row in _rows(width, image_size, batch_size, runs)]
     peak_gib = _peak_gib(widths[0], image_size, batch_size)
