@@ -47,7 +47,7 @@ def matrix(
     if json:
         print_json(measured.to_json())
     else:
-        faults = measured.broken.drop(columns="supported")
+        faults = measured.falsely_supported.drop(columns="supported")
         print_table(faults.assign(message=faults.message.str.slice(0, 100)), empty="every engine agrees with its table")
         print(measured)
     return 0 if measured else 1

@@ -33,8 +33,8 @@ class Matrix:
     table: pd.DataFrame
 
     @property
-    def broken(self) -> pd.DataFrame:
-        """Rows that the table supports and the engine gets wrong or fails at. The wrong ones are silently wrong."""
+    def falsely_supported(self) -> pd.DataFrame:
+        """Rows where the target's table says supported, but the result is `wrong` (silently) or `error`."""
         return self.table[self.table.supported & (self.table.result != "pass")]
 
     def counts(self) -> pd.DataFrame:
@@ -47,7 +47,7 @@ class Matrix:
         return counts.reindex(pd.MultiIndex.from_tuples(list(order), names=["target", "variant"]))
 
     def __bool__(self) -> bool:
-        return len(self.table) > 0 and self.broken.empty
+        return len(self.table) > 0 and self.falsely_supported.empty
 
     def __str__(self) -> str:
         counts = self.counts()
