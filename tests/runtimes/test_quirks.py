@@ -110,9 +110,9 @@ def test_shared_values_fail_with_every_kind_of_reshape(op):
     with pytest.raises(RuntimeFault, match="Failed to compile shader"):
         error_of(shared, "onnxjs-0.1.8/webgl")
     assert error_of(shared, "onnxjs-0.1.8/cpu") < FLOAT32_ERROR
-    mended = lower(shared, targets.load("onnxjs-0.1.8/webgl"))
-    assert list(mended.applied.rule) == ["copy-before-shared-reshape"]
-    assert error_of(mended.model, "onnxjs-0.1.8/webgl") < FLOAT32_ERROR
+    fixed = lower(shared, targets.load("onnxjs-0.1.8/webgl"))
+    assert list(fixed.applied.rule) == ["copy-before-shared-reshape"]
+    assert error_of(fixed.model, "onnxjs-0.1.8/webgl") < FLOAT32_ERROR
 
 
 AFTER_RESHAPE = {
