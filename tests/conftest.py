@@ -128,3 +128,17 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped where FNS_LAB_REQUIRE_BROWSER=1: {report.longrepr[-1]}"
     return report
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run a command in this process: exit code, stdout, stderr."""
+
+    def run(*argv):
+        from fns_lab.cli import main
+
+        code = main([str(arg) for arg in argv])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run

@@ -1,5 +1,5 @@
-// The script of a fault page: runs the model in the engine that is embedded in the page and compares its output with the
-// true values. Needs host.js and an adapter before it. It loads no file, so the page works from a disk, with no server.
+// The script of a fault page: runs the model in the engine that the page embeds and compares its output with the true
+// values. Needs host.js and an adapter before it. It loads no file, so the page works from a disk, with no server.
 "use strict";
 
 const FIRST_ELEMENTS = 10;

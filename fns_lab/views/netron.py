@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import html
-import itertools
 import math
 import mimetypes
 import os
@@ -25,6 +24,7 @@ import onnx
 from onnx import ModelProto
 
 from fns_lab.errors import InputError, MissingError
+from fns_lab.views.netron_svg import COLUMN_GAP_PX, fold, group, share_styles, size
 
 if TYPE_CHECKING:
     from playwright.async_api import Route
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
 ORIGIN = "https://fns-lab.localhost"
 """Origin of the page while `svg` draws it. It exists nowhere: every request is answered by this module."""
 
-COLUMN_GAP_PX = 24
 FRAME_HEIGHT_PX = 640
-NODE_MARGIN_PX = 8
-"""Space that is left above a node where a column begins."""
 ASPECT_RATIO = 1.2
 """Width over height of a folded graph, approximately."""
 
@@ -54,11 +51,11 @@ def svg(model: ModelProto, *, columns: int | None = None) -> str:
     folded). Raises `MissingError` without a browser, `InputError` for a model that Netron cannot draw.
     """
     text, boxes = _draw(model)
-    text = _share_styles(text.translate(_PLAIN_BRACKETS))
-    width, height = _size(text)
+    text = share_styles(text.translate(_PLAIN_BRACKETS))
+    width, height = size(text)
     if columns is None:
         columns = max(1, round(math.sqrt(ASPECT_RATIO * height / (width + COLUMN_GAP_PX))))
-    return text if columns == 1 else _fold(text, boxes, columns)
+    return text if columns == 1 else fold(text, boxes, columns)
 
 
 def save_svg(model: ModelProto, path: str | os.PathLike[str], *, columns: int | None = None) -> Path:
@@ -241,7 +238,7 @@ def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
     _folder()
     chromium = shared_chromium()
     text, boxes = chromium.run(_export(chromium, model.SerializeToString()))
-    shift = float(_group(r'id="origin" transform="translate\([^,]*, ([-\d.e]+)\)', text))
+    shift = float(group(r'id="origin" transform="translate\([^,]*, ([-\d.e]+)\)', text))
     return text, [(top + shift, bottom + shift) for top, bottom in boxes]
 
 
@@ -265,70 +262,6 @@ async def _export(chromium: Chromium, model: bytes) -> tuple[str, list[tuple[flo
         return text, [(top, bottom) for top, bottom in boxes]
     finally:
         await context.close()
-
-
-def _share_styles(text: str) -> str:
-    """Return the SVG with a class for each distinct inline style, which halves its size: there are few."""
-    names: dict[str, str] = {}
-
-    def style_to_class(match: re.Match[str]) -> str:
-        tag, style = match[0], match[1]
-        if not style:
-            return tag.replace(' style=""', "")
-        name = names.setdefault(html.unescape(style), f"s{len(names)}")
-        tag = tag.replace(f' style="{style}"', "")
-        if ' class="' in tag:
-            return tag.replace(' class="', f' class="{name} ', 1)
-        return re.sub(r"^<([\w-]+)", rf'<\1 class="{name}"', tag)
-
-    text = re.sub(r'<[\w-]+(?: [^<>]*?)? style="([^"]*)"[^<>]*>', style_to_class, text)
-    sheet = "".join(f".{name}{{{style}}}" for style, name in names.items())
-    return re.sub(
-        r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{html.escape(sheet, quote=False)}</style>", text, count=1
-    )
-
-
-def _size(text: str) -> tuple[float, float]:
-    """Return width and height of the drawing, in pixels."""
-    tag = _group(r"(<svg[^>]*>)", text)
-    return float(_group(r' width="([\d.]+)"', tag)), float(_group(r' height="([\d.]+)"', tag))
-
-
-def _group(pattern: str, text: str) -> str:
-    """Return the first group of the pattern; raise `InputError` where Netron's export does not have it."""
-    match = re.search(pattern, text)
-    if match is None:
-        raise InputError(f"this version of Netron writes another kind of SVG: no {pattern!r} in it")
-    return match[1]
-
-
-def _fold(text: str, boxes: list[tuple[float, float]], columns: int) -> str:
-    """Return the drawing cut between nodes into columns side by side."""
-    width, height = _size(text)
-    cuts = _cuts(boxes, height, columns)
-    total_height = max(end - start for start, end in itertools.pairwise(cuts))
-    head = _group(r"^(<svg[^>]*>)", text)
-    body, tail = text[len(head) : text.rindex("</svg>")], "</svg>"
-    total_width = len(cuts[1:]) * (width + COLUMN_GAP_PX) - COLUMN_GAP_PX
-    views = "".join(
-        f'<svg x="{i * (width + COLUMN_GAP_PX)}" y="0" width="{width}" height="{end - start}" '
-        f'viewBox="0 {start} {width} {end - start}"><use href="#graph"/></svg>'
-        for i, (start, end) in enumerate(itertools.pairwise(cuts))
-    )
-    head = re.sub(r' width="[^"]*"', f' width="{total_width}"', head)
-    head = re.sub(r' height="[^"]*"', f' height="{total_height}"', head)
-    return f'{head}<rect width="100%" height="100%" fill="#fff"/><defs><g id="graph">{body}</g></defs>{views}{tail}'
-
-
-def _cuts(boxes: list[tuple[float, float]], height: float, columns: int) -> list[float]:
-    """Return where columns begin and end: every `height / columns`, moved up above a node that would be cut."""
-    cuts, step = [0.0], height / columns
-    while cuts[-1] + step * 1.05 < height:
-        cut = cuts[-1] + step
-        tops = [top - NODE_MARGIN_PX for top, bottom in boxes if top - NODE_MARGIN_PX < cut < bottom]
-        tops = [top for top in tops if top > cuts[-1]]
-        cuts.append(min(tops) if tops else cut)
-    return [*cuts, height]
 
 
 def _data_url(text: str) -> str:

@@ -1,4 +1,4 @@
-// A click on a column's head sorts its table by that column: numbers by value, text by letters; a second click reverses it.
+// A click on a column's head sorts its table by that column: numbers by value, text by letters; another reverses it.
 "use strict";
 
 const NUMBERS = { inf: Infinity, "-inf": -Infinity };

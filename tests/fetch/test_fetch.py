@@ -3,93 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
-import torch
 
 from fns_lab import fetch, photos
 from fns_lab.cli import BAD_INPUT, GOOD, INTERRUPTED, MISSING, main
 from fns_lab.nets import checkpoints
-from fns_lab.nets.transformer import TransformerNet
 from fns_lab.paths import DATA
-from tests.file_server import PIECE_BYTES, Asked, serving
-
-ARCHIVE_PATH = f"/{fetch.ARCHIVE}"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def run(capsys, tmp_path, server):
-    """Fetch one thing from the server into `out`: exit code, stdout, stderr without a progress bar that was cleared."""
-
-    def run(what, *more):
-        code = main(["fetch", what, "--from", server.address, "-o", str(tmp_path / "out"), *more])
-        printed, err = capsys.readouterr()
-        return code, printed, err.rpartition("\r")[2]
-
-    return run
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture(scope="session")
-def networks() -> dict[str, bytes]:
-    """Four small networks as upstream has them: saved by an old torch, with statistics that nothing uses."""
-    files = {}
-    for seed, name in enumerate(fetch.MODELS):
-        torch.manual_seed(seed)
-        state = TransformerNet(4).state_dict()
-        stale = {f"in{i}.running_mean": torch.zeros(8 * i) for i in range(1, 4)}
-        stream = io.BytesIO()
-        torch.save(state | stale, stream, _use_new_zipfile_serialization=False)
-        files[name] = stream.getvalue()
-    return files
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return stream.getvalue()
-
-
-@pytest.fixture(scope="session")
-def archive(networks) -> bytes:
-    """Laid out as upstream's, with the files that macOS adds to a zip."""
-    members = {f"saved_models/{name}": data for name, data in networks.items()}
-    return zipped({"saved_models/": b"", **members, "__MACOSX/saved_models/._udnie.pth": b"\0\5\x16\7"})
-
-
-@pytest.fixture
-def images(monkeypatch) -> dict[str, bytes]:
-    """This project's own style images in place of upstream's, which the repository does not hold."""
-    own = {name: (DATA / "style-images" / name).read_bytes() for name in ("candy.jpg", "mosaic.jpg", "waves.jpg")}
-    monkeypatch.setattr(fetch, "STYLES", {name: hashlib.sha256(data).hexdigest() for name, data in own.items()})
-    return own
-
-
-def is_one_line(err: str) -> bool:
-    return err.startswith("fns-lab: ") and err.count("\n") == 1
-
+from tests.fetch.archives import ARCHIVE_PATH, is_one_line
+from tests.file_server import PIECE_BYTES, Asked
 
 # Complete downloads
 
@@ -255,112 +183,6 @@ def test_a_stopped_command_is_continued(run, server, out, archive, networks, how
     assert run("models")[0] == GOOD
     assert int(server.asked[-1].range.removeprefix("bytes=").removesuffix("-")) > 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
-
-
-# Wrong files are refused
-
-
-@pytest.mark.parametrize("status", [404, 403, 500])
-def test_a_refusal_of_the_server_names_address_and_way_out(run, server, out, status):
-    server.status = status
-    for what, name, by_hand in (
-        ("styles", "candy.jpg", f"save it as {out / 'candy.jpg'}"),
-        ("models", fetch.ARCHIVE, f"unpack its .pth files into {out}"),
-    ):
-        code, printed, err = run(what)
-        assert (code, printed) == (MISSING, "")
-        assert err.startswith(f"fns-lab: {server.address}/{name}: the server answers {status} ")
-        assert err.endswith(f"; by hand: {by_hand}\n")
-        assert is_one_line(err)
-    assert list(out.iterdir()) == []
-
-
-def test_no_server_is_one_line_as_well(capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as server:
-        gone = server.address
-    assert main(["fetch", "styles", "--from", gone, "-o", str(tmp_path)]) == MISSING
-    err = capsys.readouterr().err
-    assert is_one_line(err)
-    assert f"{gone}/candy.jpg: no connection to it; by hand: save it as {tmp_path / 'candy.jpg'}" in err
-
-
-def test_an_image_of_the_wrong_bytes_is_refused(run, server, out, images):
-    server.files |= images | {"mosaic.jpg": images["mosaic.jpg"][:-1] + b"?"}
-    code, _, err = run("styles")
-    assert code == MISSING
-    assert is_one_line(err)
-    assert f"{server.address}/mosaic.jpg: not upstream's image: its SHA-256 is " in err
-    assert [path.name for path in out.iterdir()] == ["candy.jpg"]
-
-
-class Evil:
-    def __reduce__(self):
-        return os.system, ("echo this must not run",)
-
-
-ANOTHER_NETWORK = io.BytesIO()
-torch.save({"weight": torch.ones(3)}, ANOTHER_NETWORK)
-
-WRONG_FILES = {
-    "code": ({"udnie.pth": pickle.dumps(Evil())}, "udnie.pth in it is no style network: refused because it holds code"),
-    "another network": ({"mosaic.pth": ANOTHER_NETWORK.getvalue()}, "a checkpoint of another network"),
-    "text": ({"candy.pth": b"version 1\n"}, "candy.pth in it is no style network: a text file"),
-    "leaves upwards": ({"../udnie.pth": b"x"}, "refused: '../udnie.pth' in it would leave the folder"),
-    "leaves to the root": ({"/tmp/udnie.pth": b"x"}, "would leave the folder"),
-    "leaves on Windows": ({"..\\udnie.pth": b"x"}, "would leave the folder"),
-    "leaves to a drive": ({"C:udnie.pth": b"x"}, "would leave the folder"),
-    "a bomb": ({"udnie.pth": bytes(fetch.LARGEST_MODEL_BYTES + 1)}, "unpacks to 67,108,865 bytes"),
-}
-"""What the archive holds beside or in place of good networks, and the message."""
-
-
-@pytest.mark.parametrize("case", WRONG_FILES)
-def test_an_archive_with_something_wrong_in_it_is_all_refused(run, server, out, networks, case):
-    files, said = WRONG_FILES[case]
-    server.files[fetch.ARCHIVE] = zipped(networks | files)
-    all_refused(run, server, out, said)
-
-
-def test_an_archive_without_one_of_the_networks_is_refused(run, server, out, networks):
-    server.files[fetch.ARCHIVE] = zipped({name: networks[name] for name in fetch.MODELS[:3]})
-    all_refused(run, server, out, "not upstream's archive: it holds no udnie.pth")
-
-
-def test_what_is_no_archive_is_refused(run, server, out, archive):
-    for data in (b"<html>Please log in</html>", archive[: len(archive) // 2], b""):
-        server.files[fetch.ARCHIVE] = data
-        all_refused(run, server, out, "not a whole zip archive")
-
-
-def all_refused(run, server, out, said):
-    code, printed, err = run("models")
-    assert (code, printed) == (MISSING, "")
-    assert is_one_line(err)
-    assert err.startswith(f"fns-lab: {server.address}{ARCHIVE_PATH}: ")
-    assert said in err
-    assert list(out.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("fetch images", "'images' is not one of"),
-        (
-            "fetch styles models -o somewhere",
-            "--output somewhere: the folder is for one WHAT; fetch models and styles one",
-        ),
-        ("fetch -o somewhere", "fetch models and photos and styles one by one"),
-        ("fetch models --from mirror.example", "begins with http"),
-        ("fetch models --from https://", "begins with http"),
-        ("fetch photos --from https://mirror.example", "photos come from an installed package"),
-    ],
-)
-def test_bad_usage_is_one_line(capsys, line, said):
-    assert main(line.split()) == BAD_INPUT
-    err = capsys.readouterr().err
-    assert is_one_line(err)
-    assert said in err
 
 
 # Photographs to train on
