@@ -49,7 +49,7 @@ def group(pattern: str, text: str) -> str:
 
 
 def fold(text: str, boxes: list[tuple[float, float]], columns: int) -> str:
-    """Return the drawing cut between nodes into columns side by side; `boxes` are tops and bottoms of nodes, in pixels."""
+    """Return the drawing cut between nodes into columns side by side; `boxes`: top and bottom of each node, in px."""
     width, height = size(text)
     cuts = _cuts(boxes, height, columns)
     total_height = max(end - start for start, end in itertools.pairwise(cuts))
