@@ -80,6 +80,7 @@ def test_the_card_lists_the_stages_of_a_run_whose_weights_changed(train, photogr
     assert train(photographs, "--max-steps", 2, "--checkpoint-model-dir", run_dir)[0] == GOOD
     code, out, err = train(photographs, "--max-steps", 3, "--style-weight", "1e9", "--resume", run_dir)
     assert code == GOOD
+    assert "changed from " in err
     assert " to content weight 100000, style weight 1e+09, lr 0.001" in err
     path = Path(out.splitlines()[-1])
     assert path.name == "astronaut_nc2_b1_s3_1e05_1e09.pth"
