@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 
 import onnx
@@ -55,4 +56,5 @@ def _browser() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m fns_lab.measure.matrix", description=__doc__).parse_args()
     main()
