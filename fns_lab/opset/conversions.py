@@ -8,51 +8,39 @@ here converts node by node, and each function raises the reason why it cannot co
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import (
-    NodeError,
     axes_input,
     constant_input,
     fixed_size,
+    from_the_front,
     full_pads,
     rank,
     required_constant,
     resize_scales,
     split_sizes,
+    stated_axes,
 )
-
-
-class ConversionError(NodeError):
-    """A node cannot be written at another opset; the message says why."""
-
-
-@dataclass(frozen=True)
-class NodeSpec:
-    """How a node is written at some opset. An input that is in no graph yet is a new initializer."""
-
-    op_type: str
-    inputs: tuple[ir.Value | None, ...]
-    attributes: Mapping[str, ir.Attr] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A change in how an op is written: `function` converts a node from opset `below` or later to any before it."""
-
-    below: int
-    function: Callable[[ir.Node], NodeSpec]
+from fns_lab.opset.pooling import plain_window, without_ceil_mode
+from fns_lab.opset.spec import (
+    FLOAT32_MAX,
+    Conversion,
+    ConversionError,
+    NodeSpec,
+    float_attribute,
+    new_constant,
+    unmodified,
+)
 
 
 def _pad_attributes(node: ir.Node) -> NodeSpec:
     attributes = dict(node.attributes) | {"pads": ir.AttrInt64s("pads", full_pads(node))}
     if (value := constant_input(node, 2)) is not None:
-        attributes["value"] = ir.AttrFloat32("value", float(value.item()))
+        attributes["value"] = float_attribute(node, "value", value)
     return NodeSpec("Pad", (node.inputs[0],), attributes)
 
 
@@ -67,13 +55,27 @@ def _reduce_attributes(node: ir.Node) -> NodeSpec:
     return NodeSpec(node.op_type, (node.inputs[0],), attributes)
 
 
-def _axes_attribute(node: ir.Node) -> NodeSpec:
-    axes = constant_input(node, 1)
-    attributes = dict(node.attributes)
-    if axes is not None:
-        extra = axes.size if node.op_type == "Unsqueeze" else 0
-        attributes["axes"] = ir.AttrInt64s("axes", [int(a) % (rank(node) + extra) for a in axes.reshape(-1)])
-    return NodeSpec(node.op_type, (node.inputs[0],), attributes)
+def squeeze_attribute(node: ir.Node) -> NodeSpec:
+    """State the axes of a Squeeze in an attribute, also those that it leaves out, if the shape says which they are."""
+    shape, axes = None if node.inputs[0] is None else node.inputs[0].shape, stated_axes(node)
+    if not axes and ("axes" in node.attributes or any(value is not None for value in node.inputs[1:])):
+        raise ConversionError("Squeeze with an empty list of axes")
+    if not axes:
+        if shape is None or not shape.is_static():
+            return unmodified(node)
+        axes = [axis for axis, size in enumerate(shape) if size == 1]
+    if any(axis < 0 for axis in axes):
+        axes = [from_the_front(axis, rank(node)) for axis in axes]
+    return NodeSpec("Squeeze", (node.inputs[0],), {"axes": ir.AttrInt64s("axes", sorted(axes))})
+
+
+def _unsqueeze_attribute(node: ir.Node) -> NodeSpec:
+    """State the axes in an attribute, counted from the front of the output."""
+    axes = node.attributes.get_ints("axes", None)
+    stated = [int(axis) for axis in (required_constant(node, 1).reshape(-1) if axes is None else axes)]
+    if any(axis < 0 for axis in stated):
+        stated = [from_the_front(axis, rank(node) + len(stated)) for axis in stated]
+    return NodeSpec("Unsqueeze", (node.inputs[0],), {"axes": ir.AttrInt64s("axes", sorted(stated))})
 
 
 def _reshape_plain(node: ir.Node) -> NodeSpec:
@@ -89,7 +91,7 @@ INT32_MAX = np.iinfo(np.int32).max
 
 def _slice_attributes(node: ir.Node) -> NodeSpec:
     if "starts" in node.attributes:
-        return NodeSpec("Slice", tuple(node.inputs), dict(node.attributes))
+        return unmodified(node)
     starts, ends = (_within_int32(required_constant(node, i)) for i in (1, 2))
     axes, steps = axes_input(node, 3), constant_input(node, 4)
     if steps is not None and (steps != 1).any():
@@ -99,17 +101,34 @@ def _slice_attributes(node: ir.Node) -> NodeSpec:
 
 
 def _within_int32(numbers: np.ndarray) -> list[int]:
-    return [int(number) for number in np.clip(numbers, -INT32_MAX, INT32_MAX)]
+    return [int(number) for number in np.clip(numbers.reshape(-1), -INT32_MAX, INT32_MAX)]
+
+
+def _slice_from_the_front(node: ir.Node) -> NodeSpec:
+    """Count the axes from the front: before opset 11 they have no other count."""
+    axes = constant_input(node, 3)
+    if axes is None or (axes >= 0).all():
+        return unmodified(node)
+    counted = np.array([from_the_front(int(a), rank(node)) for a in axes], axes.dtype)
+    return NodeSpec("Slice", (*node.inputs[:3], new_constant(node, counted, "axes"), *node.inputs[4:]))
 
 
 def _clip_attributes(node: ir.Node) -> NodeSpec:
-    attributes = dict(node.attributes)
+    attributes, x = dict(_clip_in_order(node).attributes), node.inputs[0]
+    if x is not None and x.dtype == ir.DataType.DOUBLE and None in (*node.inputs[1:], *[None] * (3 - len(node.inputs))):
+        raise ConversionError("Clip of doubles without min or max clips to the range of float32 before opset 11")
     for index, name in ((1, "min"), (2, "max")):
         if (value := constant_input(node, index)) is not None:
-            attributes[name] = ir.AttrFloat32(name, float(value.item()))
-    if {"min", "max"} <= set(attributes) and attributes["min"].as_float() > attributes["max"].as_float():
-        raise ConversionError("Clip with min above max is undefined before opset 12")
+            attributes[name] = float_attribute(node, name, value)
     return NodeSpec("Clip", (node.inputs[0],), attributes)
+
+
+def _clip_in_order(node: ir.Node) -> NodeSpec:
+    """Keep a Clip whose min is not above its max, which is defined from opset 12 on only."""
+    low, high = constant_input(node, 1), constant_input(node, 2)
+    if high is not None and (np.float64(-FLOAT32_MAX if low is None else low) > high).any():
+        raise ConversionError("Clip with min above max is undefined before opset 12")
+    return unmodified(node)
 
 
 def _split_attribute(node: ir.Node) -> NodeSpec:
@@ -118,53 +137,27 @@ def _split_attribute(node: ir.Node) -> NodeSpec:
     return NodeSpec("Split", (node.inputs[0],), attributes)
 
 
-def _pool_floored(node: ir.Node) -> NodeSpec:
-    """Replace `ceil_mode` by padding: one more window at the end is the same as that much more padding there."""
-    attributes = dict(node.attributes)
-    if "dilations" in attributes and set(attributes["dilations"].as_ints()) == {1}:
-        del attributes["dilations"]
-    ceil_mode = attributes.pop("ceil_mode", None)
-    if ceil_mode is None or not ceil_mode.as_int():
-        return NodeSpec(node.op_type, tuple(node.inputs), attributes)
-    return NodeSpec(node.op_type, tuple(node.inputs), attributes | {"pads": _pads_to_cover(node)})
-
-
-def _pads_to_cover(node: ir.Node) -> ir.Attr:
-    attributes = node.attributes
-    if attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
-        raise ConversionError(f"{node.op_type} has both ceil_mode and auto_pad")
-    kernel = attributes["kernel_shape"].as_ints()
-    dimensions = len(kernel)
-    pads = list(attributes.get_ints("pads", [0] * 2 * dimensions))
-    strides = attributes.get_ints("strides", [1] * dimensions)
-    if attributes.get_int("count_include_pad", 0) and any(pads):
-        raise ConversionError("AveragePool counts its padding but not what ceil_mode adds")
-    for i in range(dimensions):
-        size = fixed_size(node.inputs[0], 2 + i) + pads[i]
-        windows = math.ceil((size + pads[dimensions + i] - kernel[i]) / strides[i]) + 1
-        if (windows - 1) * strides[i] >= size:  # ONNX's shape inference counts it, ONNX Runtime does not
-            raise ConversionError(f"the last window of {node.op_type} lies in its padding")
-        pads[dimensions + i] = max(0, (windows - 1) * strides[i] + kernel[i] - size)
-    return ir.AttrInt64s("pads", pads)
+def _split_input(node: ir.Node) -> NodeSpec:
+    if "num_outputs" not in node.attributes:
+        return unmodified(node)
+    attributes = {k: v for k, v in node.attributes.items() if k != "num_outputs"}
+    return NodeSpec("Split", (node.inputs[0], new_constant(node, np.array(split_sizes(node)), "split")), attributes)
 
 
 def _gemm_with_bias(node: ir.Node) -> NodeSpec:
     inputs = tuple(node.inputs)
     if len(inputs) < 3 or inputs[2] is None:
-        inputs = (*inputs[:2], new_constant(np.zeros(1, np.float32), f"{node.outputs[0].name}.no_bias"))
+        dtype = next((value.dtype for value in inputs if value is not None and value.dtype is not None), None)
+        if dtype is None:
+            raise ConversionError("Gemm without C, and the element type of its inputs is unknown")
+        inputs = (*inputs[:2], new_constant(node, np.zeros(1, dtype.numpy()), "no_bias"))
     return NodeSpec("Gemm", inputs, dict(node.attributes))
 
 
-def new_constant(array: np.ndarray, name: str) -> ir.Value:
-    """Return an initializer that is in no graph yet."""
-    tensor = ir.tensor(array, name=name)
-    return ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
-
-
 def _softmax_flattened(node: ir.Node) -> NodeSpec:
-    """Keep a Softmax along the last axis: before opset 13 all axes from `axis` on are taken as one."""
-    axis = node.attributes.get_int("axis", -1) % rank(node)
-    if axis != rank(node) - 1:
+    """Keep a Softmax if only axes of size 1 follow its own: before opset 13 all from `axis` on are taken as one."""
+    axis = from_the_front(node.attributes.get_int("axis", -1), rank(node))
+    if axis != rank(node) - 1 and any(fixed_size(node.inputs[0], i) != 1 for i in range(axis + 1, rank(node))):
         raise ConversionError(f"{node.op_type} changed its meaning at opset 13, except along the last axis")
     return NodeSpec(node.op_type, tuple(node.inputs), {"axis": ir.AttrInt64("axis", axis)})
 
@@ -172,15 +165,22 @@ def _softmax_flattened(node: ir.Node) -> NodeSpec:
 def _of_equal_shapes(node: ir.Node) -> NodeSpec:
     """Keep an op whose inputs have one shape: before opset 8 it does not broadcast."""
     shapes = {None if value is None or value.shape is None else tuple(value.shape) for value in node.inputs}
-    if len(shapes) > 1 or None in shapes:
+    if len(node.inputs) > 1 and (len(shapes) > 1 or any(map(_is_open, shapes))):
         raise ConversionError(f"the inputs of {node.op_type} differ in shape; it broadcasts only from opset 8 on")
-    return NodeSpec(node.op_type, tuple(node.inputs), dict(node.attributes))
+    return unmodified(node)
+
+
+def _is_open(shape: tuple[int | ir.SymbolicDim, ...] | None) -> bool:
+    """Return whether two values that both have this shape may differ in size."""
+    return shape is None or any(isinstance(size, ir.SymbolicDim) and size.value is None for size in shape)
 
 
 def _dropout_off(node: ir.Node) -> NodeSpec:
     training = constant_input(node, 2)
     if training is not None and training.any():
         raise ConversionError("Dropout is in training mode")
+    if len(node.outputs) > 1 and (node.outputs[1].uses() or node.outputs[1].is_graph_output()):
+        raise ConversionError("the mask of Dropout is not defined without training before opset 12")
     return NodeSpec("Dropout", (node.inputs[0],), {})
 
 
@@ -189,27 +189,124 @@ def _upsample(node: ir.Node) -> NodeSpec:
     return NodeSpec("Upsample", (node.inputs[0],), attributes)
 
 
+def _resize_all_inputs(node: ir.Node) -> NodeSpec:
+    """Write the roi and the scales that are left out as constants without values: before opset 13 none is optional."""
+    inputs = [*node.inputs, *[None] * max(0, 3 - len(node.inputs))]
+    for index, name in ((1, "roi"), (2, "scales")):
+        inputs[index] = inputs[index] or new_constant(node, np.zeros(0, np.float32), name)
+    return NodeSpec("Resize", tuple(inputs), dict(node.attributes))
+
+
+def _gather_from_the_front(node: ir.Node) -> NodeSpec:
+    """Count constant indices from the front: before opset 11 they have no other count."""
+    value = node.inputs[1]
+    indices = None if value is None else ir.convenience.get_const_tensor(value)
+    if indices is None or (indices.numpy() >= 0).all():
+        return unmodified(node)
+    axis = from_the_front(node.attributes.get_int("axis", 0), rank(node))
+    numbers, size = indices.numpy(), fixed_size(node.inputs[0], axis)
+    counted = np.where(numbers < 0, numbers + size, numbers).astype(numbers.dtype)
+    return NodeSpec("Gather", (node.inputs[0], new_constant(node, counted, "indices")), dict(node.attributes))
+
+
+def _one_hot_from_the_front(node: ir.Node) -> NodeSpec:
+    """Keep a OneHot of constant indices that are not negative, with its axis counted from the front of the output."""
+    if (required_constant(node, 0) < 0).any():
+        raise ConversionError("OneHot of negative indices: before opset 11 they give rows that are off")
+    axis = from_the_front(node.attributes.get_int("axis", -1), rank(node) + 1)
+    return NodeSpec("OneHot", tuple(node.inputs), {"axis": ir.AttrInt64("axis", axis)})
+
+
+def _conv_transpose_explicit(node: ir.Node) -> NodeSpec:
+    """Keep a ConvTranspose that states its pads: those that it derives lie on the other side before opset 11."""
+    if "output_shape" in node.attributes or node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        raise ConversionError("ConvTranspose derives its pads otherwise before opset 11")
+    return unmodified(node)
+
+
+def _quantize_by_scalar(node: ir.Node) -> NodeSpec:
+    """Keep a quantization by one scale: before opset 13 there is none along an axis."""
+    scale = node.inputs[1]
+    if scale is None or scale.shape is None or len(scale.shape):
+        raise ConversionError(f"{node.op_type} takes a scalar scale only before opset 13")
+    return NodeSpec(node.op_type, tuple(node.inputs), {k: v for k, v in node.attributes.items() if k != "axis"})
+
+
+def _roi_align_unshifted(node: ir.Node) -> NodeSpec:
+    attributes = dict(node.attributes)
+    mode = attributes.pop("coordinate_transformation_mode", None)
+    if mode is None or mode.as_string() != "output_half_pixel":
+        raise ConversionError("RoiAlign shifts by half a pixel from opset 16 on only")
+    return NodeSpec("RoiAlign", tuple(node.inputs), attributes)
+
+
+def _dft_axis(node: ir.Node) -> NodeSpec:
+    axis = constant_input(node, 2)
+    counted = from_the_front(-2 if axis is None else int(axis.item()), rank(node))
+    return NodeSpec("DFT", tuple(node.inputs[:2]), dict(node.attributes) | {"axis": ir.AttrInt64("axis", counted)})
+
+
+def _grid_sample_of_images(node: ir.Node) -> NodeSpec:
+    if rank(node) != 4:
+        raise ConversionError("GridSample takes images only before opset 20")
+    mode = node.attributes.get_string("mode", "linear")
+    older = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    return NodeSpec("GridSample", tuple(node.inputs), dict(node.attributes) | {"mode": ir.AttrString("mode", older)})
+
+
+def _mod_of_kind(node: ir.Node) -> NodeSpec:
+    dtype = None if node.inputs[0] is None else node.inputs[0].dtype
+    if not node.attributes.get_int("fmod", 0) and (dtype is None or dtype.is_floating_point()):
+        raise ConversionError("Mod with fmod 0 takes integers only before opset 28")
+    return unmodified(node)
+
+
+def _scan_from_the_front(node: ir.Node) -> NodeSpec:
+    for name in ("scan_input_axes", "scan_output_axes"):
+        if any(axis < 0 for axis in node.attributes.get_ints(name, [])):
+            raise ConversionError(f"Scan has no negative {name} before opset 11")
+    return unmodified(node)
+
+
 REDUCTIONS = ("Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare")
 
-CONVERSIONS: Mapping[str, Conversion] = {
-    "Pad": Conversion(11, _pad_attributes),
-    **{f"Reduce{kind}": Conversion(18, _reduce_attributes) for kind in REDUCTIONS},
-    "ReduceSum": Conversion(13, _reduce_attributes),
-    "Squeeze": Conversion(13, _axes_attribute),
-    "Unsqueeze": Conversion(13, _axes_attribute),
-    "Reshape": Conversion(14, _reshape_plain),
-    "Slice": Conversion(10, _slice_attributes),
-    "Clip": Conversion(11, _clip_attributes),
-    "Split": Conversion(13, _split_attribute),
-    "Resize": Conversion(10, _upsample),
-    "Upsample": Conversion(9, _upsample),
-    "MaxPool": Conversion(10, _pool_floored),
-    "AveragePool": Conversion(10, _pool_floored),
-    "Gemm": Conversion(11, _gemm_with_bias),
-    "Softmax": Conversion(13, _softmax_flattened),
-    "LogSoftmax": Conversion(13, _softmax_flattened),
-    "Hardmax": Conversion(13, _softmax_flattened),
-    "Dropout": Conversion(12, _dropout_off),
-    **{op: Conversion(8, _of_equal_shapes) for op in ("Sum", "Max", "Min", "Mean")},
+CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = {
+    "Pad": (Conversion(11, _pad_attributes),),
+    **{f"Reduce{kind}": (Conversion(18, _reduce_attributes),) for kind in REDUCTIONS},
+    "ReduceSum": (Conversion(13, _reduce_attributes),),
+    "Squeeze": (Conversion(13, squeeze_attribute),),
+    "Unsqueeze": (Conversion(11, _unsqueeze_attribute), Conversion(13, _unsqueeze_attribute)),
+    "Reshape": (Conversion(14, _reshape_plain),),
+    "Slice": (Conversion(10, _slice_attributes), Conversion(11, _slice_from_the_front)),
+    "Clip": (Conversion(11, _clip_attributes), Conversion(12, _clip_in_order)),
+    "Split": (Conversion(13, _split_attribute), Conversion(18, _split_input)),
+    "Resize": (Conversion(10, _upsample), Conversion(13, _resize_all_inputs)),
+    "Upsample": (Conversion(9, _upsample),),
+    "MaxPool": (Conversion(10, without_ceil_mode), Conversion(22, plain_window)),
+    "AveragePool": (
+        Conversion(10, without_ceil_mode),
+        Conversion(19, plain_window),
+        Conversion(22, plain_window),
+    ),
+    "LpPool": (Conversion(18, plain_window), Conversion(22, plain_window)),
+    "Gemm": (Conversion(11, _gemm_with_bias),),
+    "Softmax": (Conversion(13, _softmax_flattened),),
+    "LogSoftmax": (Conversion(13, _softmax_flattened),),
+    "Hardmax": (Conversion(13, _softmax_flattened),),
+    "Dropout": (Conversion(12, _dropout_off),),
+    **{op: (Conversion(8, _of_equal_shapes),) for op in ("Sum", "Max", "Min", "Mean")},
+    "Gather": (Conversion(11, _gather_from_the_front),),
+    "OneHot": (Conversion(11, _one_hot_from_the_front),),
+    "ConvTranspose": (Conversion(11, _conv_transpose_explicit),),
+    "QuantizeLinear": (Conversion(13, _quantize_by_scalar),),
+    "DequantizeLinear": (Conversion(13, _quantize_by_scalar),),
+    "RoiAlign": (Conversion(16, _roi_align_unshifted),),
+    "DFT": (Conversion(20, _dft_axis),),
+    "GridSample": (Conversion(20, _grid_sample_of_images),),
+    "Mod": (Conversion(28, _mod_of_kind),),
+    "Scan": (Conversion(11, _scan_from_the_front),),
 }
-"""By op type. An op that is missing here is written the same at every opset that has it, or cannot be converted."""
+"""By op type, the oldest change first: a function converts to any opset from the change before its own on.
+
+An op that is missing here is written the same at every opset that has it, or cannot be converted.
+"""

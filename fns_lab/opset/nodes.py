@@ -100,13 +100,20 @@ def rank(node: ir.Node) -> int:
     return len(x.shape)
 
 
+def from_the_front(axis: int, dimensions: int) -> int:
+    """Return `axis` counted from the front of so many dimensions. Raises `NodeError` if they have no such axis."""
+    if not -dimensions <= axis < max(dimensions, 1):
+        raise NodeError(f"axis {axis} of a value of {dimensions} dimensions")
+    return axis + dimensions if axis < 0 else axis
+
+
 def axes_input(node: ir.Node, index: int) -> list[int] | None:
     """Return the axes that a constant input holds, counted from the front, None if the node has no such input.
 
-    Raises `NodeError` if the input is computed or the rank unknown.
+    Raises `NodeError` if the input is computed, the rank unknown, or an axis out of range.
     """
     axes = constant_input(node, index)
-    return None if axes is None else [int(a) % rank(node) for a in axes.reshape(-1)]
+    return None if axes is None else [from_the_front(int(a), rank(node)) for a in axes.reshape(-1)]
 
 
 def stated_axes(node: ir.Node) -> list[int]:
@@ -129,7 +136,7 @@ def reduced_axes(node: ir.Node) -> list[int]:
     if not axes:
         noop = node.attributes.get_int("noop_with_empty_axes", 0)
         return [] if noop else list(range(rank(node)))
-    return [axis % rank(node) for axis in axes]
+    return [from_the_front(axis, rank(node)) for axis in axes]
 
 
 def full_pads(node: ir.Node) -> list[int]:
@@ -139,7 +146,7 @@ def full_pads(node: ir.Node) -> list[int]:
     """
     if "pads" in node.attributes:
         return list(node.attributes["pads"].as_ints())
-    stated, axes = [int(pad) for pad in required_constant(node, 1)], axes_input(node, 3)
+    stated, axes = [int(pad) for pad in required_constant(node, 1).reshape(-1)], axes_input(node, 3)
     if axes is None:
         return stated
     pads = [0] * (2 * rank(node))
@@ -153,9 +160,11 @@ def split_sizes(node: ir.Node) -> list[int]:
     if "split" in node.attributes:
         return list(node.attributes["split"].as_ints())
     if (sizes := constant_input(node, 1)) is not None:
-        return [int(size) for size in sizes]
+        return [int(size) for size in sizes.reshape(-1)]
     size, parts = fixed_size(node.inputs[0], node.attributes.get_int("axis", 0)), len(node.outputs)
     part = math.ceil(size / parts)
+    if part * (parts - 1) > size:
+        raise NodeError(f"Split of {size} into {parts} outputs, each of {part} but the last")
     return [min(part, size - part * i) for i in range(parts)]
 
 
@@ -192,6 +201,10 @@ def _resize_input_scales(node: ir.Node) -> list[float]:
         shape = None if node.inputs[0] is None else node.inputs[0].shape
         if sizes is None or axes is not None or shape is None or not shape.is_static():
             raise NodeError("Resize to sizes of an input whose own size is not fixed")
+        if node.attributes.get_string("keep_aspect_ratio_policy", "stretch") != "stretch":
+            raise NodeError("Resize to sizes that keep the aspect ratio")
+        if 0 in shape:
+            raise NodeError("Resize of an input without elements")
         scales = sizes / np.array(shape.numpy())
     if axes is None:
         return [float(scale) for scale in scales]
