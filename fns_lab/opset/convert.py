@@ -10,6 +10,8 @@ from fns_lab.opset.nodes import from_the_front, rank
 from fns_lab.opset.schemas import raise_unless_valid, schema
 from fns_lab.opset.spec import ConversionError, NodeSpec, unmodified
 
+__all__ = ["ConversionError", "NodeSpec", "convert", "is_written_alike", "schema"]
+
 
 def convert(node: ir.Node, opset: int, to_opset: int) -> NodeSpec:
     """Return how `node`, written for `opset`, is written at `to_opset` so that it gives the same result.

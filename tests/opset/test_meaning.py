@@ -15,9 +15,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from fns_lab.opset.convert import convert
 from fns_lab.opset.nodes import NodeError
-from tests.opset.generated import OLDEST, Case, cases, opsets, schemas, signature, written
+from tests.opset import cases_by_axis, cases_by_kernel
+from tests.opset.generated import OLDEST, Case, opsets, schemas, signature, written
 
-BY_OP = {op: list(drawn) for op, drawn in itertools.groupby(sorted(cases(), key=lambda c: c.op), lambda c: c.op)}
+BY_OP: dict[str, list[Case]] = {}
+for drawn in (*cases_by_axis.cases(), *cases_by_kernel.cases()):
+    BY_OP.setdefault(drawn.op, []).append(drawn)
 RELATIVE = 1e-5
 """Of the largest value: older kernels add in another order."""
 

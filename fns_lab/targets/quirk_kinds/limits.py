@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.convert import schema
 from fns_lab.opset.nodes import input_constant, known_shapes
-from fns_lab.opset.schemas import schema
 from fns_lab.targets.target import Quirk
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fns_lab import targets
-from fns_lab.rewrite.lower import lower
+from fns_lab.rewrite.lower import OPSET_RULE, lower
 from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, values
 
 SHAPE = (2, 3, 5, 7)
@@ -29,7 +29,8 @@ def test_indices_count_from_the_front_and_have_an_axis(target, before, expected)
 
 
 def test_where_both_are_right_they_stay():
-    assert not len(lower(gather(-1, axis=0), targets.load("onnxjs-0.1.8/cpu")).applied)
+    assert not len(lower(gather(1, axis=0), targets.load("onnxjs-0.1.8/cpu")).applied)
+    assert list(lower(gather(-1, axis=0), targets.load("onnxjs-0.1.8/cpu")).applied.rule) == [OPSET_RULE]
 
 
 def test_refusals():
