@@ -56,23 +56,35 @@ class Runner(Protocol):
 
 
 def open_runner(
-    model: ModelProto, target: Target | str, *, timeout_s: float = DEFAULT_TIMEOUT_S, once: bool = False
+    model: ModelProto, target: Target | str, *, timeout_s: float | None = None, once: bool = False
 ) -> Runner:
     """Load `model` into the real engine of `target` (a Target or its name, such as "onnxjs-0.1.3/webgl").
 
-    `timeout_s` limits each call into a browser page, but not engines in this process. With `once` the model will run a
-    single time, so that an engine keeps no memory for further runs.
+    `timeout_s` limits each call into a browser page (by default `DEFAULT_TIMEOUT_S`) or into an engine's own process
+    (`isolated.DEFAULT_TIMEOUT_S`), but not an engine in this process. With `once` the model will run a single time, so
+    that an engine keeps no memory for further runs.
     Raises RuntimeFault when the engine refuses the model, MissingError when the engine or a browser is not
     installed, InputError for an unknown target.
     """
     from fns_lab import targets
-    from fns_lab.runtimes import packages
+    from fns_lab.runtimes import isolated, packages
 
     if isinstance(target, str):
         target = targets.load(target)
     packages.require(target)
+    if isolated.is_needed(model, target):
+        return isolated.IsolatedRunner(model, target, timeout_s=timeout_s, once=once)
+    return runner_class(target)(model, target, timeout_s=timeout_s, once=once)
+
+
+def runner_class(target: Target) -> Callable[..., Runner]:
+    """Return the runner of a target's runtime. Raises `InputError` if there is none of this name."""
+    from fns_lab.errors import InputError
+
+    if target.runtime not in RUNNERS:
+        raise InputError(f"{target}: unknown runtime {target.runtime!r} in its file; there are: {', '.join(RUNNERS)}")
     runner: Callable[..., Runner] = pkgutil.resolve_name(RUNNERS[target.runtime])
-    return runner(model, target, timeout_s=timeout_s, once=once)
+    return runner
 
 
 def engine_name(target: Target) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Self, TypeVar
@@ -81,7 +80,9 @@ class InProcessRunner(TimedRunner):
     `timeout_s` is ignored: only an engine in a browser page can be stopped.
     """
 
-    def __init__(self, model: ModelProto, target: Target, *, timeout_s: float = math.inf, once: bool = False) -> None:
+    def __init__(
+        self, model: ModelProto, target: Target, *, timeout_s: float | None = None, once: bool = False
+    ) -> None:
         self.target, self.once = target, once
         super().__init__(model)
 

@@ -44,11 +44,11 @@ class BrowserRunner(ClosingRunner):
     """
 
     def __init__(
-        self, model: ModelProto, target: Target, *, timeout_s: float = DEFAULT_TIMEOUT_S, once: bool = False
+        self, model: ModelProto, target: Target, *, timeout_s: float | None = None, once: bool = False
     ) -> None:
         self.target = target
         self._model = model
-        self._timeout_s = timeout_s
+        self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
         kept, self._output_names = as_loaded(model, target)
         self._bytes = kept.SerializeToString()
         self._output_dtypes = output_dtypes(model)

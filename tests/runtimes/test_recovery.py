@@ -18,6 +18,7 @@ from fns_lab.paths import ROOT
 from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from tests.runtimes.graphs import graph, image, node, relu, slow_model
+from tests.runtimes.waiting import wait_until
 
 TARGET = "onnxjs-0.1.8/cpu"
 X = image(1, 3, 5, 7, mean=0.0)
@@ -41,15 +42,6 @@ def is_right(runner) -> bool:
 
 def in_page(runner, script: str):
     return shared_chromium().run(runner.page.page.evaluate(script))
-
-
-def wait_until(condition, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @pytest.mark.browser

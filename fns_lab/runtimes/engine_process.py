@@ -1,0 +1,97 @@
+"""The process that an engine runs in. `fns_lab.runtimes.isolated` starts it and calls it through a pipe.
+
+It answers one call after another until the pipe closes. An engine's own error is an answer; whatever ends this process
+(a segmentation fault, an abort, the memory limit) is noticed at the other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+
+import onnx
+
+from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.runtimes import Runner, runner_class
+from fns_lab.runtimes.shared_arrays import Place, SharedArrays
+from fns_lab.targets import Target
+
+MEMORY_SHARE = 0.75
+"""Of the machine's memory that this process may map; beyond it the engine is refused memory and says so."""
+ORPHAN_CHECK_S = 1.0
+"""Seconds between two looks at whether the parent is still there."""
+
+
+class EngineServer:
+    """The sessions of one target's engine, by number, and the calls that the parent may make."""
+
+    def __init__(self, target: Target, feeds: SharedArrays, outputs: SharedArrays) -> None:
+        self._target, self._feeds, self._outputs = target, feeds, outputs
+        self._runner_class = runner_class(target)
+        self._sessions: dict[int, Runner] = {}
+
+    def create(self, session: int, place: Place, once: bool) -> float:
+        """Load the model whose bytes lie at `place`; return the milliseconds it took."""
+        model = onnx.ModelProto.FromString(self._feeds.read([place], copy=False)[place.name].tobytes())
+        self._sessions[session] = runner = self._runner_class(model, self._target, once=once)
+        return runner.create_ms
+
+    def run(self, session: int, places: list[Place]) -> tuple[list[Place], float]:
+        """Run a session on the feeds at `places`; return where its outputs lie, and the milliseconds it took."""
+        runner = self._sessions[session]
+        outputs = runner.infer(self._feeds.read(places, copy=False))
+        return self._outputs.write(outputs), runner.ms
+
+    def close(self, sessions: list[int]) -> None:
+        """Free these sessions."""
+        for session in sessions:
+            if runner := self._sessions.pop(session, None):
+                runner.close()
+
+
+def main(descriptors: list[int]) -> None:
+    """Serve the parent at the other end of the pipe, the first of `descriptors`; then come feeds and outputs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_exit_with_parent, args=[os.getppid()], daemon=True).start()
+    connection = Connection(descriptors[0])
+    _limit_memory()
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        server = EngineServer(connection.recv(), *map(SharedArrays, descriptors[1:]))
+        while True:
+            name, arguments = connection.recv()
+            connection.send(_answer(server, name, arguments))
+
+
+def _answer(server: EngineServer, name: str, arguments: tuple[object, ...]) -> tuple[str, object]:
+    """Return the answer to one call after its kind: "value", "fault" of the engine, or "input" that does not fit."""
+    try:
+        return "value", getattr(server, name)(*arguments)
+    except RuntimeFault as fault:
+        return "fault", fault.message
+    except InputError as error:
+        return "input", str(error)
+    except MemoryError:
+        return "fault", "out of memory"
+
+
+def _limit_memory() -> None:
+    limit = int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is in force already
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _exit_with_parent(parent: int) -> None:
+    """End this process soon after its parent, even while an engine computes for ever."""
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_CHECK_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main([int(text) for text in sys.argv[1:]])

@@ -1,0 +1,163 @@
+"""An engine in a process of its own: a crash, a hang or too much memory is a fault, and the next call works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+from onnx import TensorProto, helper
+
+from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.paths import ROOT
+from fns_lab.runtimes import isolated, open_runner
+from fns_lab.runtimes.shared_arrays import SharedArrays
+from tests.runtimes.graphs import graph, image, node, relu
+from tests.runtimes.waiting import wait_until
+
+TARGETS = ("opencv/cpu", "openvino/cpu", "tract/cpu")
+X = image(1, 3, 5, 7, mean=0.0)
+HANG_S = 3.0
+GONE_S = 20.0
+
+
+def is_right(runner) -> bool:
+    return np.array_equal(runner.infer({"x": X})["y"], np.maximum(X, 0))
+
+
+def process_of(runner) -> int:
+    return runner._process._process.pid
+
+
+def slow_model():
+    """Convolutions that keep an engine busy for many seconds."""
+    feeds = {"x": image(1, 64, 256, 256, mean=0.0)}
+    weights = {"w": image(64, 64, 9, 9, mean=0.0)}
+    chain = [node("Conv", f"{'x' if i == 0 else f'v{i}'} w", f"v{i + 1}", pads=[4] * 4) for i in range(20)]
+    return graph(chain, feeds, weights, outputs={"v20": (1, 64, 256, 256)}), feeds
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_process_killed_between_calls_is_started_again(name, number):
+    with open_runner(relu(X), name) as runner:
+        assert is_right(runner)
+        os.kill(process_of(runner), number)
+        assert wait_until(lambda: not runner._process.alive, GONE_S)
+        assert is_right(runner)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_crash_in_mid_run_is_a_fault_that_names_the_signal(number):
+    model, feeds = slow_model()
+    with open_runner(model, "openvino/cpu") as runner:
+        threading.Timer(0.5, os.kill, [process_of(runner), number]).start()
+        with pytest.raises(RuntimeFault, match=rf"openvino/cpu .*20 nodes.*signal {int(number)} \({number.name}\)"):
+            runner.infer(feeds)
+    with open_runner(relu(X), "openvino/cpu") as runner:
+        assert is_right(runner)
+
+
+def test_a_real_panic_is_a_fault_with_the_engine_s_words():
+    pads = {"p": np.array([0, 0, 0, -1, 0, 0, 0, -1])}
+    model = graph([node("Pad", "x p", "y")], {"x": X}, pads, outputs={"y": (1, 3, 5, 5)}, opset=17, ir_version=8)
+    with pytest.raises(RuntimeFault, match="signal 6"):
+        open_runner(model, "tract/cpu").infer({"x": X})
+    with open_runner(relu(X), "tract/cpu") as runner:
+        assert is_right(runner)
+
+
+def test_onnx_runtime_survives_the_model_that_crashes_it():
+    nodes = [
+        helper.make_node("Split", ["x", "l"], ["a", "", "c"], axis=3),
+        helper.make_node("Concat", ["c", "a"], ["y"], axis=3),
+    ]
+    sizes = {"l": np.array([2, 2, 3])}
+    model = graph(nodes, {"x": X}, sizes, outputs={"y": (1, 3, 5, 5)}, opset=17, ir_version=8)
+    with pytest.raises(RuntimeFault, match="signal 11"):
+        open_runner(model, "ort/cpu").infer({"x": X})
+    assert not isolated.is_needed(relu(X), open_runner(relu(X), "ort/cpu").target)
+
+
+def test_a_process_that_does_not_answer_is_a_fault_within_the_limit():
+    runner = open_runner(relu(X), "tract/cpu", timeout_s=HANG_S)
+    pid = process_of(runner)
+    os.kill(pid, signal.SIGSTOP)
+    start = time.monotonic()
+    with pytest.raises(RuntimeFault, match="gave no answer within 3 s"):
+        runner.infer({"x": X})
+    assert time.monotonic() - start < HANG_S + GONE_S
+    assert not psutil.pid_exists(pid)
+    assert is_right(runner)
+
+
+def test_more_memory_than_the_machine_has_is_a_fault():
+    shape = {"s": np.array([1 << 20, 1 << 16])}
+    model = graph(
+        [node("Expand", "x s", "y")], {"x": X[0, 0, 0, :1]}, shape, outputs={"y": (1 << 20, 1 << 16)}, opset=13,
+        ir_version=8,
+    )  # fmt: skip
+    with pytest.raises(RuntimeFault):
+        open_runner(model, "openvino/cpu").infer({"x": X[0, 0, 0, :1]})
+    with open_runner(relu(X), "openvino/cpu") as runner:
+        assert is_right(runner)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_nothing_is_left_when_the_parent_is_killed():
+    script = """
+from tests.runtimes.test_isolated import X, process_of, relu
+from fns_lab.runtimes import open_runner
+runner = open_runner(relu(X), "tract/cpu")
+print(process_of(runner), flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        assert psutil.pid_exists(pid)
+        parent.kill()
+    assert wait_until(lambda: not psutil.pid_exists(pid), GONE_S)
+
+
+def test_wrong_feeds_are_bad_input_and_not_a_fault():
+    with open_runner(relu(X), "tract/cpu") as runner:
+        with pytest.raises(InputError, match="missing"):
+            runner.infer({})
+        assert is_right(runner)
+
+
+def test_runners_share_one_process_and_closed_ones_are_forgotten():
+    first, second = open_runner(relu(X), "tract/cpu"), open_runner(relu(X), "tract/cpu")
+    assert process_of(first) == process_of(second)
+    first.close()
+    assert is_right(second)
+    assert not second._process.forgotten
+
+
+def test_arrays_of_every_kind_survive_the_shared_memory():
+    arrays = {
+        "float16": np.array([[1.5, -2]], np.float16),
+        "empty": np.empty((0, 3), np.int64),
+        "scalar": np.float32(2.5)[...],
+        "flags": np.array([True, False]),
+        "text": np.array(["a", "bcd"], object),
+        "bfloat16": np.array([1.5, 3], helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16)),
+        "turned": np.arange(6.0).reshape(2, 3).T,
+    }
+    memory = SharedArrays.create()
+    for size in (1, 1000):
+        grown = arrays | {"large": np.arange(size)}
+        result = memory.read(memory.write(grown), copy=True)
+        assert list(result) == list(grown)
+        for name, array in grown.items():
+            assert result[name].dtype == array.dtype
+            np.testing.assert_array_equal(result[name], array)
+    memory.close()
