@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -169,4 +170,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m fns_lab.targets.docs", description=main.__doc__).parse_args()
     main()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import functools
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fns_lab.errors import InputError
 
 FOLDER = Path(__file__).parent
+Described = TypeVar("Described", "Quirk", "WorkedAround", "Target")
+"""What a file describes."""
 
 EVERY_OP = "*"
 """Stands for every op of ONNX, in an op table and in the `ops` of a quirk."""
@@ -85,6 +87,8 @@ class Target:
     - `warmup_runs`: how many runs `bench` throws away until the time of a run no longer falls
     - `ops_are_independent`: whether an op gives the same result whatever nodes are around it, so that the values of a
       model may be computed part by part
+    - `own_process`: whether the engine runs in a process of its own, since a model that it cannot run may end or hang
+      the process
     - `quirks`: the faults that `check` and `lower` know
     - `worked_around`: the faults that the runner avoids
     - `prefer`: rules that `lower` applies although the runtime can do without, since they were measured to be faster
@@ -107,6 +111,7 @@ class Target:
     int64_as_int32: bool = False
     warmup_runs: int = 3
     ops_are_independent: bool = False
+    own_process: bool = False
     quirks: tuple[Quirk, ...] = ()
     worked_around: tuple[WorkedAround, ...] = ()
     prefer: tuple[str, ...] = ()
@@ -141,7 +146,7 @@ def _all() -> Mapping[str, Target]:
     for path in sorted(FOLDER.glob("*.toml")):
         for target in _read(path):
             if target.name in by_name:
-                raise ValueError(f"{path.name}: {target.name} is described twice")
+                raise InputError(f"{path.name}: {target.name} is described twice")
             by_name[target.name] = target
     return by_name
 
@@ -164,21 +169,56 @@ STRUCTURE = ("name", "ops", "settings", "falls_back_to", "backend", "quirk", "wo
 
 
 def _read(path: Path) -> list[Target]:
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    quirks = [Quirk(**_frozen(table)) for table in data.get("quirk", ())]
-    worked_around = [WorkedAround(**_frozen(table)) for table in data.get("worked_around", ())]
+    """Return the targets of a file. Raises `InputError` for a key, a kind of quirk or a syntax that is not known."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path.name}: {error}") from None
+    quirks = [_quirk(path, table) for table in data.get("quirk", ())]
+    worked_around = [_new(WorkedAround, path, table) for table in data.get("worked_around", ())]
     return [
-        Target(
-            name=f"{data['name']}/{backend}",
-            backend=backend,
-            ops=_ops(data, backend),
-            quirks=tuple(quirk for quirk in quirks if backend in quirk.backends),
-            worked_around=tuple(fault for fault in worked_around if backend in fault.backends),
-            settings=data.get("settings", {}) | table.get("settings", {}),
-            **_frozen({key: value for key, value in (data | table).items() if key not in STRUCTURE}),
+        _new(
+            Target,
+            path,
+            {key: value for key, value in (data | table).items() if key not in STRUCTURE}
+            | {
+                "name": f"{data['name']}/{backend}",
+                "backend": backend,
+                "ops": _ops(data, backend),
+                "quirks": tuple(quirk for quirk in quirks if backend in quirk.backends),
+                "worked_around": tuple(fault for fault in worked_around if backend in fault.backends),
+                "settings": data.get("settings", {}) | table.get("settings", {}),
+            },
         )
         for backend, table in data["backend"].items()
     ]
+
+
+def _quirk(path: Path, table: Mapping[str, Any]) -> Quirk:
+    from fns_lab.targets.quirk_kinds import QUIRK_KINDS  # which imports this module
+
+    quirk = _new(Quirk, path, table)
+    if quirk.kind not in QUIRK_KINDS:
+        raise InputError(f"{path.name}: quirk {quirk.name!r}: {_unknown('kind', quirk.kind, QUIRK_KINDS)}")
+    return quirk
+
+
+def _new(described: type[Described], path: Path, table: Mapping[str, Any]) -> Described:
+    """Return an instance of a dataclass made of a table of a file. Raises `InputError` for unknown or missing keys."""
+    known = {field.name: field for field in fields(described)}
+    where = f"{path.name}: {table.get('name', described.__name__)!r}"
+    for key in table:
+        if key not in known:
+            raise InputError(f"{where}: {_unknown('key', key, known)}")
+    for name, member in known.items():
+        if name not in table and member.default is MISSING and member.default_factory is MISSING:
+            raise InputError(f"{where}: the key {name!r} is missing")
+    return described(**_frozen(table))
+
+
+def _unknown(what: str, word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0)
+    return f"unknown {what} {word!r}; did you mean {near[0]!r}?"
 
 
 def _frozen(table: Mapping[str, Any]) -> dict[str, Any]:

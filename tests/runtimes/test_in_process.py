@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from fns_lab import targets
 from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.reference import ReferenceRunner
 from fns_lab.runtimes.torch_runner import TorchRunner
 from tests.runtimes.graphs import image, relu
@@ -37,3 +41,9 @@ def test_reference_evaluator_names_an_unknown_op():
     model.graph.node[0].op_type = "Swirl"
     with pytest.raises(RuntimeFault, match=r"onnx reference, model 'small' \(1 node\): .*Swirl"):
         ReferenceRunner(model).infer({"x": X})
+
+
+def test_a_misspelt_runtime_of_a_target_is_named():
+    misspelt = dataclasses.replace(targets.load("ort/cpu"), runtime="orrt")
+    with pytest.raises(InputError, match="unknown runtime 'orrt' in its file; there are: ort, opencv"):
+        open_runner(relu(X), misspelt)

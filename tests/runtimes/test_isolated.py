@@ -112,10 +112,10 @@ def test_more_memory_than_the_machine_has_is_a_fault():
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_nothing_is_left_when_the_parent_is_killed():
     script = """
-from tests.runtimes.test_isolated import X, process_of, relu
 from fns_lab.runtimes import open_runner
-runner = open_runner(relu(X), "tract/cpu")
-print(process_of(runner), flush=True)
+from tests.runtimes.graphs import image, relu
+runner = open_runner(relu(image(1, 3, 5, 7)), "tract/cpu")
+print(runner._process._process.pid, flush=True)
 input()
 """
     with subprocess.Popen(

@@ -9,6 +9,7 @@ import pytest
 from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.paths import ROOT
+from fns_lab.targets import target
 from fns_lab.targets.target import FOLDER, matches
 
 NODE_MODULES = ROOT / "node_modules"
@@ -110,3 +111,52 @@ def test_every_preferred_rewrite_exists():
     preferred = {name for target in ALL for name in targets.load(target).prefer}
     assert preferred
     assert preferred <= known
+
+
+GOOD = """
+name = "other"
+runtime = "ort"
+opset = 17
+ir_version = 8
+ir_versions = "3+"
+[backend.cpu]
+[backend.cpu.ops]
+Relu = ["*"]
+[[quirk]]
+name = "wrong-relu"
+kind = "broken-op"
+summary = "Relu is wrong"
+source = "seen"
+backends = ["cpu"]
+ops = ["Relu"]
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "other.toml"
+    path.write_text(text, encoding="utf-8")
+    return target._read(path)
+
+
+def test_a_file_is_read(tmp_path):
+    (read_target,) = read(tmp_path, GOOD)
+    assert read_target.name == "other/cpu" and [quirk.name for quirk in read_target.quirks] == ["wrong-relu"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "message"),
+    [
+        (
+            'kind = "broken-op"',
+            'kind = "broken-ops"',
+            "'wrong-relu': unknown kind 'broken-ops'; did you mean 'broken-op'",
+        ),
+        ("opset = 17", "opsets = 17", "'other/cpu': unknown key 'opsets'; did you mean 'opset'"),
+        ("opset = 17", "", "'other/cpu': the key 'opset' is missing"),
+        ('ops = ["Relu"]', "", "'wrong-relu': the key 'ops' is missing"),
+        ("opset = 17", "opset =", "other.toml: Invalid value"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(tmp_path, line, wrong, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        read(tmp_path, GOOD.replace(line, wrong))
