@@ -31,6 +31,8 @@ from fns_lab.files import atomic_write, is_text
 RULE_PREFIX = "fns_lab rule: "
 """Start of the `doc_string` of every node that a rewrite rule wrote; the rule's name follows."""
 
+ONNX_DOMAINS = ("", "ai.onnx")
+"""The two names of the domain of ONNX's own operators."""
 FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
 LARGEST_BYTES = 2**31 - 1
 """Protobuf's limit for one message."""
@@ -77,7 +79,7 @@ def save(model: ModelProto, path: str | os.PathLike[str]) -> Path:
 
 def opset(model: ModelProto) -> int:
     """Return the version of the standard operator set that the model imports."""
-    return max((i.version for i in model.opset_import if i.domain in ("", "ai.onnx")), default=0)
+    return max((i.version for i in model.opset_import if i.domain in ONNX_DOMAINS), default=0)
 
 
 def walk(graph: GraphProto) -> Iterator[NodeProto]:
@@ -96,7 +98,7 @@ def count_ops(model: ModelProto) -> dict[str, int]:
 
 def op_name(node: NodeProto) -> str:
     """Return `Conv` for a standard op, `com.microsoft::FusedConv` for one of another domain."""
-    return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
+    return node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}::{node.op_type}"
 
 
 def model_label(model: ModelProto) -> str:

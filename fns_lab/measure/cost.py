@@ -74,7 +74,7 @@ def _is_number(node: NodeProto, tensor: TensorProto) -> bool:
 
 
 def _macs(node: NodeProto, shapes: Shapes) -> int:
-    if node.op_type not in _MACS or node.domain not in ("", "ai.onnx"):
+    if node.op_type not in _MACS or node.domain not in models.ONNX_DOMAINS:
         return 0
     fixed = {name: _fixed(node, name, shapes) for name in (*node.input[:2], node.output[0])}
     return _MACS[node.op_type](node, fixed)

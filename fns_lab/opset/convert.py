@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
+from fns_lab.models import ONNX_DOMAINS
 from fns_lab.opset.conversions import CONVERSIONS, squeeze_attribute
 from fns_lab.opset.nodes import from_the_front, rank
 from fns_lab.opset.schemas import raise_unless_valid, schema
@@ -20,7 +21,7 @@ def convert(node: ir.Node, opset: int, to_opset: int) -> NodeSpec:
     `opset`: engines of that time need the attribute. Raises `ConversionError`, or another `NodeError`, if the node
     cannot be written at `to_opset`.
     """
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ONNX_DOMAINS:
         return unmodified(node)
     if opset == to_opset:
         return (

@@ -19,6 +19,7 @@ from onnxscript.rewriter import RULE_NAME_TAG, RewriteRule, RewriteRuleSet
 from fns_lab.errors import InputError
 from fns_lab.models import RULE_PREFIX
 from fns_lab.opset.convert import convert
+from fns_lab.opset.domain import name_domain_alike, onnx_opset
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.rule import LoweringRun, Refused, Rule
 from fns_lab.rewrite.rules import RULES
@@ -113,8 +114,9 @@ def lower(
     Raises `InputError` if `shapes` doesn't fit the model.
     """
     lowered = ir.from_proto(model)
+    name_domain_alike(lowered)
     nodes_before = len(lowered.graph)
-    run = LoweringRun(target, lowered.graph.opset_imports.get("", 1), lowered.graph, choices or {})
+    run = LoweringRun(target, onnx_opset(lowered), lowered.graph, choices or {})
     sites = SiteList(run) if list_sites else None
     _prepare(lowered, shapes or {}, run)
     applied = []

@@ -10,7 +10,9 @@ import onnx
 import onnx_ir as ir
 import pandas as pd
 
+from fns_lab.models import ONNX_DOMAINS
 from fns_lab.opset.convert import convert, is_written_alike
+from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.nodes import NodeError
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
 from fns_lab.targets.target import Quirk, Target, matches
@@ -67,7 +69,7 @@ def check_ir(
 
     `why_unsupported` (`refusal` unless given) returns why the target cannot run a node, empty if it can.
     """
-    opset, reason_of = model.graph.opset_imports.get("", 1), why_unsupported or refusal
+    opset, reason_of = onnx_opset(model), why_unsupported or refusal
     rows = [(MODEL, opset, False, reason) for reason in _model_refusals(model, target)]
     for node in model.graph.all_nodes():
         reason = reason_of(node, target, opset)
@@ -79,7 +81,7 @@ def check_ir(
 
 def refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Return why `target` cannot run `node`, written for `opset`; empty if it can."""
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ONNX_DOMAINS:
         return f"the domain {node.domain} is not ONNX's own"
     selectors = target.selectors(node.op_type)
     if not selectors:
@@ -93,7 +95,7 @@ def refusal(node: ir.Node, target: Target, opset: int) -> str:
 
 def converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Return why `target` cannot run `node` once it is converted to the target's opset; empty if it can."""
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ONNX_DOMAINS:
         return f"the domain {node.domain} is not ONNX's own"
     to_opset = min(opset, target.opset)
     try:

@@ -102,7 +102,7 @@ def _is_taken(test: _NodeTest) -> bool:
         not RANDOM_NAME.fullmatch(test.name)
         and ELEMENT_TYPES.issuperset(types)
         and TensorProto.FLOAT in types
-        and all(node.domain in ("", "ai.onnx") and node.op_type not in RANDOM for node in nodes)
+        and all(node.domain in models.ONNX_DOMAINS and node.op_type not in RANDOM for node in nodes)
     )
 
 
