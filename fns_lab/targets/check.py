@@ -14,6 +14,7 @@ from fns_lab.models import ONNX_DOMAINS
 from fns_lab.opset.convert import convert, is_written_alike
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.nodes import NodeError
+from fns_lab.targets.inference import infer
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
 from fns_lab.targets.target import Quirk, Target, matches
 
@@ -58,8 +59,13 @@ class Check:
 
 
 def check(model: onnx.ModelProto, target: Target) -> Check:
-    """Compare every node of `model`, unmodified, with `target`'s op table and quirks."""
-    return check_ir(ir.from_proto(model), target)
+    """Compare every node of `model`, unmodified, with `target`'s op table and quirks.
+
+    Its inner shapes and types are those that follow from the inputs, whatever the file states.
+    """
+    copied = ir.from_proto(model)
+    infer(copied)
+    return check_ir(copied, target)
 
 
 def check_ir(
