@@ -208,10 +208,11 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     instances = rule.instances(run)
     if not instances:
         return 0
+    run.read_names()
     checks = [sites.check_of(instance) if sites else instance.check for instance in instances]
     count = RewriteRuleSet(
         [
-            RewriteRule(instance.pattern, instance.rewrite, check, name=rule.NAME)
+            RewriteRule(instance.pattern, instance.write, check, name=rule.NAME)
             for instance, check in zip(instances, checks, strict=True)
         ]
     ).apply_to_model(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
@@ -21,6 +22,15 @@ from fns_lab.targets.quirk_kinds import touches
 Fidelity = Literal["exact", "rounding", "approximate"]
 """exact: the same bits where the engine computes the same way; rounding: equal in real arithmetic, but float32 rounds
 at other places; approximate: another function, never applied unless asked for."""
+
+FLOAT32 = frozenset({ir.DataType.FLOAT})
+FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
+INTEGERS = frozenset({
+    ir.DataType.INT8, ir.DataType.INT16, ir.DataType.INT32, ir.DataType.INT64,
+    ir.DataType.UINT8, ir.DataType.UINT16, ir.DataType.UINT32, ir.DataType.UINT64,
+})  # fmt: skip
+NUMBERS = FLOATS | INTEGERS
+"""Sets of element types for `Rule.TYPES`."""
 
 ValuePattern: TypeAlias = Any
 """A value of a pattern. onnxscript doesn't export its class of this name, and its pattern builder returns `Any`."""
@@ -41,6 +51,13 @@ class RewriterContext(Protocol):
 
     def initializer(self, tensor: ir.TensorProtocol, name: str | None = None) -> ir.Value:
         """Add an initializer."""
+
+
+class Tape(RewriterContext, Protocol):
+    """The context of a rewrite with what was added to it so far."""
+
+    nodes: Sequence[ir.Node]
+    initializers: Sequence[ir.Value]
 
 
 class Refusal(NodeError):
@@ -69,6 +86,7 @@ class LoweringRun:
     - `graph`: the graph that is rewritten
     - `choices`: by a site's key, the name of the rule to apply there, or `KEEP`
     - `refused`: the refusals so far
+    - `names`: names that values have, as of the start of the current rule
     """
 
     target: Target
@@ -76,6 +94,21 @@ class LoweringRun:
     graph: ir.Graph
     choices: Mapping[str, str] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+    def read_names(self) -> None:
+        """Make `names` the names of all values of the graph and of its subgraphs."""
+        graphs = [self.graph, *self.graph.subgraphs()]
+        values = [value for graph in graphs for value in (*graph.inputs, *graph.initializers.values())]
+        values += [value for node in self.graph.all_nodes() for value in node.outputs]
+        self.names = {value.name for value in values if value.name}
+
+    def unused_name(self, name: str) -> str:
+        """Return `name`, with a number if a value has it already, and add it to `names`."""
+        numbered = (name if i == 0 else f"{name}_{i}" for i in itertools.count())
+        unused = next(candidate for candidate in numbered if candidate not in self.names)
+        self.names.add(unused)
+        return unused
 
 
 class Rule(RewriteRuleClassBase):
@@ -94,11 +127,17 @@ class Rule(RewriteRuleClassBase):
     ADDS_SUPPORT: ClassVar[bool] = True
     """Whether the rule applies to nodes that the target cannot run. If not, it applies only where it is preferred or
     chosen, since all that it can gain is speed."""
+    TYPES: ClassVar[frozenset[ir.DataType] | None] = FLOAT32
+    """Element types that the first input of each matched node may have; None for any, also for one that is unknown.
+
+    A rule that writes float constants, or whose results would overflow in a smaller type, takes float32 alone. One that
+    only moves elements takes any, and writes its constants in the type of the value (`dtype_of`)."""
 
     def __init__(self, run: LoweringRun, root: str) -> None:
         super().__init__(self.NAME)
         self.run = run
         self.root = root
+        self._matched: ir.Node
 
     @property
     def target(self) -> Target:
@@ -131,15 +170,50 @@ class Rule(RewriteRuleClassBase):
     # onnxscript's base class names the context `op`, unlike its own rules.
     def check(self, context: MatchContext, **bindings: ir.Value | None) -> MatchResult:  # type: ignore[override]
         """Return a match where the rule is needed and its guard holds, and record why a needed one refuses."""
+        self._matched = context.root
         if not self.is_needed(context.nodes):
             return MatchResult().fail("not needed")
         try:
+            self._require_types(context.nodes)
             self.guard(**bindings)
         except NodeError as refusal:
-            node = context.root
-            self.run.refused.append(Refused(node.name or node.op_type, self.NAME, str(refusal)))
+            self._refuse(refusal)
             return MatchResult().fail(str(refusal))
         return MatchResult()
+
+    def _refuse(self, refusal: NodeError) -> None:
+        node = self._matched
+        self.run.refused.append(Refused(node.name or node.op_type, self.NAME, str(refusal)))
+
+    def _require_types(self, nodes: Sequence[ir.Node]) -> None:
+        """Raise `Refusal` if the first input of one of the nodes has none of the element types `TYPES`."""
+        for node in nodes:
+            value = node.inputs[0] if node.inputs else None
+            if self.TYPES is None or value is None:
+                continue
+            if value.dtype is None:
+                raise Refusal(f"the element type of {value.name} is unknown")
+            if value.dtype not in self.TYPES:
+                types = ", ".join(sorted(map(type_name, self.TYPES)))
+                raise Refusal(f"{value.name} is {type_name(value.dtype)}; this rule takes {types}")
+
+    def write(self, op: Tape, **bindings: Any) -> ir.Value | Sequence[ir.Value] | None:
+        """Call `rewrite` and give the values that it writes names that no value of the graph has yet.
+
+        Returns None, and records why, if it raises a `NodeError` that the guard did not foresee.
+        """
+        rewrite: Callable[..., ir.Value | Sequence[ir.Value]] = self.rewrite  # untyped in the base class
+        try:
+            outputs = rewrite(op, **bindings)
+        except NodeError as refusal:
+            self._refuse(refusal)
+            return None
+        replaced = [outputs] if isinstance(outputs, ir.Value) else outputs
+        written = [*op.initializers, *(value for node in op.nodes for value in node.outputs)]
+        for value in written:
+            if value not in replaced and value.name:
+                value.name = self.run.unused_name(value.name)
+        return outputs
 
     def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
         """Return whether the rule is to rewrite these nodes: because of a quirk, by choice, or for the target."""
@@ -179,11 +253,14 @@ class Rule(RewriteRuleClassBase):
         """Add a Reshape to a constant shape."""
         return op.Reshape(x, initializer(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
 
-    def clip(self, op: RewriterContext, x: ir.Value, low: float, high: float, name: str) -> ir.Value:
-        """Add a Clip, whose limits are inputs since opset 11."""
+    def clip(
+        self, op: RewriterContext, x: ir.Value, low: float, high: float, name: str, *, like: ir.Value | None = None
+    ) -> ir.Value:
+        """Add a Clip, whose limits are inputs since opset 11. They have the type of `like`, `x` unless given."""
         if self.opset < 11:
             return op.Clip(x, min=low, max=high, _outputs=[name])
-        limits = (initializer(op, np.array(v, np.float32), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
+        dtype = dtype_of(like or x)
+        limits = (initializer(op, np.array(v, dtype), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
         return op.Clip(x, *limits, _outputs=[name])
 
 
@@ -208,5 +285,18 @@ def initializer(op: RewriterContext, array: np.ndarray, name: str) -> ir.Value:
 
 
 def scalar(op: RewriterContext, x: ir.Value, number: float, name: str) -> ir.Value:
-    """Add an initializer of one float32 that broadcasts with `x` without changing the rank of the result."""
-    return initializer(op, np.full((1,) if x.shape is None or len(x.shape) else (), number, np.float32), name)
+    """Add an initializer of one number of the type of `x`, which broadcasts without changing the rank of the result."""
+    shape = (1,) if x.shape is None or len(x.shape) else ()
+    return initializer(op, np.full(shape, number, dtype_of(x)), name)
+
+
+def dtype_of(x: ir.Value) -> np.dtype:
+    """Return the element type of `x`. Raises `Refusal` if it is unknown."""
+    if x.dtype is None:
+        raise Refusal(f"the element type of {x.name} is unknown")
+    return x.dtype.numpy()
+
+
+def type_name(dtype: ir.DataType) -> str:
+    """Return the name of an element type as ONNX's text form writes it, such as float16; float32 for FLOAT."""
+    return "float32" if dtype == ir.DataType.FLOAT else dtype.name.lower()

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
+from fns_lab.targets import Target
 from tests.random_models import faults, layers, networks, plain_ops
 from tests.random_models.draw import input_shape, values
+from tests.random_models.run import run
 
 ROUNDING = 5e-6
 """Largest error of a `rounding` rule, relative to the largest value: float32 sums of up to a few hundred terms."""
@@ -118,18 +120,21 @@ def check_case(case: Case) -> CaseResult:
 
     Raises `AssertionError` if the rule was not applied, the target does not run the result, or a value is not finite.
     """
-    target = targets.load(case.target)
-    if case.rule in PREFERRED:
-        target = replace(target, prefer=(case.rule,))
-    lowered = lower(case.model, target)
+    lowered = lower(case.model, target_of(case))
     assert lowered, f"{case.rule}: {lowered}\n{lowered.refused.to_string()}"
     assert case.rule in {*lowered.applied.rule, NETWORK}, f"{case.rule} was not applied:\n{lowered.applied.to_string()}"
     assert "approximate" not in set(lowered.applied.fidelity)
     onnx.checker.check_model(lowered.model, full_check=True)
     x = values(np.random.default_rng(case.seed), input_shape(case.model))
-    outputs = zip(_run(case.model, x), _run(lowered.model, x), strict=True)
+    outputs = zip(run(case.model, x), run(lowered.model, x), strict=True)
     exact = set(lowered.applied.fidelity) == {"exact"}
     return CaseResult(max(_relative_error(*pair) for pair in outputs), 0.0 if exact else ROUNDING)
+
+
+def target_of(case: Case) -> Target:
+    """Return the target of a case, which prefers the rule if it applies only where it is preferred."""
+    target = targets.load(case.target)
+    return replace(target, prefer=(case.rule,)) if case.rule in PREFERRED else target
 
 
 def _relative_error(expected: np.ndarray, actual: np.ndarray) -> float:
@@ -138,17 +143,6 @@ def _relative_error(expected: np.ndarray, actual: np.ndarray) -> float:
     if not expected.size:
         return 0.0
     return float(np.abs(expected - actual).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
-
-
-def _run(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})
 
 
 @st.composite

@@ -25,8 +25,6 @@ class ClipRelu(OpRule):
     OPS = ("Clip",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        if x.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{x.name} is {x.dtype}, float32 is needed")
         low, high = _limits(producer(y))
         if low is not None and high is not None and low > high:
             raise Refusal(f"the lower limit {low:g} is above the upper limit {high:g}")

@@ -22,6 +22,7 @@ class ConvByImage(OpRule):
     WORKS_AROUND = ("batch",)
     EMITS = ("Slice", "Concat")
     OPS = ("Conv",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         fixed_size(x, 0)

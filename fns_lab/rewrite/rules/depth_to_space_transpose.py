@@ -22,6 +22,7 @@ class DepthToSpaceTranspose(OpRule):
     FIDELITY = "exact"
     EMITS = ("Reshape", "Transpose")
     OPS = ("DepthToSpace", "SpaceToDepth")
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         fixed_shape(x)

@@ -43,7 +43,7 @@ def _hard_sigmoid(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node)
     alpha = scalar(op, x, attributes.get_float("alpha", 0.2), f"{name}.alpha")
     beta = scalar(op, x, attributes.get_float("beta", 0.5), f"{name}.beta")
     line = op.Add(op.Mul(x, alpha, _outputs=[f"{name}.scaled"]), beta, _outputs=[f"{name}.line"])
-    return rule.clip(op, line, 0.0, 1.0, name)
+    return rule.clip(op, line, 0.0, 1.0, name, like=x)
 
 
 def _softplus(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:

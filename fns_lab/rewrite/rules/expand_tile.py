@@ -23,6 +23,7 @@ class ExpandTile(OpRule):
     FIDELITY = "exact"
     EMITS = ("Reshape", "Tile")
     OPS = ("Expand",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         fixed_shape(x), constant_array(producer(y).inputs[1])

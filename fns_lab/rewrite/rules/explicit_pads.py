@@ -25,6 +25,7 @@ class ExplicitPads(OpRule):
     WORKS_AROUND = ("auto-pad",)
     EMITS = ()
     OPS = ("Conv", "MaxPool", "AveragePool")
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         _pads(producer(y))

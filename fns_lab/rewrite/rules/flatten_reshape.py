@@ -23,6 +23,7 @@ class FlattenReshape(OpRule):
     FIDELITY = "exact"
     EMITS = ("Reshape",)
     OPS = ("Flatten",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         _rows(producer(y))

@@ -23,6 +23,7 @@ class GatherNDGather(OpRule):
     FIDELITY = "exact"
     EMITS = ("Reshape", "Gather")
     OPS = ("GatherND",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = producer(y)

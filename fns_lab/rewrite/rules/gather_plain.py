@@ -24,6 +24,7 @@ class GatherPlain(OpRule):
     WORKS_AROUND = ("negative-indices", "scalar-indices")
     EMITS = ("Gather", "Reshape")
     OPS = ("Gather",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         gather = producer(y)

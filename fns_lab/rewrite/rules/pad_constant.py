@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_input, fixed_shape, full_pads, producer
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.rewrite.rule import NUMBERS, OpRule, Refusal, RewriterContext, dtype_of, initializer
 
 
 class PadConstant(OpRule):
@@ -21,6 +21,7 @@ class PadConstant(OpRule):
     FIDELITY = "exact"
     EMITS = ("Concat", "Slice")
     OPS = ("Pad",)
+    TYPES = NUMBERS | {ir.DataType.BOOL}
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         pad = producer(y)
@@ -41,7 +42,7 @@ class PadConstant(OpRule):
                 parts = [result]
                 for place, width in (("before", begin), ("after", end)):
                     if width > 0:
-                        block = np.full((*shape[:axis], width, *shape[axis + 1 :]), value, np.float32)
+                        block = np.full((*shape[:axis], width, *shape[axis + 1 :]), value, dtype_of(x))
                         border = initializer(op, block, f"{y.name}.axis{axis}_{place}")
                         parts = [border, *parts] if place == "before" else [*parts, border]
                 result = op.Concat(*parts, axis=axis, _outputs=[f"{y.name}.axis{axis}"])
@@ -49,6 +50,7 @@ class PadConstant(OpRule):
         return result if result is not x else op.Identity(x)
 
 
-def _value(pad: ir.Node) -> float:
+def _value(pad: ir.Node) -> np.ndarray:
+    """Return the one value of the padding; an int64 may be one that no float holds."""
     value = constant_input(pad, 2)
-    return pad.attributes.get_float("value", 0.0) if value is None else float(value.item())
+    return np.array(pad.attributes.get_float("value", 0.0)) if value is None else value.reshape(())

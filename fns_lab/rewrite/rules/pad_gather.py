@@ -31,6 +31,7 @@ class PadGather(OpRule):
     FIDELITY = "exact"
     EMITS: ClassVar[tuple[str, ...]] = ("Gather",)
     OPS = ("Pad",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         mode, pads = copy_mode(producer(y)), full_pads(producer(y))

@@ -29,6 +29,7 @@ class ResizeGather(OpRule):
     FIDELITY = "exact"
     EMITS = ("Gather",)
     OPS = ("Resize", "Upsample")
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = producer(y)

@@ -28,6 +28,7 @@ class ResizePadGather(Rule):
     NAME = "resize-pad-gather"
     FIDELITY = "exact"
     EMITS = ("Gather",)
+    TYPES = None
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:

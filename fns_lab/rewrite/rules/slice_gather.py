@@ -21,6 +21,7 @@ class SliceGather(OpRule):
     FIDELITY = "exact"
     EMITS = ("Gather",)
     OPS = ("Slice",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         _kept_indices(producer(y))

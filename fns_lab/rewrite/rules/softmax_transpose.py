@@ -21,6 +21,7 @@ class SoftmaxTranspose(OpRule):
     FIDELITY = "exact"
     EMITS = ("Transpose", "Softmax")
     OPS = ("Softmax",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = producer(y)

@@ -24,6 +24,7 @@ class SplitSlice(Rule):
     NAME = "split-slice"
     FIDELITY = "exact"
     EMITS = ("Slice",)
+    TYPES = None
 
     def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
         super().__init__(run, root)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import producer
-from fns_lab.rewrite.rule import OpRule, RewriterContext
+from fns_lab.rewrite.rule import FLOATS, OpRule, RewriterContext
 
 
 class SumAdd(OpRule):
@@ -20,6 +20,7 @@ class SumAdd(OpRule):
     FIDELITY = "exact"
     EMITS = ("Add",)
     OPS = ("Sum",)
+    TYPES = FLOATS
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         total = x

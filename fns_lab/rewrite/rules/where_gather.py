@@ -5,7 +5,7 @@
 `source` has the shape of the result and holds the index of each of its elements. Of a constant `a` or `b` only the
 elements in use, and the first, are joined, each once.
 
-- Supported: Where 9 and 16, a constant condition, float32 of fixed shapes that broadcast, at least one element.
+- Supported: Where 9 and 16, a constant condition, fixed shapes that broadcast, at least one element; no strings.
 - Fidelity: exact.
 - Needed by: all versions of ONNX.js, which have neither Where nor a cast from booleans to numbers.
 - Why not a product with a mask: a NaN or an infinity in what is not chosen would stay.
@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_array, fixed_shape, node_inputs, producer
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, dtype_of, initializer
 
 
 class WhereGather(OpRule):
@@ -25,12 +25,13 @@ class WhereGather(OpRule):
     FIDELITY = "exact"
     EMITS = ("Reshape", "Concat", "Gather")
     OPS = ("Where",)
+    TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         condition, a, b = node_inputs(producer(y))
         constant_array(condition), fixed_shape(a), fixed_shape(b)
-        if y.dtype != ir.DataType.FLOAT:
-            raise Refusal(f"{y.name} is {y.dtype}, float32 is needed")
+        if dtype_of(y).kind == "O":
+            raise Refusal(f"{y.name} holds strings")
         if 0 in fixed_shape(y):
             raise Refusal(f"{y.name} has no elements")
 
@@ -54,5 +55,6 @@ class WhereGather(OpRule):
             flat = self.reshape(op, value, indices.shape, f"{name}.flat")
             return flat, np.broadcast_to(indices.reshape(fixed_shape(value)), used.shape), indices.size
         array = np.broadcast_to(tensor.numpy(), used.shape)
-        bits, indices = np.unique(np.where(used, array, array.flat[0]).view(np.int32), return_inverse=True)
-        return initializer(op, bits.view(np.float32), f"{name}.values"), indices.reshape(used.shape), bits.size
+        bits = np.where(used, array, array.flat[0]).view(f"u{array.itemsize}")  # a NaN equals itself
+        kept, indices = np.unique(bits, return_inverse=True)
+        return initializer(op, kept.view(array.dtype), f"{name}.values"), indices.reshape(used.shape), kept.size

@@ -28,4 +28,4 @@ def test_refusals(b, reason):
 def test_integers_are_refused():
     nodes = [node("Cast", "x", "n", to=7), node("Add", "n", "b", "m"), node("Cast", "m", "y", to=1)]
     before = model(nodes, SHAPE, {"b": np.ones(SHAPE, np.int64)})
-    assert_refused(before, preferring("ort/cpu", "add-sum"), "add-sum", "takes only floats")
+    assert_refused(before, preferring("ort/cpu", "add-sum"), "add-sum", "n is int64; this rule takes")

@@ -32,4 +32,4 @@ def test_whole_numbers_are_refused():
     refused = lower(model(nodes, SHAPE), TARGET).refused
     row = refused[refused.rule == "min-max-relu"].iloc[0]
     assert row.node == "node_m"
-    assert "float32 is needed" in row.reason
+    assert "this rule takes float32" in row.reason
