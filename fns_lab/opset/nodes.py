@@ -107,6 +107,11 @@ def from_the_front(axis: int, dimensions: int) -> int:
     return axis + dimensions if axis < 0 else axis
 
 
+def axis_attribute(node: ir.Node, default: int) -> int:
+    """Return the attribute axis of a node counted from the front. Raises `NodeError` if its first input has none."""
+    return from_the_front(node.attributes.get_int("axis", default), rank(node))
+
+
 def axes_input(node: ir.Node, index: int) -> list[int] | None:
     """Return the axes that a constant input holds, counted from the front, None if the node has no such input.
 

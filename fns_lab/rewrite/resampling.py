@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, constant_input, fixed_shape, node_input
+from fns_lab.opset.nodes import constant_array, constant_input, fixed_shape, from_the_front, node_input
 from fns_lab.rewrite.rule import Refusal
 
 F32 = np.float32
@@ -36,13 +36,25 @@ def resized_axes(node: ir.Node) -> list[Axis]:
         raise Refusal(f"keep_aspect_ratio_policy is {policy}, stretch is needed")
     if attributes.get_int("antialias", 0):
         raise Refusal("antialias is 1, 0 is needed")
-    axes = [axis % len(old) for axis in attributes.get_ints("axes", range(len(old)))]
+    if 0 in old:
+        raise Refusal("the value to resize has no elements")
+    axes = [from_the_front(axis, len(old)) for axis in attributes.get_ints("axes", range(len(old)))]
     if (scales := _scales(node)) is not None and len(scales):
-        given = {a: Axis(old[a], int(old[a] * s), float(s)) for a, s in zip(axes, scales, strict=True)}
+        given = {a: Axis(old[a], _new_size(old[a], float(s)), float(s)) for a, s in zip(axes, scales, strict=True)}
     else:
         sizes = constant_array(node_input(node, 3))
         given = {a: Axis(old[a], int(m), float(m / old[a])) for a, m in zip(axes, sizes, strict=True)}
     return [given.get(a, Axis(n, n, 1.0)) for a, n in enumerate(old)]
+
+
+def _new_size(old: int, scale: float) -> int:
+    """Return the size of a resized axis. Raises `Refusal` where float32 rounds the product up to the next integer.
+
+    Then ONNX Runtime has one element more than ONNX's shape inference says: 5 by the float32 1.4 is 7 or 6.
+    """
+    if int(F32(old) * F32(scale)) != int(old * scale):
+        raise Refusal(f"{old} x {scale:.9g} elements are rounded to different sizes by different engines")
+    return int(old * scale)
 
 
 def _scales(node: ir.Node) -> np.ndarray | list[float] | None:

@@ -32,6 +32,9 @@ INTEGERS = frozenset({
 NUMBERS = FLOATS | INTEGERS
 """Sets of element types for `Rule.TYPES`."""
 
+OLDEST_OPSET = 7
+"""The first opset at which all nodes that rules write mean what the rules expect: binary ops broadcast from it on."""
+
 ValuePattern: TypeAlias = Any
 """A value of a pattern. onnxscript doesn't export its class of this name, and its pattern builder returns `Any`."""
 
@@ -174,6 +177,8 @@ class Rule(RewriteRuleClassBase):
         if not self.is_needed(context.nodes):
             return MatchResult().fail("not needed")
         try:
+            if self.opset < OLDEST_OPSET:
+                raise Refusal(f"rules write nodes of opset {OLDEST_OPSET} on; the model has opset {self.opset}")
             self._require_types(context.nodes)
             self.guard(**bindings)
         except NodeError as refusal:
@@ -250,7 +255,9 @@ class Rule(RewriteRuleClassBase):
         return op.Slice(x, *(initializer(op, np.array(v, np.int64), f"{name}.{k}") for k, v in limits.items()))
 
     def reshape(self, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
-        """Add a Reshape to a constant shape."""
+        """Add a Reshape to a constant shape. Raises `Refusal` for a 0 in it, which would copy the size of an axis."""
+        if 0 in shape:
+            raise Refusal(f"{name} has no elements")
         return op.Reshape(x, initializer(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
 
     def clip(

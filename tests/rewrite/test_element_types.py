@@ -6,10 +6,9 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from fns_lab.rewrite.rule import OpRule, Refusal
 from tests.random_models import GENERATORS, NETWORK, for_each_case, target_of
 from tests.random_models.element_types import TYPES, check_in_type, in_type
-from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, model, node, ops, values
+from tests.rewrite.graphs import assert_refused, model, node, ops
 
 OLDEST = targets.load("onnxjs-0.1.3/cpu")
 CASES_PER_RULE = 3
@@ -38,27 +37,3 @@ def test_a_rule_for_float32_refuses_other_types_and_unknown_ones_by_name():
     assert_refused(in_type(elu, "float16"), OLDEST, "elementwise", "x is float16; this rule takes float32")
     unknown = model([node("Custom", "x", "v", domain="other"), node("Elu", "v", "y")], (2, 3))
     assert_refused(unknown, OLDEST, "elementwise", "the element type of v is unknown")
-
-
-def test_written_values_take_no_name_that_the_model_has():
-    """A rule would call its constant y.one; here another node reads a constant of this name."""
-    constants = {"y.one": np.full((1,), 7, np.float32)}
-    before = model([node("Softsign", "x", "y"), node("Add", "y", "y.one", "z"), node("Relu", "z", "y.divisor")],
-                   (2, 3), constants)  # fmt: skip
-    before.graph.output[0].name = "y.divisor"
-    lowered = lower(before, OLDEST)
-    assert lowered
-    assert [output.name for output in lowered.model.graph.output] == ["y.divisor"]
-    assert_same(before, lowered.model, values(2, 3), ROUNDING)
-
-
-def test_what_a_rewrite_raises_is_a_refusal():
-    class Failing(OpRule):
-        NAME, FIDELITY, EMITS, OPS = "failing", "exact", (), ("Elu",)
-
-        def rewrite(self, op, x, y):
-            raise Refusal("not foreseen")
-
-    lowered = lower(model([node("Elu", "x", "y")], (2, 3)), OLDEST, rules=[Failing])
-    assert not lowered
-    assert ("failing", "not foreseen") in set(zip(lowered.refused.rule, lowered.refused.reason, strict=True))

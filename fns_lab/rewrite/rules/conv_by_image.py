@@ -13,7 +13,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import fixed_size, producer
-from fns_lab.rewrite.rule import OpRule, RewriterContext
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
 
 class ConvByImage(OpRule):
@@ -25,7 +25,8 @@ class ConvByImage(OpRule):
     TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        fixed_size(x, 0)
+        if not fixed_size(x, 0):
+            raise Refusal(f"{x.name} has no images")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         conv, parts = producer(y), []

@@ -1,6 +1,8 @@
 """A copy of a value in front of a node that an engine runs wrong because of what else reads or computes this value.
 
-    v  =  v + 0        written Add(v, 0), since every engine removes an Identity when it loads the model
+    v  =  v + (-0)        written Add(v, -0), since every engine removes an Identity when it loads the model
+
+Not +0, since -0 + 0 is +0.
 
 - Supported: any node with one of the four kinds of quirk below, of any opset; copied values are float32 of any shape.
 - Fidelity: exact.
@@ -41,7 +43,7 @@ class CopyAroundQuirk(OpRule):
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node = producer(y)
         inputs, copied = list(node.inputs), self.copied_inputs(node)
-        zero = initializer(op, np.zeros(1, np.float32), f"{y.name}.zero")
+        zero = initializer(op, np.full(1, -0.0, np.float32), f"{y.name}.zero")
         for index in copied:
             name = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}"
             inputs[index] = op.Add(inputs[index], zero, _outputs=[name])

@@ -32,7 +32,9 @@ class ExpandTile(OpRule):
         old = fixed_shape(x)
         new = np.broadcast_shapes(old, tuple(constant_array(producer(y).inputs[1]).tolist()))
         full = (1,) * (len(new) - len(old)) + old
+        if new == old:
+            return op.Identity(x)
         if len(new) > len(old):
             x = self.reshape(op, x, full, f"{y.name}.reshaped")
-        repeats = np.array([n // o for n, o in zip(new, full, strict=True)], np.int64)
+        repeats = np.array([1 if n == o else n for n, o in zip(new, full, strict=True)], np.int64)
         return op.Tile(x, initializer(op, repeats, f"{y.name}.repeats"))

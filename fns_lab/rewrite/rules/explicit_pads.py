@@ -43,6 +43,8 @@ def _pads(node: ir.Node) -> list[int]:
     else:
         kernel = list(attributes["kernel_shape"].as_ints())
     ones, auto_pad = [1] * len(kernel), attributes.get_string("auto_pad", "NOTSET")
+    if auto_pad == "NOTSET":
+        return list(attributes.get_ints("pads", [0] * 2 * len(kernel)))
     if auto_pad == "VALID":
         return [0] * 2 * len(kernel)
     begin, end = [], []

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import fixed_size, name_of, node_input, producer, rank
-from fns_lab.rewrite.rule import OpRule, RewriterContext
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 
 class FlattenReshape(OpRule):
@@ -27,9 +28,12 @@ class FlattenReshape(OpRule):
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         _rows(producer(y))
+        if x.shape is not None and 0 in x.shape:
+            raise Refusal(f"{x.name} has no elements, so that no size follows for -1")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
-        return self.reshape(op, x, (_rows(producer(y)), -1), name_of(y))
+        shape = np.array([_rows(producer(y)), -1])
+        return op.Reshape(x, initializer(op, shape, f"{y.name}.shape"), _outputs=[name_of(y)])
 
 
 def _rows(flatten: ir.Node) -> int:

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape, fixed_size, name_of, producer, rank
-from fns_lab.rewrite.rule import OpRule, RewriterContext, initializer
+from fns_lab.opset.nodes import axis_attribute, constant_array, fixed_shape, fixed_size, name_of, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 
 class GatherPlain(OpRule):
@@ -29,7 +29,8 @@ class GatherPlain(OpRule):
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         gather = producer(y)
         indices = constant_array(gather.inputs[1])
-        fixed_size(x, _axis(gather))
+        if not fixed_size(x, _axis(gather)):
+            raise Refusal(f"{x.name} has no elements")
         if not indices.ndim:
             fixed_shape(x)
 
@@ -46,4 +47,4 @@ class GatherPlain(OpRule):
 
 
 def _axis(gather: ir.Node) -> int:
-    return gather.attributes.get_int("axis", 0) % rank(gather)
+    return axis_attribute(gather, 0)

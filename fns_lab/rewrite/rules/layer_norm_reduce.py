@@ -23,7 +23,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_size, producer, rank
+from fns_lab.opset.nodes import axis_attribute, constant_array, fixed_size, producer, rank
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
 
 DEFAULT_EPSILON = 1e-5
@@ -66,5 +66,5 @@ class LayerNormReduce(OpRule):
 
 
 def _axes(node: ir.Node) -> list[int]:
-    first = node.attributes.get_int("axis", -1) % rank(node)
+    first = axis_attribute(node, -1)
     return list(range(first, rank(node)))

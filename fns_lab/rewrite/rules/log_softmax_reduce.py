@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import producer, rank
+from fns_lab.opset.nodes import axis_attribute, producer, rank
 from fns_lab.rewrite.rule import OpRule, RewriterContext
 
 ONE_AXIS_SINCE = 13
@@ -28,7 +28,7 @@ class LogSoftmaxReduce(OpRule):
     OPS = ("LogSoftmax",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        rank(producer(y))
+        softmax_axes(producer(y), self.opset)
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         axes = softmax_axes(producer(y), self.opset)
@@ -42,5 +42,5 @@ class LogSoftmaxReduce(OpRule):
 def softmax_axes(node: ir.Node, opset: int) -> list[int]:
     """Return the axes that a Softmax or LogSoftmax runs over at this opset. Raises `NodeError` without a known rank."""
     if opset >= ONE_AXIS_SINCE:
-        return [node.attributes.get_int("axis", -1) % rank(node)]
-    return list(range(node.attributes.get_int("axis", 1) % rank(node), rank(node)))
+        return [axis_attribute(node, -1)]
+    return list(range(axis_attribute(node, 1), rank(node)))

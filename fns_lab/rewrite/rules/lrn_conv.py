@@ -5,7 +5,7 @@
 The sum over channels is a Conv of x^2 with a band matrix of ones, `(C, C, 1, 1)`, and `bias` as its bias. Since
 bias > 0 the logarithm is of a positive number.
 
-- Supported: LRN 1 and 13, x `(N, C, H, W)` with C fixed, bias > 0.
+- Supported: LRN 1 and 13, x `(N, C, H, W)` with C fixed, bias > 0, alpha >= 0.
 - Fidelity: rounding.
 - Needed by: ONNX.js on webgl, which has no LRN.
 """
@@ -30,6 +30,8 @@ class LrnConv(OpRule):
         fixed_size(x, 1)
         if rank(node) != 4:
             raise Refusal(f"{x.name} is not (N, C, H, W)")
+        if (alpha := node.attributes.get_float("alpha", 1e-4)) < 0:
+            raise Refusal(f"the attribute alpha is {alpha:g}, below 0")
         if (bias := node.attributes.get_float("bias", 1.0)) <= 0:
             raise Refusal(f"the attribute bias is {bias:g}, not above 0")
 

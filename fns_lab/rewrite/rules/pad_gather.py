@@ -39,8 +39,11 @@ class PadGather(OpRule):
             raise Refusal(f"pads are {pads}, mode wrap needs pads of at least 0")
         for axis, size in enumerate(fixed_shape(x)):
             begin, end = pads[axis], pads[axis + len(pads) // 2]
-            if mode == "reflect" and max(begin, end) >= size:
-                raise Refusal(f"reflection by {max(begin, end)} needs more than the {size} values of axis {axis}")
+            kept = size + min(begin, 0) + min(end, 0)
+            if mode == "reflect" and max(begin, end, 0) >= kept:
+                raise Refusal(f"reflection by {max(begin, end)} needs more than the {kept} values of axis {axis}")
+            if kept < 1:
+                raise Refusal(f"axis {axis} has no elements to copy")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         mode, pads, shape = copy_mode(producer(y)), full_pads(producer(y)), fixed_shape(x)

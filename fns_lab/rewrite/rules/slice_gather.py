@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, constant_input, fixed_size, node_input, producer, rank
+from fns_lab.opset.nodes import constant_array, constant_input, fixed_size, from_the_front, node_input, producer, rank
 from fns_lab.rewrite.rule import OpRule, RewriterContext, initializer
 
 
@@ -40,10 +40,12 @@ def _kept_indices(node: ir.Node) -> dict[int, np.ndarray]:
     starts, ends, axes, steps = _limits(node)
     kept = {}
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        axis %= rank(node)
+        axis = from_the_front(axis, rank(node))
         size = fixed_size(node_input(node, 0), axis)
-        past_the_first = step < 0 and end < -size
-        kept[axis] = np.arange(size, dtype=np.int64)[start : None if past_the_first else end : step]
+        low, high = (-1, size - 1) if step < 0 else (0, size)
+        first, stop = (limit + size if limit < 0 else limit for limit in (start, end))
+        first = min(max(first, 0), high)  # also for a negative step, which then starts at the first element
+        kept[axis] = np.arange(first, min(max(stop, low), size), step, dtype=np.int64)
     return kept
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import producer, rank
+from fns_lab.opset.nodes import producer
 from fns_lab.rewrite.rule import OpRule, RewriterContext
 from fns_lab.rewrite.rules.log_softmax_reduce import softmax_axes
 
@@ -25,7 +25,7 @@ class SoftmaxShift(OpRule):
     OPS = ("Softmax",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        rank(producer(y))
+        softmax_axes(producer(y), self.opset)
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         axes = softmax_axes(producer(y), self.opset)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import producer, rank
+from fns_lab.opset.nodes import axis_attribute, producer, rank
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
 
@@ -27,12 +27,12 @@ class SoftmaxTranspose(OpRule):
         node = producer(y)
         if self.opset < ONE_AXIS_SINCE:
             raise Refusal(f"before opset {ONE_AXIS_SINCE} a Softmax runs over several axes")
-        if rank(node) - 1 == node.attributes.get_int("axis", -1) % rank(node):
+        if rank(node) - 1 == axis_attribute(node, -1):
             raise Refusal("the Softmax already runs along the last axis")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node = producer(y)
-        perm, axis = list(range(rank(node))), node.attributes.get_int("axis", -1)
+        perm, axis = list(range(rank(node))), axis_attribute(node, -1)
         perm[axis], perm[-1] = perm[-1], perm[axis]
         turned = op.Transpose(x, perm=perm, _outputs=[f"{y.name}.turned"])
         return op.Transpose(op.Softmax(turned, axis=-1, _outputs=[f"{y.name}.softmax"]), perm=perm)

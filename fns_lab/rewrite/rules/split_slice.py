@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
-from fns_lab.opset.nodes import name_of, producer, rank, split_sizes
+from fns_lab.opset.nodes import axis_attribute, name_of, producer, split_sizes
 from fns_lab.rewrite.rule import LoweringRun, RewriterContext, Rule, ValuePattern
 from fns_lab.targets import Target
 
@@ -47,11 +47,11 @@ class SplitSlice(Rule):
         return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
-        rank(producer(y0)), split_sizes(producer(y0))
+        axis_attribute(producer(y0), 0), split_sizes(producer(y0))
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> list[ir.Value]:
         node = producer(y0)
-        axis = node.attributes.get_int("axis", 0) % rank(node)
+        axis = axis_attribute(node, 0)
         edges = [0, *itertools.accumulate(split_sizes(node))]
         return [
             self.slice(op, x, [start], [end], [axis], name_of(y))

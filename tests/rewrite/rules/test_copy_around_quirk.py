@@ -1,6 +1,7 @@
 """The repairs, on the smallest graphs that show each fault; tests/runtimes shows the faults in the engines."""
 
 import numpy as np
+import onnx
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
@@ -60,3 +61,10 @@ def test_one_result_taken_twice_is_copied():
 def test_an_input_or_constant_taken_twice_is_no_fault():
     before = model([node("Mul", "x", "x", "y")], SHAPE, opset=7)
     assert ops(lower(before, targets.load("onnxjs-0.1.3/cpu")).model) == ["Mul"]
+
+
+def test_a_copy_keeps_the_sign_of_zero():
+    nodes = [node("Reshape", "x", "shape", "flat"), node("Abs", "flat", "y")]
+    lowered = lower(model(nodes, SHAPE, {"shape": np.array([1, 3, 7, 5])}, opset=7), targets.load("ort-web/webgl"))
+    zero = onnx.numpy_helper.to_array(next(t for t in lowered.model.graph.initializer if t.name.endswith("zero")))
+    assert np.signbit(np.float32(-0.0) + zero).all() and not np.signbit(np.float32(0.0) + zero).any()

@@ -31,3 +31,12 @@ def test_refusals():
     row = lower(expand((2, 1, "w"), (2, 3, 1)), TARGET).refused.iloc[0]
     assert (row.node, row.rule) == ("node_y", "expand-tile")
     assert "--shape" in row.reason
+
+
+@pytest.mark.parametrize(("shape", "new"), [((), []), ((2, 3), [2, 3]), ((2, 3), [1, 1])])
+def test_an_expand_to_the_same_shape_is_no_tile(shape, new):
+    before = model([node("Expand", "x", "s", "y")], shape, {"s": np.array(new, np.int64)})
+    lowered = lower(before, TARGET)
+    assert lowered
+    assert "Tile" not in ops(lowered.model)
+    assert_same(before, lowered.model, values(*shape), EXACT)

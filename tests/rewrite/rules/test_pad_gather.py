@@ -4,7 +4,7 @@ import pytest
 from fns_lab import targets
 from fns_lab.models import RULE_PREFIX
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, values
+from tests.rewrite.graphs import EXACT, assert_refused, assert_same, model, node, ops, values
 
 TARGET = targets.load("onnxjs-0.1.3/cpu")
 SHAPE = (2, 3, 5, 7)
@@ -86,3 +86,7 @@ def test_computed_pads_are_refused_by_name():
     lowered = lower(before, TARGET)
     assert not lowered
     assert "pads" in " ".join(lowered.refused[lowered.refused.rule == "pad-gather"].reason)
+
+
+def test_a_reflection_that_would_read_what_a_negative_pad_cuts_off_is_refused():
+    assert_refused(pad([0, 0, 2, 0, 0, 0, -3, 0], "reflect"), TARGET, "pad-gather", "needs more than the 2 values")

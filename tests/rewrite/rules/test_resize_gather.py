@@ -5,7 +5,7 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, values
+from tests.rewrite.graphs import EXACT, assert_refused, assert_same, model, node, ops, values
 
 TARGET = targets.load("onnxjs-0.1.3/cpu")
 SHAPE = (2, 3, 5, 7)
@@ -103,3 +103,9 @@ def test_refusals(before, reason):
     row = lowered.refused[lowered.refused.rule == "resize-gather"].iloc[0]
     assert row.node == "node_y"
     assert reason in row.reason
+
+
+def test_a_scale_whose_new_size_depends_on_the_rounding_is_refused():
+    scales = np.array([1, 1, 1.4, 1], np.float32)
+    before = model([node("Resize", "x", "", "s", "y", mode="nearest")], (1, 1, 5, 2), {"s": scales})
+    assert_refused(before, TARGET, "resize-gather", "5 x 1.39999998 elements are rounded to different sizes")

@@ -3,7 +3,7 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, values
+from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, run, values
 
 TARGET = targets.load("onnxjs-0.1.8/cpu")
 SHAPE = (2, 3, 5, 7)
@@ -39,3 +39,13 @@ def test_refusals():
     row = lower(sliced([0], [END], [3], [2], shape=(2, 3, 5, "w")), TARGET).refused.iloc[0]
     assert (row.node, row.rule) == ("node_y", "slice-gather")
     assert "--shape" in row.reason
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1000, -(2**62)), (1000, 0), (2, -1000)])
+def test_a_negative_step_starts_within_the_array(start, end):
+    limits = {"s": np.array([start]), "e": np.array([end]), "a": np.array([-1]), "step": np.array([-1])}
+    before = model([node("Slice", "x", *limits, "y")], (2, 5), limits)
+    lowered = lower(before, TARGET)
+    assert lowered
+    x = values(2, 5)
+    np.testing.assert_array_equal(run(lowered.model, x), run(before, x))
