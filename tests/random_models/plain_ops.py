@@ -75,6 +75,14 @@ def clip(draw):
     return OLDEST, model_of_one("Clip", shape, {k: np.array(v, F32) for k, v in limits.items()}, inputs=names)
 
 
+def clip_far(draw):
+    low, high = draw(st.floats(-(2.0**40), -9, width=32)), draw(st.floats(0, 2.0**100, width=32))
+    if draw(st.booleans()):
+        return OLDEST, model_of_one("Clip", any_shape(draw), opset=draw(st.sampled_from([7, 10])), min=low, max=high)
+    limits = {"min": np.array(low, F32), "max": np.array(high, F32)}
+    return OLDEST, model_of_one("Clip", any_shape(draw), limits, opset=draw(st.sampled_from([11, 12, 18])))
+
+
 def power(draw):
     p = draw(st.sampled_from([-2.0, -1.0, -0.5, 0.5, 1.7, 2.0, 3.0, 4.0]))
     nodes = [

@@ -2,6 +2,7 @@
 
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
+from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
@@ -30,7 +31,7 @@ from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
 from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
-from fns_lab.rewrite.rules.min_max_relu import MinMaxRelu
+from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
 from fns_lab.rewrite.rules.pad_gather import PadGather
@@ -72,8 +73,9 @@ RULES: tuple[type[Rule], ...] = (
     ReduceElementwise,
     Elementwise,
     ErfTanh,
-    MinMaxRelu,
+    MinMaxReduce,
     ClipRelu,
+    ClipReduce,
     Power,
     SumAdd,
     WhereGather,

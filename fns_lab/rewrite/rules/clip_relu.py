@@ -4,7 +4,8 @@
 
 With only one limit, one Relu.
 
-- Supported: Clip of any opset, `x` float32 of any shape, constant limits.
+- Supported: Clip of any opset, `x` float32 of any shape, constant limits of at most 8: between them a value is rounded
+  as the limits are, to 1e-6 at most, and beside a limit of 1e9 it would be lost.
 - Fidelity: rounding between the limits, exact at and beyond them.
 - Needed by: ONNX.js before 0.1.5, which has no Clip.
 """
@@ -17,6 +18,9 @@ import onnx_ir as ir
 from fns_lab.opset.nodes import constant_input, producer
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, scalar
 
+LARGEST_LIMIT = 8.0
+"""Largest limit, in absolute value, that the rule writes."""
+
 
 class ClipRelu(OpRule):
     NAME = "clip-relu"
@@ -28,6 +32,8 @@ class ClipRelu(OpRule):
         low, high = _limits(producer(y))
         if low is not None and high is not None and low > high:
             raise Refusal(f"the lower limit {low:g} is above the upper limit {high:g}")
+        if any(limit is not None and abs(limit) > LARGEST_LIMIT for limit in (low, high)):
+            raise Refusal(f"a limit is beyond {LARGEST_LIMIT:g}, where a difference of it and {x.name} is too coarse")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         low, high = _limits(producer(y))

@@ -3,7 +3,7 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import ROUNDING, assert_same, model, node, ops, values
+from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, model, node, ops, values
 
 TARGET = targets.load("onnxjs-0.1.3/cpu")
 SHAPE = (2, 3, 5, 7)
@@ -43,9 +43,13 @@ def test_a_target_that_has_it_gets_attributes():
     assert len(lowered.model.graph.node[0].input) == 1
 
 
-def test_refusals():
-    crossed = lower(clip(2.0, 1.0), TARGET).refused.iloc[0]
-    assert (crossed.node, crossed.rule) == ("node_y", "clip-relu")
-    assert "above the upper" in crossed.reason
+@pytest.mark.parametrize(("limits", "reason"), [((2.0, 1.0), "above the upper"), ((-1e9, 1.0), "beyond 8")])
+def test_limits_that_are_refused(limits, reason):
+    constants = {k: np.array(v, np.float32) for k, v in zip(("low", "high"), limits, strict=True)}
+    before = model([node("Clip", "x", "low", "high", "y")], (2, "C", 5, 7), constants)
+    assert_refused(before, TARGET, "clip-relu", reason)
+
+
+def test_a_computed_limit_is_refused():
     nodes = [node("ReduceMax", "x", "high", keepdims=0), node("Clip", "x", "", "high", "y")]
-    assert "computed" in lower(model(nodes, SHAPE), TARGET).refused.iloc[0].reason
+    assert_refused(model(nodes, (2, "C", 5, 7)), TARGET, "clip-relu", "computed")
