@@ -108,7 +108,9 @@ def layer_norm(draw):
         shape = (*shape[:-1], 4)
         weights = {k: random_weights(draw, *shape[axis:]) for k in weights}
     axis = draw(st.sampled_from([axis, axis - len(shape)]))
-    return OLDEST, model_of_one("LayerNormalization", shape, weights, axis=axis)
+    outputs = ["y", "mean", "deviation"][: draw(st.integers(1, 3))]
+    node = helper.make_node("LayerNormalization", ["x", *weights], outputs, axis=axis)
+    return OLDEST, model_of([node], shape, weights, outputs=outputs, opset=draw(st.sampled_from([17, 18])))
 
 
 def group_norm(draw):

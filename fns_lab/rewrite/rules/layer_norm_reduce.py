@@ -6,10 +6,9 @@ With S = sum((x - mu)^2) = n var:
 
     mu = ReduceMean(x)   d = x - mu   S = ReduceSumSquare(d)   y = d / Sqrt(S + n eps) * (gamma sqrt(n)) + beta
 
-x, d, y: `(..., D)`; mu, S: `(..., 1)`.
+x, d, y: `(..., D)`; mu, S: `(..., 1)`. The other outputs are mu and 1 / sqrt(var + eps) = sqrt(n) / Sqrt(S + n eps).
 
-- Supported: LayerNormalization 17, any rank, fixed sizes along the reduced axes, constant gamma and beta; only the
-  first output used.
+- Supported: LayerNormalization 17, any rank, fixed sizes along the reduced axes.
 - Fidelity: rounding (two passes).
 - Needed by: targets without LayerNormalization.
 - Why not ONNX's function body: it subtracts E[x]^2 from E[x^2], which loses the variance of values far from 0, and has
@@ -19,50 +18,73 @@ x, d, y: `(..., D)`; mu, S: `(..., 1)`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
+from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
-from fns_lab.opset.nodes import axis_attribute, constant_array, fixed_size, producer, rank
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
+from fns_lab.opset.nodes import axis_attribute, fixed_size, node_input, producer, rank
+from fns_lab.rewrite.rule import LoweringRun, RewriterContext, Rule, ValuePattern, initializer, scalar
+from fns_lab.targets import Target
 
 DEFAULT_EPSILON = 1e-5
 """ONNX's default for `epsilon`."""
 
 
-class LayerNormReduce(OpRule):
+class LayerNormReduce(Rule):
     NAME = "layer-norm-reduce"
     FIDELITY = "rounding"
     EMITS = ("ReduceMean", "Sub", "ReduceSumSquare", "Add", "Sqrt", "Div", "Mul")
-    OPS = ("LayerNormalization",)
 
-    def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = producer(y)
-        for output in node.outputs[1:]:
-            if output.uses() or output.is_graph_output():
-                raise Refusal(f"{output.name} is used, only the first output can be rewritten")
-        for axis in _axes(node):
+    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
+        super().__init__(run, root)
+        self.outputs = outputs
+
+    @classmethod
+    def roots(cls, target: Target) -> tuple[str, ...]:
+        return ("LayerNormalization",)
+
+    @classmethod
+    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
+        return [cls(run, "LayerNormalization", outputs) for outputs in (1, 2, 3)]
+
+    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
+        outputs: list[str | None] = [f"y{i}" for i in range(self.outputs)]
+        return op.LayerNormalization(x, _allow_other_inputs=True, _outputs=outputs)
+
+    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
+        return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
+
+    def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
+        for axis in _axes(producer(y0)):
             fixed_size(x, axis)
-        for weight in node.inputs[1:]:
-            if weight is not None:
-                constant_array(weight)
 
-    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
-        node = producer(y)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> Sequence[ir.Value]:
+        node, name = producer(y0), str(y0.name)
         axes = _axes(node)
         n = math.prod(fixed_size(x, axis) for axis in axes)
         eps = node.attributes.get_float("epsilon", DEFAULT_EPSILON)
-        mu = self.reduce(op, "ReduceMean", x, axes, keepdims=True, name=f"{y.name}.mean")
-        d = op.Sub(x, mu, _outputs=[f"{y.name}.centred"])
-        s = self.reduce(op, "ReduceSumSquare", d, axes, keepdims=True, name=f"{y.name}.sum_square")
-        shifted = op.Add(s, scalar(op, x, n * eps, f"{y.name}.epsilon"), _outputs=[f"{y.name}.shifted"])
-        root = op.Sqrt(shifted, _outputs=[f"{y.name}.root"])
-        gamma = initializer(op, constant_array(node.inputs[1]) * np.float32(math.sqrt(n)), f"{y.name}.gamma")
-        scaled = op.Mul(op.Div(d, root, _outputs=[f"{y.name}.divided"]), gamma)
-        if len(node.inputs) < 3 or node.inputs[2] is None:
-            return scaled
-        scaled.name = f"{y.name}.scaled"
-        return op.Add(scaled, node.inputs[2])
+        mu = self.reduce(op, "ReduceMean", x, axes, keepdims=True, name=f"{name}.mean")
+        d = op.Sub(x, mu, _outputs=[f"{name}.centred"])
+        s = self.reduce(op, "ReduceSumSquare", d, axes, keepdims=True, name=f"{name}.sum_square")
+        shifted = op.Add(s, scalar(op, x, n * eps, f"{name}.epsilon"), _outputs=[f"{name}.shifted"])
+        root = op.Sqrt(shifted, _outputs=[f"{name}.root"])
+        root_n = scalar(op, x, math.sqrt(n), f"{name}.root_n")
+        scaled = op.Mul(op.Div(d, root, _outputs=[f"{name}.divided"]), _gamma(op, node, root_n))
+        if len(node.inputs) > 2 and node.inputs[2] is not None:
+            scaled.name = f"{name}.scaled"
+            scaled = op.Add(scaled, node.inputs[2])
+        deviation = [op.Div(root_n, root)] if len(node.outputs) > 2 else []
+        return [scaled, *[mu, *deviation][: len(node.outputs) - 1]]
+
+
+def _gamma(op: RewriterContext, node: ir.Node, root_n: ir.Value) -> ir.Value:
+    """Return gamma times sqrt(n), computed only if gamma is."""
+    gamma, name = node_input(node, 1), f"{node.outputs[0].name}.gamma"
+    constant, factor = (ir.convenience.get_const_tensor(value) for value in (gamma, root_n))
+    if constant is None or factor is None:
+        return op.Mul(gamma, root_n, _outputs=[name])
+    return initializer(op, constant.numpy() * factor.numpy(), name)
 
 
 def _axes(node: ir.Node) -> list[int]:

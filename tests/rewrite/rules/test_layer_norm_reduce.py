@@ -1,9 +1,10 @@
 import numpy as np
+import onnx
 import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import ROUNDING, assert_same, model, node, ops, values
+from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, model, node, ops, values
 
 TARGET = targets.load("onnxjs-0.1.8/cpu")
 SHAPE = (2, 3, 5, 7)
@@ -40,10 +41,24 @@ def test_other_axes_may_be_free():
     assert ops(lower(before, TARGET).model) == OPS
 
 
-def test_refusals():
-    row = lower(layer_norm(shape=(2, 3, 5, "w")), TARGET).refused.iloc[0]
-    assert (row.node, row.rule) == ("node_y", "layer-norm-reduce")
-    assert "--shape" in row.reason
+@pytest.mark.parametrize("used", ["y", "mean", "deviation"])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_each_of_the_three_outputs(axis, used):
+    before = layer_norm(axis)
+    before.graph.node[0].output.extend(["mean", "deviation"])
+    before.graph.output[0].name = used
+    before.graph.output[0].type.tensor_type.ClearField("shape")
+    before = onnx.shape_inference.infer_shapes(before)
+    lowered = lower(before, TARGET)
+    assert lowered
+    assert_same(before, lowered.model, values(*SHAPE), ROUNDING)
+
+
+def test_a_computed_scale():
     nodes = [node("ReduceMean", "x", "axes", "g", keepdims=0), node("LayerNormalization", "x", "g", "y")]
-    computed = lower(model(nodes, SHAPE, {"axes": np.array([0, 1, 2])}), TARGET)
-    assert "g is computed" in computed.refused.iloc[0].reason
+    before = model(nodes, SHAPE, {"axes": np.array([0, 1, 2])})
+    assert_same(before, lower(before, TARGET).model, values(*SHAPE), ROUNDING)
+
+
+def test_a_size_that_is_not_fixed_is_refused():
+    assert_refused(layer_norm(shape=(2, 3, 5, "w")), TARGET, "layer-norm-reduce", "--shape")
