@@ -15,12 +15,13 @@ class MissingError(RuntimeError):
 class RuntimeFault(RuntimeError):
     """An engine failed: it refused the model, threw, hung, crashed, lost an output or ran out of memory. Exit code 1.
 
-    `str` is one line: engine, model, and the start of the engine's own message. `message` is that message in full.
+    `str` is one line: engine, model, the start of the engine's own message, and `advice`, if there is any.
+    `message` is the engine's message in full.
     """
 
-    def __init__(self, engine: str, model: str, message: str) -> None:
-        super().__init__(f"{engine}, {model}: {one_line(message)}")
-        self.engine, self.model, self.message = engine, model, message
+    def __init__(self, engine: str, model: str, message: str, advice: str = "") -> None:
+        super().__init__(f"{engine}, {model}: {one_line(message)}" + (f" ({advice})" if advice else ""))
+        self.engine, self.model, self.message, self.advice = engine, model, message, advice
 
 
 def one_line(text: object, longest: int | None = LONGEST_LINE) -> str:

@@ -13,6 +13,7 @@ from onnx import ModelProto
 from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import dtype_of, model_label
+from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.packages import installed_version
 from fns_lab.targets import Target
 
@@ -64,13 +65,18 @@ class TimedRunner(ClosingRunner, abc.ABC):
         """Return the engine's own message."""
         return str(error)
 
+    def advice(self) -> str:
+        """Return what a RuntimeFault adds to the engine's own message; here nothing."""
+        return ""
+
     def _timed(self, call: Callable[[Argument], Result], argument: Argument) -> tuple[Result, float]:
         """Return what `call` returns, and the milliseconds that it took."""
         start = time.perf_counter()
         try:
             result = call(argument)
         except Exception as error:  # the exceptions of engines share no base class below Exception
-            raise RuntimeFault(self.engine_name(), model_label(self.model), self.error_text(error)) from error
+            label, text = model_label(self.model), self.error_text(error)
+            raise RuntimeFault(self.engine_name(), label, text, self.advice()) from error
         return result, (time.perf_counter() - start) * 1000
 
 
@@ -88,8 +94,17 @@ class InProcessRunner(TimedRunner):
 
     def engine_name(self) -> str:
         """Return the target, the package and its installed version."""
-        package = self.target.package or self.target.runtime
-        return f"{self.target} ({package} {installed_version(package)})"
+        return package_name(self.target)
+
+    def advice(self) -> str:
+        """Return what `check` has against the model, if anything."""
+        return advice(self.model, self.target)
+
+
+def package_name(target: Target) -> str:
+    """Return the target, the package of its engine and the installed version, as a RuntimeFault names them."""
+    package = target.package or target.runtime
+    return f"{target} ({package} {installed_version(package)})"
 
 
 def output_dtypes(model: ModelProto) -> dict[str, np.dtype]:

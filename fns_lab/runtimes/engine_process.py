@@ -7,6 +7,7 @@ It answers one call after another until the pipe closes. An engine's own error i
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import onnx
 
@@ -32,7 +34,8 @@ class EngineServer:
     """The sessions of one target's engine, by number, and the calls that the parent may make."""
 
     def __init__(self, target: Target, feeds: SharedArrays, outputs: SharedArrays) -> None:
-        self._target, self._feeds, self._outputs = target, feeds, outputs
+        self._target = dataclasses.replace(target, own_process=True)  # this is it: no runner may start another one
+        self._feeds, self._outputs = feeds, outputs
         self._runner_class = runner_class(target)
         self._sessions: dict[int, Runner] = {}
 
@@ -63,6 +66,7 @@ def main(descriptors: list[int]) -> None:
     _limit_memory()
     with contextlib.suppress(EOFError, BrokenPipeError):
         server = EngineServer(connection.recv(), *map(SharedArrays, descriptors[1:]))
+        connection.send(("value", None))  # ready
         while True:
             name, arguments = connection.recv()
             connection.send(_answer(server, name, arguments))
@@ -78,9 +82,14 @@ def _answer(server: EngineServer, name: str, arguments: tuple[object, ...]) -> t
         return "input", str(error)
     except MemoryError:
         return "fault", "out of memory"
+    except Exception as error:  # a result that this package cannot pass on must not end the process
+        return "fault", f"{type(error).__name__}: {error}"
 
 
 def _limit_memory() -> None:
+    """Have the engine refused memory that the machine has not, and ended before its parent where that is too late."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     limit = int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     with contextlib.suppress(ValueError, OSError):  # a lower limit is in force already
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

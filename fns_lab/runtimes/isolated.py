@@ -11,12 +11,14 @@ import atexit
 import contextlib
 import itertools
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,33 +28,55 @@ from fns_lab import models
 from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import model_label
-from fns_lab.runtimes.base import ClosingRunner
-from fns_lab.runtimes.packages import installed_version
+from fns_lab.runtimes.advice import advice
+from fns_lab.runtimes.base import ClosingRunner, package_name
 from fns_lab.runtimes.shared_arrays import SharedArrays
 from fns_lab.targets import Target
 
-ANY_NUMBER_OF_INPUTS = frozenset({"Concat", "Einsum", "Max", "Mean", "Min", "SequenceConstruct", "Sum"})
-"""Ops with a variadic input."""
+SURVIVES_EMPTY_NAMES = frozenset({
+    "Attention", "Clip", "Dropout", "DynamicQuantizeLinear", "GRU", "Gemm", "LSTM", "MaxPool", "NonMaxSuppression",
+    "Pad", "QuantizeLinear", "RNN", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
+    "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Resize", "Slice", "Squeeze", "TopK",
+    "Trilu", "Unique",
+})  # fmt: skip
+"""Ops that ONNX Runtime runs or refuses, whichever of their inputs and outputs has an empty name.
+
+Seen to crash it: BatchNormalization, DFT, Einsum, LayerNormalization, Loop, Max, Mean, Min, Split, Sum (1.32.0).
+"""
 DEFAULT_TIMEOUT_S = 600.0
 """Seconds one call may take before the engine counts as hung."""
+START_S = 120.0
+"""Seconds given to a process to start, with the import of its engine."""
 END_S = 5.0
 """Seconds given to a process to end."""
 LOG_CHARACTERS = 300
 """Of what the engine wrote to stderr before it died, the end that is shown."""
+LOG_BYTES = 1 << 16
+"""Of what the engine wrote, the end that is read for it."""
 
 
 def is_needed(model: ModelProto, target: Target) -> bool:
     """Return whether `model` runs in a process of its own in the engine of `target`.
 
-    Engines that have crashed often always do (`Target.own_process`). ONNX Runtime has crashed on two kinds of model
-    alone, so that only these do: a node with an output that has no name, and an op that takes any number of inputs and
-    is given an empty one. For every other model this costs one look at each node.
+    Engines that have crashed often always do (`Target.own_process`). ONNX Runtime has crashed on nodes that leave out
+    an input or an output by an empty name, and on empty arrays (`has_empty_input`), so that only models with these do.
+    For every other model this costs one look at each node.
     """
-    return target.own_process or (target.runtime == "ort" and any(map(_is_suspect, models.walk(model.graph))))
+    if target.own_process or target.runtime != "ort":
+        return target.own_process
+    functions = (node for function in model.functions for node in function.node)
+    nodes = itertools.chain(models.walk(model.graph), functions)
+    return has_empty_input(model) or any(map(_is_suspect, nodes))
+
+
+def has_empty_input(model: ModelProto) -> bool:
+    """Return whether the model declares an input or an initializer without elements."""
+    shapes = [*models.input_shapes(model).values(), *(tensor.dims for tensor in model.graph.initializer)]
+    return any(0 in shape for shape in shapes)
 
 
 def _is_suspect(node: NodeProto) -> bool:
-    return "" in node.output or ("" in node.input and node.op_type in ANY_NUMBER_OF_INPUTS)
+    return ("" in node.input or "" in node.output) and models.op_name(node) not in SURVIVES_EMPTY_NAMES
 
 
 class IsolatedRunner(ClosingRunner):
@@ -66,13 +90,13 @@ class IsolatedRunner(ClosingRunner):
         self._session = next(_SESSIONS)
         self._process: EngineProcess | None = None
         """The process that holds the session; another one after a crash."""
-        self._ready()
+        with self._ready():
+            pass
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return every graph output by name. Raises `InputError` and `RuntimeFault` as every runner does."""
         checked = fit_feeds(self.model, feeds)
-        process = self._ready()
-        with process.lock:
+        with self._ready() as process:
             places = process.feeds.write(checked)
             outputs, self.ms = self._call(process, "run", self._session, places)
             return process.outputs.read(outputs, copy=True)
@@ -83,27 +107,24 @@ class IsolatedRunner(ClosingRunner):
             self._process.forgotten.append(self._session)
         self._process = None
 
-    def _ready(self) -> EngineProcess:
-        """Return the target's process with this model loaded in it."""
-        process = _process_for(self.target)
-        if process is not self._process:
-            content = np.frombuffer(self.model.SerializeToString(), np.uint8)
-            with process.lock:
+    @contextlib.contextmanager
+    def _ready(self) -> Iterator[EngineProcess]:
+        """Yield the target's process with this model loaded in it, for this thread alone."""
+        with _held_process(self.target) as process:
+            if process is not self._process:
+                content = np.frombuffer(self.model.SerializeToString(), np.uint8)
                 (place,) = process.feeds.write({"model": content})
                 self.create_ms = self._call(process, "create", self._session, place, self.once)
-            self._process = process
-            weakref.finalize(self, process.forgotten.append, self._session)
-        return process
+                self._process = process
+                weakref.finalize(self, process.forgotten.append, self._session)
+            yield process
 
     def _call(self, process: EngineProcess, name: str, *arguments: object) -> Any:
         try:
             return process.call(name, *arguments, timeout_s=self._timeout_s)
         except EngineDied as error:
-            raise RuntimeFault(self._engine_name(), model_label(self.model), str(error)) from None
-
-    def _engine_name(self) -> str:
-        package = self.target.package or self.target.runtime
-        return f"{self.target} ({package} {installed_version(package)})"
+            label, text = model_label(self.model), str(error)
+            raise RuntimeFault(package_name(self.target), label, text, advice(self.model, self.target)) from None
 
 
 class EngineDied(Exception):
@@ -130,6 +151,7 @@ class EngineProcess:
         )
         theirs.close()
         self._connection.send(target)
+        self._started = False
 
     @property
     def alive(self) -> bool:
@@ -167,38 +189,64 @@ class EngineProcess:
 
     def _answer(self, name: str, arguments: tuple[object, ...], timeout_s: float) -> tuple[str, Any]:
         try:
+            if not self._started:  # the engine's import takes seconds, which are not the call's
+                self._received(START_S)
+                self._started = True
             self._connection.send((name, arguments))
-            if not self._connection.poll(timeout_s):
-                raise EngineDied(f"gave no answer within {timeout_s:g} s")
-            kind, value = self._connection.recv()
-            return kind, value
+            return self._received(timeout_s)
         except (EOFError, OSError):
             raise EngineDied(self._cause_of_death()) from None
+
+    def _received(self, timeout_s: float) -> tuple[str, Any]:
+        if not self._connection.poll(timeout_s):
+            raise EngineDied(f"gave no answer within {timeout_s:g} s")
+        kind, value = self._connection.recv()
+        return kind, value
 
     def _cause_of_death(self) -> str:
         try:
             code = self._process.wait(END_S)
         except subprocess.TimeoutExpired:
             return "stopped answering"
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").split()
+        lines = self._log_end().split()
         words = f": {' '.join(lines)[-LOG_CHARACTERS:]}" if lines else ""
         if code >= 0:
             return f"its process ended with exit code {code}{words}"
         known = {s.value for s in signal.Signals}
         name = signal.Signals(-code).name if -code in known else str(-code)
-        return f"its process died of signal {-code} ({name}){words}"
+        hint = ", as when the machine is out of memory" if name == "SIGKILL" else ""
+        return f"its process died of signal {-code} ({name}{hint}){words}"
+
+    def _log_end(self) -> str:
+        """Return the end of what the engine wrote, whose words are those of the crash."""
+        self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - LOG_BYTES))
+        return self._log.read().decode(errors="replace")
 
 
 _SESSIONS = itertools.count(1)
 _PROCESSES: dict[str, EngineProcess] = {}
+_START = threading.Lock()
+"""Held while a process is looked up or started, so that no two threads start one for the same target."""
+
+
+@contextlib.contextmanager
+def _held_process(target: Target) -> Iterator[EngineProcess]:
+    """Yield the process of `target` once no other thread uses it; start one if there is none."""
+    while True:
+        with _START:
+            process = _process_for(target)
+        with process.lock:
+            if process.alive:  # another thread may have stopped it while this one waited
+                yield process
+                return
 
 
 def _process_for(target: Target) -> EngineProcess:
     key = repr(target)
     process = _PROCESSES.get(key)
     if process and not process.alive:
-        process.stop()
+        with process.lock:
+            process.stop()
         process = None
     if process is None:
         process = _PROCESSES[key] = EngineProcess(target)
@@ -209,3 +257,14 @@ def _process_for(target: Target) -> EngineProcess:
 def _stop_all() -> None:
     for process in _PROCESSES.values():
         process.stop()
+
+
+def _forget() -> None:
+    """Leave the processes to the parent, in a forked child: both would read the same pipes."""
+    global _START
+    _PROCESSES.clear()
+    _START = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -9,6 +9,7 @@ import onnxruntime
 from onnx import ModelProto
 
 from fns_lab.runtimes.base import InProcessRunner
+from fns_lab.runtimes.isolated import IsolatedRunner
 
 FATAL_ONLY = 4
 """Log level: errors are raised as exceptions, so they need not be logged too."""
@@ -24,6 +25,18 @@ class OrtRunner(InProcessRunner):
     24 MiB of output with a style image of 1920 x 1080 pixels). So with `once`, the runner returns copies; for a small
     model, whose outputs may be large, it uses no arena instead.
     """
+
+    def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return every graph output by name, as every runner does.
+
+        An array without elements is given to a process of its own, since ONNX Runtime has crashed on these.
+        """
+        if self.target.own_process or all(np.size(array) for array in feeds.values()):
+            return super().infer(feeds)
+        with IsolatedRunner(self.model, self.target, once=True) as runner:
+            outputs = runner.infer(feeds)
+            self.ms = runner.ms
+        return outputs
 
     def load(self, model: ModelProto) -> None:
         """Create the session."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
@@ -73,16 +74,58 @@ def test_a_real_panic_is_a_fault_with_the_engine_s_words():
         assert is_right(runner)
 
 
-def test_onnx_runtime_survives_the_model_that_crashes_it():
-    nodes = [
-        helper.make_node("Split", ["x", "l"], ["a", "", "c"], axis=3),
-        helper.make_node("Concat", ["c", "a"], ["y"], axis=3),
-    ]
-    sizes = {"l": np.array([2, 2, 3])}
-    model = graph(nodes, {"x": X}, sizes, outputs={"y": (1, 3, 5, 5)}, opset=17, ir_version=8)
+def left_out(op, inputs, outputs, initializers=None, **attributes):
+    """A model of one node, some of whose inputs or outputs have empty names, and a Relu of its last output."""
+    nodes = [helper.make_node(op, inputs, outputs, **attributes), node("Relu", outputs[-1], "y")]
+    return graph(nodes, {"x": X}, initializers, outputs={"y": None}, opset=20, ir_version=8)
+
+
+PARTS = {"l": np.array([2, 2, 3])}
+NORM = {name: np.ones(3, np.float32) for name in "gbmv"}
+CRASHES_ORT = {
+    "Split": left_out("Split", ["x", "l"], ["a", "", "c"], PARTS, axis=3),
+    "Sum": left_out("Sum", ["x", "", "x"], ["z"]),
+    "DFT": left_out("DFT", ["x", "", ""], ["z"]),
+    "BatchNormalization": left_out(
+        "BatchNormalization", ["x", "g", "b", "m", "v"], ["n", "", "z"], NORM, training_mode=1
+    ),
+    "LayerNormalization": left_out("LayerNormalization", ["x", "g", ""], ["z"], {"g": np.ones(7, np.float32)}),
+}
+
+
+@pytest.mark.parametrize("op", CRASHES_ORT)
+def test_onnx_runtime_survives_the_models_that_crash_it(op):
     with pytest.raises(RuntimeFault, match="signal 11"):
-        open_runner(model, "ort/cpu").infer({"x": X})
-    assert not isolated.is_needed(relu(X), open_runner(relu(X), "ort/cpu").target)
+        open_runner(CRASHES_ORT[op], "ort/cpu").infer({"x": X})
+
+
+@pytest.mark.parametrize("declared", [0, "n"])
+def test_onnx_runtime_survives_an_array_without_elements(declared):
+    weights = {"w": image(1, 12, 4), "r": image(1, 12, 4)}
+    model = graph(
+        [node("GRU", "x w r", "y h", hidden_size=4)], {"x": X[0, :, :, :4]}, weights, outputs={"y": None}, opset=14,
+        ir_version=8,
+    )  # fmt: skip
+    model.graph.input[0].type.tensor_type.shape.CopyFrom(
+        helper.make_tensor_type_proto(TensorProto.FLOAT, (declared, 5, 4)).tensor_type.shape
+    )
+    runner = open_runner(model, "ort/cpu")
+    with pytest.raises(RuntimeFault, match="signal 6"):
+        runner.infer({"x": np.empty((0, 5, 4), np.float32)})
+    if declared:
+        assert runner.infer({"x": X[0, :, :, :4]})["y"].shape == (3, 1, 5, 4)
+
+
+def test_ordinary_models_stay_in_this_process():
+    ordinary = [
+        relu(X),
+        left_out("Clip", ["x", "", "h"], ["z"], {"h": np.float32(1)}),
+        left_out("Resize", ["x", "", "s"], ["z"], {"s": np.ones(4, np.float32)}),
+    ]
+    for model in ordinary:
+        with open_runner(model, "ort/cpu") as runner:
+            assert not isinstance(runner, isolated.IsolatedRunner)
+            runner.infer({"x": X})
 
 
 def test_a_process_that_does_not_answer_is_a_fault_within_the_limit():
@@ -140,6 +183,51 @@ def test_runners_share_one_process_and_closed_ones_are_forgotten():
     first.close()
     assert is_right(second)
     assert not second._process.forgotten
+
+
+def test_many_runners_in_many_threads_agree():
+    """They share one process, which a timer kills in mid-run: some calls are faults, none hangs or returns rubbish."""
+
+    def work(seed):
+        x, results = image(1, 3, 5, 7, mean=float(seed)), []
+        for _ in range(10):
+            try:
+                with open_runner(relu(X), "tract/cpu") as runner:
+                    results.append(np.array_equal(runner.infer({"x": x})["y"], np.maximum(x, 0)))
+            except RuntimeFault as fault:
+                results.append("signal 9" in str(fault))
+        return results
+
+    with open_runner(relu(X), "tract/cpu") as first, ThreadPoolExecutor(20) as pool:
+        started = [pool.submit(work, seed) for seed in range(20)]
+        os.kill(process_of(first), signal.SIGKILL)
+        assert all(all(future.result(GONE_S)) for future in started)
+        assert is_right(first)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
+def test_a_forked_child_starts_a_process_of_its_own_and_leaves_its_parent_s_alone():
+    script = """
+import os, sys, threading
+from fns_lab.runtimes import open_runner
+from tests.runtimes.test_isolated import X, is_right, process_of
+from tests.runtimes.graphs import relu
+runner = open_runner(relu(X), "tract/cpu")
+theirs = process_of(runner)
+def fork():
+    if not (pid := os.fork()):
+        os._exit(0 if is_right(runner) and process_of(runner) != theirs else 1)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+thread = threading.Thread(target=fork)
+thread.start()
+thread.join()
+if not (pid := os.fork()):
+    sys.exit(0)  # its atexit hooks run
+os.waitpid(pid, 0)
+print(is_right(runner), process_of(runner) == theirs)
+"""
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.stdout.split() == ["0", "True", "True"], result.stderr
 
 
 def test_arrays_of_every_kind_survive_the_shared_memory():
