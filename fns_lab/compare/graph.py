@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 import numpy as np
-import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from fns_lab import models
+from fns_lab.sizes import with_input_shapes
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -19,7 +19,7 @@ class Graph:
     """`model` at the input shapes of `feeds`. Nodes are numbered in the model's order, in which they can run."""
 
     def __init__(self, model: ModelProto, feeds: Feeds | None = None) -> None:
-        self.model = with_input_shapes(model, feeds or {})
+        self.model = with_input_shapes(model, {name: x.shape for name, x in (feeds or {}).items()})
         self.nodes: tuple[NodeProto, ...] = tuple(self.model.graph.node)
         self.producer = {value: i for i, node in enumerate(self.nodes) for value in node.output if value}
         self.reads = tuple(_reads(node) for node in self.nodes)
@@ -99,32 +99,6 @@ class Graph:
 
     def _type(self, name: str) -> int:
         return self.known[name].type.tensor_type.elem_type
-
-
-def with_input_shapes(model: ModelProto, feeds: Feeds) -> ModelProto:
-    """Return a copy whose dynamic inputs have the shapes of `feeds`, with all other shapes inferred again.
-
-    A model without dynamic inputs is returned unchanged.
-    """
-    if all(_fixed(value) for value in model.graph.input):
-        return model
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    del copy.graph.value_info[:]
-    for value in copy.graph.input:
-        if value.name in feeds and not _fixed(value):
-            dims = [onnx.TensorShapeProto.Dimension(dim_value=size) for size in feeds[value.name].shape]
-            value.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto(dim=dims))
-    for value in copy.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    return models.infer_shapes(copy)
-
-
-def _fixed(value: ValueInfoProto) -> bool:
-    tensor = value.type.tensor_type
-    return tensor.HasField("shape") and all(
-        dim.HasField("dim_value") and dim.dim_value >= 0 for dim in tensor.shape.dim
-    )
 
 
 def _reads(node: NodeProto) -> tuple[str, ...]:

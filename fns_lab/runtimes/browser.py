@@ -19,10 +19,12 @@ from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import model_label
 from fns_lab.runtimes import DEFAULT_TIMEOUT_S
+from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.base import ClosingRunner, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage
 from fns_lab.runtimes.kept_outputs import as_loaded
+from fns_lab.sizes import has_free_sizes, with_input_shapes
 from fns_lab.targets import Target
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class BrowserRunner(ClosingRunner):
 
     ONNX.js, and the webgl backend of ONNX Runtime Web, which comes from it, have no int64: such feeds are passed as
     int32 (InputError when a value does not fit), and outputs that the model declares int64 are returned as int64.
+    A session of theirs takes one shape: a model with free sizes is loaded again for each shape that it is run on.
     """
 
     def __init__(
@@ -49,8 +52,11 @@ class BrowserRunner(ClosingRunner):
         self.target = target
         self._model = model
         self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
-        kept, self._output_names = as_loaded(model, target)
-        self._bytes = kept.SerializeToString()
+        self._output_names: dict[str, str] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        """The input shapes that the loaded model has instead of its free sizes; none before the first run."""
+        self._has_free_sizes = target.int64_as_int32 and has_free_sizes(model)
+        self._prepare(model)
         self._output_dtypes = output_dtypes(model)
         self._chromium = shared_chromium()
         self.page: EnginePage | None = None
@@ -60,7 +66,10 @@ class BrowserRunner(ClosingRunner):
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""
-        described, block = pack(as_taken(fit_feeds(self._model, feeds), self.target))
+        feeds = fit_feeds(self._model, feeds)
+        if self._has_free_sizes:
+            self._fix_shapes({name: array.shape for name, array in feeds.items()})
+        described, block = pack(as_taken(feeds, self.target))
         return self._wait(self._run(described, block))
 
     def close(self) -> None:
@@ -70,11 +79,23 @@ class BrowserRunner(ClosingRunner):
             with contextlib.suppress(RuntimeFault):
                 self._wait(page.close_session(self._session, CLOSE_TIMEOUT_S))
 
+    def _fix_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Load the model with these input shapes, unless that is how it is loaded."""
+        if shapes != self._shapes:
+            self.close()
+            self._prepare(with_input_shapes(self._model, shapes))
+            self._shapes = shapes
+
+    def _prepare(self, model: ModelProto) -> None:
+        kept, self._output_names = as_loaded(model, self.target)
+        self._bytes = kept.SerializeToString()
+
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return self._chromium.run(coroutine)
         except EngineError as error:
-            raise RuntimeFault(self.target.name, model_label(self._model), str(error)) from error
+            label = model_label(self._model)
+            raise RuntimeFault(self.target.name, label, str(error), advice(self._model, self.target)) from error
 
     async def _ready_page(self) -> EnginePage:
         """Return the target's page with this model loaded in it."""

@@ -5,9 +5,14 @@ the only reader of a Conv. They then renumber the values, but wrongly for a grap
 output is missing ("required output [8] does not have value") or silently holds another value, for a Conv the one after
 the activation. An output that no node reads is safe. So every float output that a node reads is replaced by a copy of
 it, `x + 0`. Constant nodes, which these engines remove too, need nothing.
+
+Both also refuse an output that no node computes ("duplicated output name"). A float input given out is replaced by a
+copy as well, an initializer given out by a Constant node.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
@@ -30,19 +35,41 @@ def loses_outputs(model: ModelProto, target: Target) -> bool:
 
 def as_loaded(model: ModelProto, target: Target) -> tuple[ModelProto, dict[str, str]]:
     """Return the model to load into `target` so that no output is lost, and the names of its outputs: `{new: old}`."""
-    return with_outputs_kept(model) if loses_outputs(model, target) else (model, {})
+    if not target.removes_at_load:
+        return model, {}
+    model = with_constants_computed(model)
+    risky = {value.name for value in model.graph.input}
+    if loses_outputs(model, target):
+        risky |= {name for node in model.graph.node for name in node.input}
+    return with_copies(model, risky)
 
 
-def with_outputs_kept(model: ModelProto) -> tuple[ModelProto, dict[str, str]]:
-    """Return a model whose float outputs are read by no node, and the names of its outputs: `{new: old}`.
+def with_constants_computed(model: ModelProto) -> ModelProto:
+    """Return a model in which a Constant node computes each initializer that is an output, or `model` if none is."""
+    outputs = {output.name for output in model.graph.output}
+    given_out = [tensor for tensor in model.graph.initializer if tensor.name in outputs]
+    if not given_out:
+        return model
+    changed = ModelProto()
+    changed.CopyFrom(model)
+    for values in (changed.graph.initializer, changed.graph.input):
+        kept = [value for value in values if value.name not in {tensor.name for tensor in given_out}]
+        del values[:]
+        values.extend(kept)
+    for tensor in given_out:
+        changed.graph.node.insert(0, helper.make_node("Constant", [], [tensor.name], value=tensor))
+    return changed
 
-    It is `model` itself if that already holds, as for any network with one output at its end.
+
+def with_copies(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, dict[str, str]]:
+    """Return a model that gives out copies of its float outputs of these names, and the names of all its outputs.
+
+    The names are `{new: old}`. It is `model` itself if it has no such output.
     """
-    read = {name for node in model.graph.node for name in node.input}
     risky = [
         output.name
         for output in model.graph.output
-        if output.name in read and output.type.tensor_type.elem_type == TensorProto.FLOAT
+        if output.name in names and output.type.tensor_type.elem_type == TensorProto.FLOAT
     ]
     if not risky:
         return model, {output.name: output.name for output in model.graph.output}

@@ -16,17 +16,26 @@ class OpenCvRunner(InProcessRunner):
     """`cv2.dnn.Net` as `readNetFromONNX` creates it, with default settings."""
 
     def load(self, model: ModelProto) -> None:
-        """Read the model, and note which outputs are scalars: OpenCV returns them with one dimension."""
+        """Read the model, and note which outputs are scalars or empty: OpenCV returns these as vectors or as None."""
         self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
         self._outputs = list(output_dtypes(model))
-        self._scalars = {value.name for value in model.graph.output if models.shape_of(value) == ()}
+        shapes = {value.name: models.shape_of(value) for value in model.graph.output}
+        self._scalars = {name for name, shape in shapes.items() if shape == ()}
+        dtypes = output_dtypes(model)
+        sizes = {name: tuple(size for size in shape if isinstance(size, int)) for name, shape in shapes.items()}
+        self._empty = {n: np.empty(sizes[n], dtypes[n]) for n, shape in shapes.items() if 0 in sizes[n] == shape}
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
         for name, array in feeds.items():
             self._net.setInput(array, name)
         values = self._net.forward(self._outputs)
-        return [
-            value.reshape(()) if name in self._scalars else value
-            for name, value in zip(self._outputs, values, strict=True)
-        ]
+        return [self._as_declared(name, value) for name, value in zip(self._outputs, values, strict=True)]
+
+    def _as_declared(self, name: str, value: np.ndarray | None) -> np.ndarray:
+        """Return an output without the dimension that OpenCV adds to a scalar, or the empty one that it left out."""
+        if value is not None:
+            return value.reshape(()) if name in self._scalars else value
+        if name not in self._empty:
+            raise ValueError(f"OpenCV returned nothing for the output {name!r}")
+        return self._empty[name]

@@ -8,6 +8,7 @@ import numpy as np
 import openvino
 from onnx import ModelProto
 
+from fns_lab import models
 from fns_lab.runtimes.base import InProcessRunner
 
 
@@ -18,12 +19,27 @@ class OpenVinoRunner(InProcessRunner):
         """Compile the model."""
         core = openvino.Core()
         compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", dict(self.target.settings))
-        self._read = {name for port in compiled.inputs for name in port.get_names()}
+        self._inputs = [_input_named(port.get_names(), model) for port in compiled.inputs]
         self._outputs = len(compiled.outputs)
         self._request = compiled.create_infer_request()
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
         # The compiled model has no input that no node reads.
-        self._request.infer({name: array for name, array in feeds.items() if name in self._read})
+        self._request.infer({i: feeds[name] for i, name in enumerate(self._inputs)})
         return [self._request.get_output_tensor(i).data.copy() for i in range(self._outputs)]
+
+
+def _input_named(names: set[str], model: ModelProto) -> str:
+    """Return the model's input that OpenVINO gives one of these names.
+
+    A Dropout, for one, is taken out when a model is loaded, and the input before it then has the name of its output.
+    """
+    inputs = models.fed_inputs(model)
+    producers = {output: node for node in model.graph.node for output in node.output}
+    for name in sorted(names):
+        while name not in inputs and name in producers and producers[name].input:
+            name = producers[name].input[0]
+        if name in inputs:
+            return name
+    raise ValueError(f"OpenVINO has an input {sorted(names)} that the model has not")

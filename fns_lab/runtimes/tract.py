@@ -11,16 +11,20 @@ import tract
 from onnx import ModelProto
 
 from fns_lab.runtimes.base import InProcessRunner
+from fns_lab.sizes import with_named_sizes
 
 
 class TractRunner(InProcessRunner):
-    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only."""
+    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only.
+
+    It fails on a free size that has no name, so that each is given one.
+    """
 
     def load(self, model: ModelProto) -> None:
         """Write the model to a temporary file and have tract read that."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.onnx"
-            file.write_bytes(model.SerializeToString())
+            file.write_bytes(with_named_sizes(model).SerializeToString())
             loaded = tract.onnx().load(file)
         self._inputs = [loaded.input_name(i) for i in range(loaded.input_count())]
         self._runnable = loaded.into_model().into_runnable()

@@ -52,13 +52,27 @@ def test_without_it_ort_web_webgl_gives_the_value_after_the_activation(monkeypat
 
 
 def test_only_outputs_that_nodes_read_are_copied():
-    kept, names = kept_outputs.with_outputs_kept(with_identity_and_fused_conv())
+    target = targets.load("ort-web/webgl")
+    kept, names = kept_outputs.as_loaded(with_identity_and_fused_conv(), target)
     read = {name for each in kept.graph.node for name in each.input}
     assert list(names.values()) == list(MIDDLE)
     assert not read & set(names)
     assert names["y"] == "y"
     plain = relu(X)
-    assert kept_outputs.with_outputs_kept(plain)[0] is plain
+    assert kept_outputs.as_loaded(plain, target)[0] is plain
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["onnxjs-0.1.3/cpu", "onnxjs-0.1.8/webgl", "ort-web/webgl", "ort-web/wasm"])
+def test_outputs_that_no_node_computes_come_out(target):
+    constants = {"flags": np.array([[True, False]]), "numbers": np.array([1.5, -2.5], np.float32)}
+    model = graph([node("Relu", "x", "y")], {"x": X}, constants, outputs={"y": X.shape, "x": X.shape})
+    model.graph.output.extend(value for value in model.graph.input if value.name in constants)
+    with open_runner(model, target) as runner:
+        actual = runner.infer({"x": X})
+    for name, expected in {"y": np.maximum(X, 0), "x": X, **constants}.items():
+        assert actual[name].dtype == expected.dtype
+        np.testing.assert_array_equal(actual[name], expected)
 
 
 def test_graphs_that_lose_nothing_are_not_changed():
