@@ -29,6 +29,7 @@ class MinMaxReduce(OpRule):
     NAME = "min-max-reduce"
     FIDELITY = "exact"
     EMITS = (*STACKING_OPS, "ReduceMax", "ReduceMin")
+    TYPES = None
     OPS = ("Max", "Min")
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
