@@ -41,6 +41,8 @@ def with_named_sizes(model: ModelProto) -> ModelProto:
 
     A model without such sizes is returned unchanged. Every engine that takes a free size at all takes a named one.
     """
+    if not any(map(_has_nameless_size, (*model.graph.input, *model.graph.output, *model.graph.value_info))):
+        return model
     copy = ModelProto()
     copy.CopyFrom(model)
     for value in copy.graph.input:
@@ -51,7 +53,12 @@ def with_named_sizes(model: ModelProto) -> ModelProto:
         for size in value.type.tensor_type.shape.dim:
             if size.dim_value < 0:
                 size.Clear()
-    return model if copy == model else copy
+    return copy
+
+
+def _has_nameless_size(value: ValueInfoProto) -> bool:
+    """Return whether a size of this value is negative or not declared."""
+    return any(size.dim_value < 0 or not size.WhichOneof("value") for size in value.type.tensor_type.shape.dim)
 
 
 def _is_fixed(value: ValueInfoProto) -> bool:
