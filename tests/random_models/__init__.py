@@ -68,6 +68,7 @@ GENERATORS = {
     "add-sum": layers.add_of_equals,
     "explicit-pads": faults.same_padding,
     "conv-dense": faults.conv_dense,
+    "conv-pad-channels": faults.conv_of_channels_by_three,
     "conv-by-image": faults.conv_of_several_images,
     "softmax-shift": faults.softmax_of_low_values,
     "gather-plain": faults.gather,

@@ -67,6 +67,14 @@ def conv_dense(draw):
     return "onnxjs-0.1.4/webgl", model_of_one("Conv", (n, groups * c_in, h, w), constants, **attributes)
 
 
+def conv_of_channels_by_three(draw):
+    n, _, h, w = image_shape(draw, low=5, high=9)
+    c, filters = draw(st.sampled_from([6, 9, 15, 21])), draw(st.sampled_from([4, 8, 12]))
+    constants = {"w": random_weights(draw, filters, c, draw(st.integers(1, 3)), 2), "b": random_weights(draw, filters)}
+    opset = draw(st.sampled_from([7, 10, 11, 13, 18, 22]))
+    return "ort-web/webgpu", model_of_one("Conv", (n, c, h, w), constants, opset=opset, pads=[1, 0, 2, 1])
+
+
 def conv_of_several_images(draw):
     n, c, h, w = image_shape(draw)
     constants = {"w": random_weights(draw, 3, c, 2, 3), "b": random_weights(draw, 3)}

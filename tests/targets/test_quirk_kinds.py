@@ -77,6 +77,13 @@ MATCHES = {
     "grouped-wide": (
         one("Conv", constants={"w": GROUPED_W}, group=2), one("Conv", constants={"w": GROUPED_W[:, :1]}, group=4)
     ),
+    "channels-by-three": (
+        one("Conv", constants={"w": values(4, 9, 3, 3)}, shape=(1, 9, 6, 8)), one("Conv", constants={"w": W})
+    ),
+    "uneven-groups": (
+        one("Conv", constants={"w": values(10, 2, 3, 3)}, group=2),
+        one("Conv", constants={"w": values(8, 2, 3, 3)}, group=2),
+    ),
     "dilated": (one("Conv", constants={"w": W}, dilations=[1, 2]), one("Conv", constants={"w": W}, dilations=[1, 1])),
     "batch": (one("LRN", size=3), one("LRN", size=3, shape=(1, 4, 6, 8))),
     "batch-reduction": (reduced([0, 2, -1]), reduced([0, 2, 3], SHAPE)),

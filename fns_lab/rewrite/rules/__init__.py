@@ -7,6 +7,7 @@ from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
+from fns_lab.rewrite.rules.conv_pad_channels import ConvPadChannels
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
 from fns_lab.rewrite.rules.conv_winograd import ConvWinograd
@@ -99,6 +100,7 @@ RULES: tuple[type[Rule], ...] = (
     # nodes, is the last one for Conv.
     ExplicitPads,
     ConvDense,
+    ConvPadChannels,
     ConvByImage,
     SoftmaxShift,
     GatherPlain,

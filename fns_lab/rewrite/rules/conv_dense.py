@@ -8,7 +8,8 @@ The zeros stand for the channels of other groups and for the values that a dilat
 - Supported: Conv of any opset, constant weights.
 - Fidelity: rounding (the zeros change the order of the sums).
 - Needed by: ONNX.js, which fails on groups in 0.1.3 and 0.1.4 on cpu, gives wrong values for them up to 0.1.8 on webgl
-  (there, one channel per group is right), and wrong sizes for dilations in 0.1.3 and 0.1.4 on wasm.
+  (there, one channel per group is right), and wrong sizes for dilations in 0.1.3 and 0.1.4 on wasm; ONNX Runtime Web
+  on webgpu, for some numbers of filters per group.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MOST_VALUES = 2**24
 class ConvDense(OpRule):
     NAME = "conv-dense"
     FIDELITY = "rounding"
-    WORKS_AROUND = ("grouped", "grouped-wide", "dilated")
+    WORKS_AROUND = ("grouped", "grouped-wide", "uneven-groups", "dilated")
     EMITS = ("Conv",)
     OPS = ("Conv",)
 
@@ -48,7 +49,7 @@ class ConvDense(OpRule):
         return op.Conv(x, initializer(op, kernel, f"{y.name}.kernel"), *conv.inputs[2:], **attributes)
 
     def _is_grouped(self, conv: ir.Node) -> bool:
-        return self.has_quirk(("grouped", "grouped-wide"), [conv])
+        return self.has_quirk(("grouped", "grouped-wide", "uneven-groups"), [conv])
 
 
 def _without_groups(kernel: np.ndarray, group: int) -> np.ndarray:

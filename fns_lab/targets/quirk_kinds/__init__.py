@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from fns_lab.targets.quirk_kinds import faults, limits, neighbours
+from fns_lab.targets.quirk_kinds import convolutions, faults, limits, neighbours
 from fns_lab.targets.target import EVERY_OP, Quirk
 
 QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
@@ -20,6 +20,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "auto-pad": faults.auto_pad,
     "grouped": faults.grouped,
     "grouped-wide": faults.grouped_wide,
+    "channels-by-three": convolutions.channels_by_three,
+    "uneven-groups": convolutions.uneven_groups,
     "dilated": faults.dilated,
     "batch": faults.batch,
     "batch-reduction": faults.batch_reduction,
