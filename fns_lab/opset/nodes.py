@@ -64,6 +64,13 @@ def node_inputs(node: ir.Node) -> list[ir.Value]:
     return [node_input(node, index) for index in range(len(node.inputs))]
 
 
+def require_first_output_only(node: ir.Node) -> None:
+    """Raise `NodeError` if an output of `node` after the first is used."""
+    for output in node.outputs[1:]:
+        if output.uses() or output.is_graph_output():
+            raise NodeError(f"{output.name} is used, only the first output can be rewritten")
+
+
 def name_of(value: ir.Value) -> str:
     """Return the name of a value. Raises `NodeError` if it has none."""
     if value.name is None:

@@ -33,6 +33,7 @@ GENERATORS = {
     "subpixel-concat": layers.subpixel_if_preferred,
     "upsample-conv-transpose": layers.subpixel_if_preferred,
     "group-norm-instance-norm": layers.group_norm,
+    "reshape-to-image": layers.not_of_images,
     "instance-norm-batch-norm": layers.instance_norm,
     "instance-norm-reduce": layers.instance_norm_of_two_images,
     "resize-pad-gather": layers.subpixel_if_preferred,

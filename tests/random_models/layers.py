@@ -114,12 +114,14 @@ def layer_norm(draw):
 
 
 def group_norm(draw):
-    n, _, h, w = image_shape(draw)
+    n, inner = draw(st.integers(1, 3)), any_shape(draw, 1, 3)
     groups, c_group = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     opset = draw(st.sampled_from([18, 21]))
     size = groups if opset == 18 else groups * c_group
     weights = {"g": random_weights(draw, size), "b": random_weights(draw, size)}
-    return OLD, model_of_one("GroupNormalization", (n, groups * c_group, h, w), weights, opset=opset, num_groups=groups)
+    return OLD, model_of_one(
+        "GroupNormalization", (n, groups * c_group, *inner, 5), weights, opset=opset, num_groups=groups
+    )
 
 
 def lrn(draw):
@@ -160,10 +162,46 @@ def conv_transpose(draw):
     extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     pads = [draw(st.integers(0, (extent[i % 2] - 1) // 2)) for i in range(4)]
     output_padding = [draw(st.integers(0, s - 1)) for s in strides]
+    opset = draw(st.sampled_from([7, 11, 18]))
+    sizes = [(n - 1) * s + o + e for n, s, o, e in zip((h, w), strides, output_padding, extent, strict=True)]
+    padding = {"pads": pads} if opset < 11 else draw(st.sampled_from(_padding(sizes, pads)))
     constants = {"w": random_weights(draw, group * c_in, c_out, *kernel)}
     if draw(st.booleans()):
         constants["b"] = random_weights(draw, group * c_out)
     return OLD, model_of_one(
-        "ConvTranspose", (n, group * c_in, h, w), constants, opset=draw(st.sampled_from([7, 11, 18])), group=group,
-        strides=strides, dilations=dilations, kernel_shape=kernel, pads=pads, output_padding=output_padding,
+        "ConvTranspose", (n, group * c_in, h, w), constants, opset=opset, group=group, strides=strides,
+        dilations=dilations, kernel_shape=kernel, output_padding=output_padding, **padding,
     )  # fmt: skip
+
+
+def _padding(sizes, pads) -> list[dict]:
+    """Return explicit pads, and attributes from which they follow, for an output of `sizes` without padding."""
+    smaller = {"output_shape": [max(1, size - pad) for size, pad in zip(sizes, pads, strict=False)]}
+    return [{"pads": pads}, {"auto_pad": "VALID"}, smaller, smaller | {"auto_pad": "SAME_UPPER"}]
+
+
+def not_of_images(draw):
+    op = draw(st.sampled_from(["Conv", "ConvTranspose", "InstanceNormalization", "BatchNormalization"]))
+    if op in ("Conv", "ConvTranspose"):
+        return OLD, _convolution_of_one_dimension(draw, op)
+    n, c = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+    if op == "BatchNormalization":
+        weights = {name: np.abs(random_weights(draw, c)) for name in ("g", "b", "m", "v")}
+        return OLD, model_of_one(op, (n, c), weights, opset=draw(st.sampled_from([7, 9, 14, 15])))
+    inner = draw(st.sampled_from([(draw(st.integers(5, 9)),), (3, *any_shape(draw, 1, 2), 4)]))
+    weights = {"g": random_weights(draw, c), "b": random_weights(draw, c)}
+    opset = draw(st.sampled_from([7, 18, 22]))
+    return OLDEST, model_of_one(op, (n, c, *inner), weights, opset=opset)
+
+
+def _convolution_of_one_dimension(draw, op):
+    group, c_in, c_out, kernel = (draw(st.integers(1, 3)) for _ in range(4))
+    attributes = {"group": group, "strides": [draw(st.integers(1, 3))], "dilations": [draw(st.integers(1, 3))]}
+    extent = (kernel - 1) * attributes["dilations"][0] + 1
+    attributes["pads"] = [draw(st.integers(0, (extent - 1) // 2)) for _ in range(2)]
+    sizes = (c_out * group, c_in, kernel) if op == "Conv" else (c_in * group, c_out, kernel)
+    weights = {"w": random_weights(draw, *sizes)}
+    if draw(st.booleans()):
+        weights["b"] = random_weights(draw, c_out * group)
+    shape = (draw(st.integers(1, 3)), c_in * group, extent + draw(st.integers(0, 5)))
+    return model_of_one(op, shape, weights, opset=draw(st.sampled_from([7, 11, 22])), **attributes)

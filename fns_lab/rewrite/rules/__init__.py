@@ -38,6 +38,7 @@ from fns_lab.rewrite.rules.pad_constant import PadConstant
 from fns_lab.rewrite.rules.pad_gather import PadGather
 from fns_lab.rewrite.rules.power import Power
 from fns_lab.rewrite.rules.reduce_elementwise import ReduceElementwise
+from fns_lab.rewrite.rules.reshape_to_image import ReshapeToImage
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
 from fns_lab.rewrite.rules.resize_matmul import ResizeMatMul
 from fns_lab.rewrite.rules.resize_pad_gather import ResizePadGather
@@ -58,6 +59,8 @@ RULES: tuple[type[Rule], ...] = (
     UpsampleConvTranspose,
     # Before the rules that rewrite what it writes: InstanceNormalization.
     GroupNormInstanceNorm,
+    # Before the rules for layers of images.
+    ReshapeToImage,
     # Of the rules for one op, the one with the fewest and fastest nodes first; the next rewrites what it refuses.
     InstanceNormBatchNorm,
     InstanceNormReduce,

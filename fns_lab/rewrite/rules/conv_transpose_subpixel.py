@@ -11,8 +11,9 @@ Each phase r is a plain convolution with every s-th row of the kernel, flipped; 
 
 With stride 1 it is one Conv and a Slice.
 
-- Supported: ConvTranspose 1, 11 and 22 in two dimensions, a fixed size, constant weights; groups, dilations and
-  output_padding; no output_shape, and of auto_pad only VALID.
+- Supported: ConvTranspose 1, 11 and 22 in two dimensions, a fixed size, constant weights; groups, dilations,
+  output_padding, output_shape and auto_pad. Refused where the operator's text and ONNX Runtime derive different pads:
+  for an output larger than without padding, and before opset 11 where the two sides differ.
 - Fidelity: rounding.
 - Needed by: all versions of ONNX.js, which have no ConvTranspose.
 - Why not zeros between the pixels and a Conv at full size: it has s s times as many products.
@@ -29,6 +30,9 @@ import onnx_ir as ir
 from fns_lab.opset.nodes import constant_array, fixed_shape, name_of, node_input, producer
 from fns_lab.rewrite.convolution import dilated
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+
+SIDES_SINCE = 11
+"""Opset from which the text puts the larger half of an odd padding where ONNX Runtime puts it."""
 
 
 class Phases(NamedTuple):
@@ -59,10 +63,13 @@ class ConvTransposeSubpixel(OpRule):
             raise Refusal(f"{x.name} is not (N, C, H, W)")
         for weight in node.inputs[1:]:
             constant_array(weight)
-        if (auto_pad := node.attributes.get_string("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
-            raise Refusal(f"auto_pad is {auto_pad}, explicit pads are needed")
-        if "output_shape" in node.attributes:
-            raise Refusal("the attribute output_shape is set, explicit pads are needed")
+        kernel = dilated(constant_array(node.inputs[1]), node.attributes.get_ints("dilations", [1, 1]))
+        for i in (0, 1) if _derives_pads(node) else ():
+            total = _total_padding(node, i, kernel.shape[2 + i])
+            if total < 0 and _derived_start(node, total):
+                raise Refusal(f"the output is {-total} larger than without padding, along dimension {2 + i}")
+            if total % 2 and self.opset < SIDES_SINCE:
+                raise Refusal(f"the padding derived from the output's size is odd ({total}) before opset {SIDES_SINCE}")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node = producer(y)
@@ -94,9 +101,31 @@ def _phases(node: ir.Node, i: int, kernel: int) -> Phases:
     attributes = node.attributes
     stride = attributes.get_ints("strides", [1, 1])[i]
     size, start = fixed_shape(node.outputs[0])[2 + i], attributes.get_ints("pads", [0] * 4)[i]
+    if _derives_pads(node):
+        start = _derived_start(node, _total_padding(node, i, kernel))
+    elif attributes.get_string("auto_pad", "NOTSET") == "VALID":
+        start = 0
     taps = math.ceil(kernel / stride)
     rows = max(fixed_shape(node_input(node, 0))[2 + i] + taps - 1, math.ceil((start + size) / stride))
     return Phases(stride, taps, rows, start, size)
+
+
+def _derives_pads(node: ir.Node) -> bool:
+    """Return whether the pads follow from the size of the output."""
+    auto_pad = node.attributes.get_string("auto_pad", "NOTSET")
+    return "output_shape" in node.attributes or auto_pad in ("SAME_UPPER", "SAME_LOWER")
+
+
+def _total_padding(node: ir.Node, i: int, kernel: int) -> int:
+    """Return how many rows are cut off, at the beginning and at the end together."""
+    stride, more = (node.attributes.get_ints(k, [d] * 2)[i] for k, d in (("strides", 1), ("output_padding", 0)))
+    rows = fixed_shape(node.inputs[0])[2 + i]
+    return int(stride * (rows - 1) + more + kernel - fixed_shape(node.outputs[0])[2 + i])
+
+
+def _derived_start(node: ir.Node, total: int) -> int:
+    """Return how many of these rows are cut off at the beginning."""
+    return total // 2 if node.attributes.get_string("auto_pad", "NOTSET") == "SAME_UPPER" else total - total // 2
 
 
 def _phase_kernels(kernel: np.ndarray, group: int, down: Phases, across: Phases) -> np.ndarray:

@@ -19,7 +19,7 @@ import onnx
 import onnx_ir as ir
 from onnx import inliner
 
-from fns_lab.opset.nodes import constant_array, name_of, producer
+from fns_lab.opset.nodes import constant_array, name_of, producer, require_first_output_only
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 
@@ -43,9 +43,7 @@ class FunctionBody(OpRule):
         for value in node.inputs:
             if value is not None and value.type is None:
                 raise Refusal(f"the type of {value.name} is unknown")
-        for output in node.outputs[1:]:
-            if output.uses() or output.is_graph_output():
-                raise Refusal(f"{output.name} is used, only the first output can be rewritten")
+        require_first_output_only(node)
         try:
             body = self._body(node)
         except RuntimeError as error:  # the inliner's

@@ -2,7 +2,7 @@
 
     y = gamma * Reshape(InstanceNormalization(Reshape(x, (N, G, C/G H, W)), 1, 0), (N, C, H, W)) + beta
 
-x, y: `(N, C, H, W)`; gamma, beta: `(C,)` from opset 21 on, `(G,)` before.
+x, y: `(N, C, ...)`; gamma, beta: `(C,)` from opset 21 on, `(G,)` before.
 
 - Supported: GroupNormalization 18 and 21, `x` of fixed shape, constant gamma and beta.
 - Fidelity: rounding (as accurate as InstanceNormalization).
@@ -12,11 +12,13 @@ x, y: `(N, C, H, W)`; gamma, beta: `(C,)` from opset 21 on, `(G,)` before.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_array, fixed_shape, producer
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.rewrite.rule import OpRule, RewriterContext, initializer
 
 DEFAULT_EPSILON = 1e-5
 """ONNX's default for `epsilon`."""
@@ -31,22 +33,24 @@ class GroupNormInstanceNorm(OpRule):
     OPS = ("GroupNormalization",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        if len(fixed_shape(x)) != 4:
-            raise Refusal(f"{x.name} is not (N, C, H, W)")
+        fixed_shape(x)
         for weight in producer(y).inputs[1:3]:
             constant_array(weight)
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
-        node, (n, c, h, w) = producer(y), fixed_shape(x)
+        node, (n, c, *inner) = producer(y), fixed_shape(x)
         groups = node.attributes["num_groups"].as_int()
         per_group = 1 if self.opset >= BY_CHANNEL_SINCE else c // groups
-        gamma, beta = (constant_array(value).repeat(per_group).reshape(1, c, 1, 1) for value in node.inputs[1:3])
-        grouped = self.reshape(op, x, (n, groups, c // groups * h, w), f"{y.name}.grouped")
-        grouped.shape, grouped.type = ir.Shape((n, groups, c // groups * h, w)), x.type
+        gamma, beta = (
+            constant_array(value).repeat(per_group).reshape(1, c, *(1 for _ in inner)) for value in node.inputs[1:3]
+        )
+        image = (n, groups, c // groups, math.prod(inner))
+        grouped = self.reshape(op, x, image, f"{y.name}.grouped")
+        grouped.shape, grouped.type = ir.Shape(image), x.type
         ones = initializer(op, np.ones(groups, np.float32), f"{y.name}.ones")
         zeros = initializer(op, np.zeros(groups, np.float32), f"{y.name}.zeros")
         eps = node.attributes.get_float("epsilon", DEFAULT_EPSILON)
         normal = op.InstanceNormalization(grouped, ones, zeros, epsilon=eps, _outputs=[f"{y.name}.normal"])
-        channels = self.reshape(op, normal, (n, c, h, w), f"{y.name}.channels")
+        channels = self.reshape(op, normal, (n, c, *inner), f"{y.name}.channels")
         scaled = op.Mul(channels, initializer(op, gamma, f"{y.name}.gamma"), _outputs=[f"{y.name}.scaled"])
         return op.Add(scaled, initializer(op, beta, f"{y.name}.beta"))
