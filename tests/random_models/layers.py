@@ -132,7 +132,7 @@ def lrn(draw):
     )
 
 
-COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
+COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric")
 ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 
 
@@ -141,18 +141,32 @@ def _sizes(draw, shape) -> dict[str, np.ndarray]:
     return {"sizes": np.array([*shape[:2], *new_h_w])}
 
 
+def _resize(shape, sizes, **attributes):
+    return model_of_one("Resize", shape, sizes, inputs=["x", "", "", "sizes"], opset=19, **attributes)
+
+
 def resize_nearest(draw):
     shape = image_shape(draw)
     attributes = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES))}
     attributes |= {"nearest_mode": draw(st.sampled_from(ROUNDINGS)), "mode": "nearest"}
-    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **attributes)
+    return OLDEST, model_of_one(
+        "Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], opset=19, **attributes
+    )
 
 
 def resize_linear(draw):
     shape = image_shape(draw)
     mode = draw(st.sampled_from(["linear", "cubic"]))
     attributes = {"coordinate_transformation_mode": draw(st.sampled_from(COORDINATES)), "mode": mode}
-    return OLDEST, model_of_one("Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], **attributes)
+    attributes["antialias"] = draw(st.integers(0, 1))
+    if mode == "cubic":
+        attributes |= {
+            "exclude_outside": draw(st.integers(0, 1)),
+            "cubic_coeff_a": draw(st.sampled_from([-0.5, -0.75])),
+        }
+    return OLDEST, model_of_one(
+        "Resize", shape, _sizes(draw, shape), inputs=["x", "", "", "sizes"], opset=19, **attributes
+    )
 
 
 def conv_transpose(draw):
