@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,12 @@ from onnx import (
     GraphProto,
     ModelProto,
     NodeProto,
+    SparseTensorProto,
     TensorProto,
     TensorShapeProto,
     ValueInfoProto,
     helper,
+    numpy_helper,
 )
 
 from fns_lab.errors import InputError, one_line
@@ -87,8 +89,16 @@ def walk(graph: GraphProto) -> Iterator[NodeProto]:
     for node in graph.node:
         yield node
         for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs) if attribute.type in _GRAPHS else ():
+            for inner in _bodies(attribute):
                 yield from walk(inner)
+
+
+def graphs(model: ModelProto) -> Iterator[GraphProto]:
+    """Yield the model's graph, and those inside If, Loop and Scan."""
+    yield model.graph
+    for node in walk(model.graph):
+        for attribute in node.attribute:
+            yield from _bodies(attribute)
 
 
 def count_ops(model: ModelProto) -> dict[str, int]:
@@ -174,13 +184,46 @@ def with_outputs(model: ModelProto, names: Iterable[str] | None = None) -> Model
     return result
 
 
+def with_dense_constants(model: ModelProto) -> ModelProto:
+    """Return a copy whose sparse initializers and sparse Constants are dense."""
+    result = ModelProto()
+    result.CopyFrom(model)
+    for graph in graphs(result):
+        graph.initializer.extend(_dense(tensor) for tensor in graph.sparse_initializer)
+        del graph.sparse_initializer[:]
+        for node in filter(_is_sparse, graph.node):
+            value = _dense(node.attribute[0].sparse_tensor)
+            node.attribute[0].CopyFrom(helper.make_attribute("value", value))
+    return result
+
+
+def _is_sparse(node: NodeProto) -> bool:
+    return node.op_type == "Constant" and [attribute.name for attribute in node.attribute] == ["sparse_value"]
+
+
+def _dense(sparse: SparseTensorProto) -> TensorProto:
+    """Return a sparse tensor, whose indices count all elements or have one column per axis, as a dense one."""
+    values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    array = np.zeros(tuple(sparse.dims), values.dtype)
+    if indices.ndim == 1:
+        array.reshape(-1)[indices] = values
+    else:
+        array[tuple(indices.T)] = values
+    dense = numpy_helper.from_array(array, sparse.values.name)
+    dense.data_type = sparse.values.data_type
+    return dense
+
+
 _KINDS = {
     "sequence_type": "a sequence",
     "map_type": "a map",
     "optional_type": "an optional value",
     "sparse_tensor_type": "a sparse tensor",
 }
-_GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+
+
+def _bodies(attribute: AttributeProto) -> Sequence[GraphProto]:
+    return (attribute.g,) if attribute.type == AttributeProto.GRAPH else attribute.graphs
 
 
 def _parse(data: bytes, path: Path) -> ModelProto:
@@ -207,15 +250,20 @@ def _fault(model: ModelProto) -> str | None:
             onnx.checker.check_tensor(tensor)
         except onnx.checker.ValidationError as error:
             return f"initializer {tensor.name!r} is broken ({one_line(error)})"
-    return _dangling(graph)
+    twice = [name for name, count in Counter(value.name for value in graph.output).items() if count > 1]
+    return f"the output {twice[0]!r} is there twice" if twice else _dangling(graph)
 
 
-def _dangling(graph: GraphProto) -> str | None:
-    seen = {"", *_initializer_names(graph), *(value.name for value in graph.input)}
+def _dangling(graph: GraphProto, outer: frozenset[str] = frozenset()) -> str | None:
+    """Return the first value that a node reads or the graph gives out and that is not there, or None."""
+    seen = {"", *outer, *_initializer_names(graph), *(value.name for value in graph.input)}
     for node in graph.node:
         for name in node.input:
             if name not in seen:
                 return f"{node.op_type} node {node.name!r} reads {name!r}, which no node before it computes"
+        for body in (each for attribute in node.attribute for each in _bodies(attribute)):
+            if fault := _dangling(body, frozenset(seen)):
+                return fault
         seen.update(node.output)
     missing = [value.name for value in graph.output if value.name not in seen]
     return f"no node computes the output {missing[0]!r}" if missing else None

@@ -42,6 +42,9 @@ ValuePattern: TypeAlias = Any
 class RewriterContext(Protocol):
     """onnxscript's `RewriterContext` with types: `op.Relu(x)` adds a Relu node and returns its output."""
 
+    nodes: Sequence[ir.Node]
+    initializers: Sequence[ir.Value]
+
     def __getattr__(self, op_type: str, /) -> Callable[..., ir.Value]: ...
 
     def op(self, op_type: str, /, *inputs: ir.Value | None, **attributes: object) -> ir.Value:
@@ -90,6 +93,7 @@ class LoweringRun:
     - `choices`: by a site's key, the name of the rule to apply there, or `KEEP`
     - `refused`: the refusals so far
     - `names`: names that values have, as of the start of the current rule
+    - `inlined`: how many nodes with bodies were replaced so far
     """
 
     target: Target
@@ -98,6 +102,7 @@ class LoweringRun:
     choices: Mapping[str, str] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    inlined: int = 0
 
     def read_names(self) -> None:
         """Make `names` the names of all values of the graph and of its subgraphs."""
@@ -205,6 +210,7 @@ class Rule(RewriteRuleClassBase):
     def write(self, op: Tape, **bindings: Any) -> ir.Value | Sequence[ir.Value] | None:
         """Call `rewrite` and give the values that it writes names that no value of the graph has yet.
 
+        A result that `rewrite` did not write itself is copied, since onnxscript gives it the name of what it replaces.
         Returns None, and records why, if it raises a `NodeError` that the guard did not foresee.
         """
         rewrite: Callable[..., ir.Value | Sequence[ir.Value]] = self.rewrite  # untyped in the base class
@@ -213,12 +219,13 @@ class Rule(RewriteRuleClassBase):
         except NodeError as refusal:
             self._refuse(refusal)
             return None
-        replaced = [outputs] if isinstance(outputs, ir.Value) else outputs
-        written = [*op.initializers, *(value for node in op.nodes for value in node.outputs)]
-        for value in written:
-            if value not in replaced and value.name:
+        results = [outputs] if isinstance(outputs, ir.Value) else list(outputs)
+        computed = [value for node in op.nodes for value in node.outputs]
+        for value in (*op.initializers, *computed):
+            if value not in results and value.name:
                 value.name = self.run.unused_name(value.name)
-        return outputs
+        results = [value if value in computed else op.Identity(value) for value in results]
+        return results[0] if isinstance(outputs, ir.Value) else results
 
     def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
         """Return whether the rule is to rewrite these nodes: because of a quirk, by choice, or for the target."""

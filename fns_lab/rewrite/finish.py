@@ -1,0 +1,97 @@
+"""What happens to a model after the rules: the target's opset and IR version, and nothing that is not used."""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+import onnx_ir.passes.common as passes
+from onnxscript.rewriter import RULE_NAME_TAG
+
+from fns_lab.models import RULE_PREFIX
+from fns_lab.opset.convert import convert
+from fns_lab.opset.nodes import NodeError
+from fns_lab.rewrite.rule import LoweringRun
+from fns_lab.rewrite.values import names_of_values, unused_name
+from fns_lab.targets import Target
+
+NODE_METADATA_SINCE = 10
+"""IR version from which nodes and values may have metadata."""
+INITIALIZERS_APART_SINCE = 4
+"""IR version from which an initializer need not be a graph input."""
+OPSET_RULE = "opset"
+"""Stands in the tables `applied` and `refused` for converting nodes to the target's opset."""
+
+
+def convert_opset(model: ir.Model, run: LoweringRun) -> int | None:
+    """In place: convert all nodes to the target's opset, unless it is higher, and return how many changed.
+
+    Returns None, with the model unmodified, if a node can't be converted.
+    """
+    to_opset = min(run.opset, run.target.opset)
+    try:
+        converted = {node: convert(node, run.opset, to_opset) for node in model.graph.all_nodes()}
+    except NodeError:
+        return None
+    model.graph.opset_imports[""] = to_opset
+    changed, names = 0, names_of_values(model)
+    for node, spec in converted.items():
+        if (spec.op_type, spec.inputs, dict(spec.attributes)) == (node.op_type, node.inputs, dict(node.attributes)):
+            continue
+        if spec.op_type != node.op_type or spec.inputs != node.inputs:
+            changed += 1
+            node.metadata_props.setdefault(RULE_NAME_TAG, OPSET_RULE)
+        node.op_type = spec.op_type
+        node.resize_inputs(len(spec.inputs))
+        for index, value in enumerate(spec.inputs):
+            if value is not None and value.const_value is not None and value.graph is None:
+                value.name = unused_name(value.name or "constant", names)
+                model.graph.register_initializer(value)
+            node.replace_input_with(index, value)
+        node.attributes.clear()
+        node.attributes.update(spec.attributes)
+    return changed
+
+
+def clean_up(model: ir.Model, target: Target) -> None:
+    """In place: remove what is unused, set the IR version, and name the rule of each new node in its `doc_string`."""
+    passes.RemoveUnusedNodesPass()(model)
+    passes.RemoveUnusedOpsetsPass()(model)
+    passes.DeduplicateInitializersPass()(model)
+    passes.NameFixPass()(model)
+    model.ir_version = min(model.ir_version, target.ir_version)
+    for node in model.graph.all_nodes():
+        if rule := node.metadata_props.get(RULE_NAME_TAG):
+            node.doc_string = RULE_PREFIX + rule
+    if model.ir_version < NODE_METADATA_SINCE:
+        _remove_metadata(model)
+    if target.initializers_are_inputs or model.ir_version < INITIALIZERS_APART_SINCE:
+        passes.AddInitializersToInputsPass()(model)
+
+
+def _remove_metadata(model: ir.Model) -> None:
+    """In place: remove the metadata of nodes and values."""
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+
+
+def restore_claims(model: ir.Model, original: onnx.ModelProto) -> None:
+    """In place: declare of each graph output what the original file does, where nothing follows from the inputs."""
+    for value, declared in zip(model.graph.outputs, original.graph.output, strict=True):
+        claim = ir.serde.deserialize_value_info_proto(declared, None)
+        if value.type is None:
+            value.type = claim.type
+        if claim.shape is None or value in model.graph.inputs:
+            continue
+        if value.shape is None:
+            value.shape = claim.shape
+        elif len(value.shape) == len(claim.shape):
+            pairs = zip(value.shape, claim.shape, strict=True)
+            value.shape = ir.Shape([size if _is_known(size) or isinstance(old, int) else old for size, old in pairs])
+
+
+def _is_known(size: int | ir.SymbolicDim) -> bool:
+    return isinstance(size, int) or size.value is not None

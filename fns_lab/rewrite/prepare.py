@@ -1,0 +1,86 @@
+"""What happens to a model before rules: one form for everything that files write in several ways."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import onnx
+import onnx_ir as ir
+import onnx_ir.passes.common as passes
+
+from fns_lab.errors import InputError, one_line
+from fns_lab.models import graphs, with_dense_constants
+from fns_lab.opset.domain import name_domain_alike
+from fns_lab.rewrite.inference import infer_anew
+
+
+def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.Model:
+    """Return a copy of the model without functions, with fixed input shapes, named nodes, and types as they follow.
+
+    What the file claims of computed values is forgotten, since nothing holds a file to it. Raises `InputError` if
+    `shapes` doesn't fit the model, or if the model cannot be read as a graph.
+    """
+    try:
+        result = ir.from_proto(_with_own_outputs_of_bodies(with_dense_constants(model)))
+        passes.InlinePass()(result)
+    except Exception as error:  # onnx_ir wraps whatever it stumbles over in its own class, which is a RuntimeError
+        raise InputError(f"the model cannot be read as a graph: {one_line(_cause(error))}") from None
+    name_domain_alike(result)
+    passes.RemoveInitializersFromInputsPass()(result)
+    _describe_initializers(result)
+    _free_negative_sizes(result)
+    _fix_input_shapes(result, shapes)
+    passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
+    infer_anew(result)
+    return result
+
+
+def _with_own_outputs_of_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
+    """In place: let bodies give out copies of outer values, which onnx_ir would not find. Return the model."""
+    for graph in itertools.islice(graphs(model), 1, None):
+        own = {*(name for node in graph.node for name in node.output), *(each.name for each in graph.input)}
+        own |= {tensor.name for tensor in graph.initializer}
+        for index, output in enumerate(graph.output):
+            if output.name not in own:
+                copy = f"{output.name}.output{index}"
+                graph.node.append(onnx.helper.make_node("Identity", [output.name], [copy]))
+                output.name = copy
+    return model
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the exception that began a chain of them."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _describe_initializers(model: ir.Model) -> None:
+    """In place: give each initializer the type and shape of its values, whatever else the file says of it."""
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            if (tensor := value.const_value) is not None:
+                value.type, value.shape = ir.TensorType(tensor.dtype), ir.Shape(tensor.shape.numpy())
+
+
+def _free_negative_sizes(model: ir.Model) -> None:
+    """In place: make sizes below 0, which some exporters write for free ones, free without a name."""
+    for value in model.graph.inputs:
+        if value.shape is not None and any(isinstance(size, int) and size < 0 for size in value.shape):
+            value.shape = ir.Shape([None if isinstance(size, int) and size < 0 else size for size in value.shape])
+
+
+def _fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:
+    """In place: give inputs these shapes. Raises `InputError`."""
+    inputs = {value.name or "": value for value in model.graph.inputs}
+    for name, shape in shapes.items():
+        if name not in inputs:
+            raise InputError(f"the model has no input {name!r}; it has {', '.join(inputs)}")
+        old = inputs[name].shape
+        if old is not None and (
+            len(old) != len(shape)
+            or any(isinstance(size, int) and size not in (0, new) for size, new in zip(old, shape, strict=True))
+        ):
+            raise InputError(f"the shape {'x'.join(map(str, shape))} does not fit input {name!r}, which is {old}")
+        inputs[name].shape = ir.Shape(shape)
