@@ -272,7 +272,7 @@ class Rule(RewriteRuleClassBase):
     ) -> ir.Value:
         """Add a Clip, whose limits are inputs since opset 11. They have the type of `like`, `x` unless given."""
         if self.opset < 11:
-            return op.Clip(x, min=low, max=high, _outputs=[name])
+            return op.Clip(x, min=float(low), max=float(high), _outputs=[name])
         dtype = dtype_of(like or x)
         limits = (initializer(op, np.array(v, dtype), f"{name}.{k}") for k, v in (("min", low), ("max", high)))
         return op.Clip(x, *limits, _outputs=[name])

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import Target
-from tests.random_models import faults, layers, networks, plain_ops
+from tests.random_models import faults, layers, networks, plain_ops, quantized
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -32,6 +32,13 @@ GENERATORS = {
     "subpixel-upsample-conv": layers.subpixel,
     "subpixel-concat": layers.subpixel_if_preferred,
     "upsample-conv-transpose": layers.subpixel_if_preferred,
+    "quantize-float": quantized.quantize,
+    "dequantize-float": quantized.quantize,
+    "dynamic-quantize-float": quantized.dynamic_quantize,
+    "q-linear-float": quantized.q_linear,
+    "integer-float": quantized.integer,
+    "cast-later": quantized.quantized_and_moved,
+    "cast-removed": quantized.quantize,
     "group-norm-instance-norm": layers.group_norm,
     "reshape-to-image": layers.not_of_images,
     "instance-norm-batch-norm": layers.instance_norm,

@@ -33,7 +33,8 @@ def in_type(model: onnx.ModelProto, name: str) -> onnx.ModelProto | None:
             value.type.tensor_type.elem_type = TYPES[name]
     for tensor in typed.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and not _is_always_float32(typed, tensor.name):
-            array = numpy_helper.to_array(tensor).astype(_dtype(name))
+            with np.errstate(over="ignore", invalid="ignore"):
+                array = numpy_helper.to_array(tensor).astype(_dtype(name))
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     try:
         onnx.checker.check_model(typed, full_check=True)
@@ -54,7 +55,7 @@ def check_in_type(model: onnx.ModelProto, target: Target, name: str) -> bool:
     """Lower a model of this element type and return whether a rule rewrote it.
 
     Raises `AssertionError` if what was written is no valid model, or gives other outputs than the original in ONNX
-    Runtime, where that has kernels of this type for the original.
+    Runtime, where that has kernels of this type for both.
     """
     lowered = lower(model, target)
     rewritten = not set(lowered.applied.rule) <= {"opset"}
@@ -62,18 +63,19 @@ def check_in_type(model: onnx.ModelProto, target: Target, name: str) -> bool:
         return False
     onnx.checker.check_model(lowered.model, full_check=True)
     x = np.random.default_rng(7).normal(3, 2, input_shape(model))
-    if (expected := _run_in_double(model, x)) is None:
+    expected, actual = _run_in_double(model, x), _run_in_double(lowered.model, x)
+    if expected is None or actual is None:
         return True
     exact = name == "double" and set(lowered.applied.fidelity) == {"exact"}
-    for old, new in zip(expected, _run_in_double(lowered.model, x), strict=True):
+    for old, new in zip(expected, actual, strict=True):
         limit = 0 if exact else RELATIVE.get(name, 0) * np.abs(old).max(initial=0)
         np.testing.assert_allclose(new, old, rtol=0, atol=limit)
     return True
 
 
 def _run_in_double(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray] | None:
-    """Run a model that takes and returns doubles through Casts, since numpy has no bfloat16; None if it won't load."""
-    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, NotImplemented
+    """Run a model that takes and returns doubles through Casts, since numpy has no bfloat16; None without kernels."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
     cast = onnx.ModelProto.FromString(model.SerializeToString())
     graph = cast.graph
@@ -92,5 +94,5 @@ def _run_in_double(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray] | 
     graph.output.extend(helper.make_tensor_value_info(f"{n}.double", TensorProto.DOUBLE, None) for n in outputs)
     try:
         return run(cast, x)
-    except (Fail, InvalidArgument, NotImplemented):
+    except NoKernel:
         return None

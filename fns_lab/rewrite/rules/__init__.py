@@ -2,6 +2,8 @@
 
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
+from fns_lab.rewrite.rules.cast_later import CastLater
+from fns_lab.rewrite.rules.cast_removed import CastRemoved
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.conv_bands import ConvBands
@@ -18,6 +20,8 @@ from fns_lab.rewrite.rules.copy_around_quirk import (
     CopySecondOperand,
 )
 from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
+from fns_lab.rewrite.rules.dequantize_float import DequantizeFloat
+from fns_lab.rewrite.rules.dynamic_quantize_float import DynamicQuantizeFloat
 from fns_lab.rewrite.rules.elementwise import Elementwise
 from fns_lab.rewrite.rules.erf_tanh import ErfTanh
 from fns_lab.rewrite.rules.expand_tile import ExpandTile
@@ -29,6 +33,7 @@ from fns_lab.rewrite.rules.gather_plain import GatherPlain
 from fns_lab.rewrite.rules.group_norm_instance_norm import GroupNormInstanceNorm
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
+from fns_lab.rewrite.rules.integer_float import IntegerFloat
 from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
 from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
@@ -37,6 +42,8 @@ from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
 from fns_lab.rewrite.rules.pad_gather import PadGather
 from fns_lab.rewrite.rules.power import Power
+from fns_lab.rewrite.rules.q_linear_float import QLinearFloat
+from fns_lab.rewrite.rules.quantize_float import QuantizeFloat
 from fns_lab.rewrite.rules.reduce_elementwise import ReduceElementwise
 from fns_lab.rewrite.rules.reshape_to_image import ReshapeToImage
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
@@ -57,6 +64,14 @@ RULES: tuple[type[Rule], ...] = (
     SubpixelUpsampleConv,
     SubpixelConcat,
     UpsampleConvTranspose,
+    # Quantized ops before all that they are written in, then the Casts between them.
+    QuantizeFloat,
+    DequantizeFloat,
+    DynamicQuantizeFloat,
+    QLinearFloat,
+    IntegerFloat,
+    CastLater,
+    CastRemoved,
     # Before the rules that rewrite what it writes: InstanceNormalization.
     GroupNormInstanceNorm,
     # Before the rules for layers of images.
