@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import Target
-from tests.random_models import faults, layers, networks, plain_ops, quantized
+from tests.random_models import faults, layers, networks, plain_ops, quantized, recurrent
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -39,6 +39,7 @@ GENERATORS = {
     "integer-float": quantized.integer,
     "cast-later": quantized.quantized_and_moved,
     "cast-removed": quantized.quantize,
+    "recurrent-unrolled": recurrent.recurrent,
     "group-norm-instance-norm": layers.group_norm,
     "reshape-to-image": layers.not_of_images,
     "instance-norm-batch-norm": layers.instance_norm,

@@ -44,6 +44,7 @@ from fns_lab.rewrite.rules.pad_gather import PadGather
 from fns_lab.rewrite.rules.power import Power
 from fns_lab.rewrite.rules.q_linear_float import QLinearFloat
 from fns_lab.rewrite.rules.quantize_float import QuantizeFloat
+from fns_lab.rewrite.rules.recurrent_unrolled import RecurrentUnrolled
 from fns_lab.rewrite.rules.reduce_elementwise import ReduceElementwise
 from fns_lab.rewrite.rules.reshape_to_image import ReshapeToImage
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
@@ -72,6 +73,8 @@ RULES: tuple[type[Rule], ...] = (
     IntegerFloat,
     CastLater,
     CastRemoved,
+    # Before the rules for activations.
+    RecurrentUnrolled,
     # Before the rules that rewrite what it writes: InstanceNormalization.
     GroupNormInstanceNorm,
     # Before the rules for layers of images.
