@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -29,6 +30,9 @@ from onnx import (
 
 from fns_lab.errors import InputError, one_line
 from fns_lab.files import atomic_write, is_text
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 RULE_PREFIX = "fns_lab rule: "
 """Start of the `doc_string` of every node that a rewrite rule wrote; the rule's name follows."""
@@ -106,7 +110,7 @@ def count_ops(model: ModelProto) -> dict[str, int]:
     return dict(Counter(map(op_name, walk(model.graph))).most_common())
 
 
-def op_name(node: NodeProto) -> str:
+def op_name(node: NodeProto | ir.Node) -> str:
     """Return `Conv` for a standard op, `com.microsoft::FusedConv` for one of another domain."""
     return node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}::{node.op_type}"
 

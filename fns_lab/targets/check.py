@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,10 +10,11 @@ import onnx
 import onnx_ir as ir
 import pandas as pd
 
-from fns_lab.models import ONNX_DOMAINS
-from fns_lab.opset.convert import convert, is_written_alike
+from fns_lab.models import ONNX_DOMAINS, op_name
+from fns_lab.opset.convert import convert, is_written_alike, schema
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.nodes import NodeError
+from fns_lab.targets.element_types import type_refusal
 from fns_lab.targets.inference import infer
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
 from fns_lab.targets.target import Quirk, Target, matches
@@ -28,7 +29,7 @@ class Check:
 
     `table` has one row per op and reason:
 
-    - `op`: the op type, or `(model)` where the reason concerns the whole file
+    - `op`: the op type, such as `Conv` or `com.microsoft::FusedConv`, or `(model)` where the reason concerns the file
     - `opset`: the opset of the model
     - `count`: the number of these nodes
     - `supported`: whether the target runs them as they are written
@@ -77,9 +78,10 @@ def check_ir(
     """
     opset, reason_of = onnx_opset(model), why_unsupported or refusal
     rows = [(MODEL, opset, False, reason) for reason in _model_refusals(model, target)]
-    for node in model.graph.all_nodes():
-        reason = reason_of(node, target, opset)
-        rows.append((node.op_type, opset, not reason, reason))
+    for node in _every_node(model):
+        is_call = node.op_identifier() in model.functions
+        reason = _call_refusal(node, target) if is_call else reason_of(node, target, opset)
+        rows.append((op_name(node), opset, not reason, reason))
     table = pd.DataFrame(rows, columns=["op", "opset", "supported", "reason"])
     table = table.groupby(["supported", "op", "opset", "reason"], sort=True).size().reset_index(name="count")
     return Check(target, table[["op", "opset", "count", "supported", "reason"]])
@@ -88,21 +90,41 @@ def check_ir(
 def refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Return why `target` cannot run `node`, written for `opset`; empty if it can."""
     if node.domain not in ONNX_DOMAINS:
-        return f"the domain {node.domain} is not ONNX's own"
+        return _foreign_refusal(node, target)
     selectors = target.selectors(node.op_type)
     if not selectors:
         return f"the {target.backend} backend has no {node.op_type}"
+    if node.op_type not in target.ops and schema(node.op_type, opset) is None:
+        return f"ONNX has no {node.op_type} at opset {opset}"
     if target.reads_as_opset and (reason := _why_misread(node, opset, target.reads_as_opset)):
         return reason
     if not target.takes(node.op_type, opset):
         return f"supported at opset {', '.join(selectors)}; the model has opset {opset}"
-    return _quirk_refusal(node, target.quirks, opset)
+    return type_refusal(node, target, opset) or _quirk_refusal(node, target.quirks, opset)
+
+
+def _every_node(model: ir.Model) -> Iterator[ir.Node]:
+    """Yield the nodes of the graph and of its functions, with those inside If, Loop and Scan."""
+    yield from model.graph.all_nodes()
+    for function in model.functions.values():
+        yield from function.all_nodes()
+
+
+def _call_refusal(node: ir.Node, target: Target) -> str:
+    """Return why `target` cannot run a call of one of the model's functions; empty if it can."""
+    return "" if target.runs_functions else f"{op_name(node)} is a function of the model; the runtime knows none"
+
+
+def _foreign_refusal(node: ir.Node, target: Target) -> str:
+    """Return why `target` cannot run a node of another domain than ONNX's own; empty if it can."""
+    known = node.op_type in target.domains.get(node.domain, ())
+    return "" if known else f"{op_name(node)}: the target has no such op"
 
 
 def converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Return why `target` cannot run `node` once it is converted to the target's opset; empty if it can."""
     if node.domain not in ONNX_DOMAINS:
-        return f"the domain {node.domain} is not ONNX's own"
+        return _foreign_refusal(node, target)
     to_opset = min(opset, target.opset)
     try:
         spec = convert(node, opset, to_opset)
@@ -111,9 +133,9 @@ def converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     if not target.takes(spec.op_type, to_opset):
         return f"the {target.backend} backend has no {spec.op_type} at opset {to_opset}"
     attributes = type(node.attributes)(spec.attributes.values(), node)
-    detached = _DetachedNode(spec.op_type, spec.inputs, node.outputs, attributes)
+    detached = cast("ir.Node", _DetachedNode(spec.op_type, spec.inputs, node.outputs, attributes))
     quirks = [quirk for quirk in target.quirks if quirk.kind not in SOLVED_WITHOUT_RULES]
-    return _quirk_refusal(cast("ir.Node", detached), quirks, to_opset)
+    return type_refusal(detached, target, to_opset) or _quirk_refusal(detached, quirks, to_opset)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ Described = TypeVar("Described", "Quirk", "WorkedAround", "Target")
 EVERY_OP = "*"
 """Stands for every op of ONNX, in an op table and in the `ops` of a quirk."""
 
+EVERY_TYPE = "*"
+"""Stands for every element type."""
+
 
 @dataclass(frozen=True)
 class Quirk:
@@ -78,6 +81,12 @@ class Target:
     - `ir_versions`: the IR versions that the runtime loads, as a selector
     - `ops`: by op type, the opsets that the runtime supports it at, as selectors: `7+`, `2-10`, `9`, or `*` for all;
       the op type `*` stands for every op of ONNX
+    - `domains`: by domain other than ONNX's own, the op types that the runtime has of it
+    - `runs_functions`: whether the runtime runs a model's own functions
+    - `types`: ONNX's names of the element types that ops take, such as `FLOAT`; `*` for all; a selector behind a name
+      says from which opset on, such as `DOUBLE 12+`
+    - `op_types`: the same by op type, for the ops that take others; ops of integers or booleans alone take all of
+      theirs unless they stand here
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
@@ -102,6 +111,10 @@ class Target:
     ir_version: int
     ir_versions: str
     ops: Mapping[str, tuple[str, ...]]
+    domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    runs_functions: bool = False
+    types: tuple[str, ...] = (EVERY_TYPE,)
+    op_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     package: str | None = None
     version: str | None = None
     reads_as_opset: int | None = None
@@ -164,7 +177,7 @@ def load(name: str) -> Target:
     raise InputError(f"unknown target {name!r}; did you mean {near!r}? There are: {', '.join(names())}")
 
 
-STRUCTURE = ("name", "ops", "settings", "falls_back_to", "backend", "quirk", "worked_around")
+STRUCTURE = ("name", "ops", "op_types", "domains", "settings", "falls_back_to", "backend", "quirk", "worked_around")
 """Keys of a file that are no field of `Target`, or are put together from several tables; the others are fields."""
 
 
@@ -185,6 +198,8 @@ def _read(path: Path) -> list[Target]:
                 "name": f"{data['name']}/{backend}",
                 "backend": backend,
                 "ops": _ops(data, backend),
+                "domains": _frozen(data.get("domains", {}) | table.get("domains", {})),
+                "op_types": _frozen(data.get("op_types", {}) | table.get("op_types", {})),
                 "quirks": tuple(quirk for quirk in quirks if backend in quirk.backends),
                 "worked_around": tuple(fault for fault in worked_around if backend in fault.backends),
                 "settings": data.get("settings", {}) | table.get("settings", {}),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from onnx import helper
 
 from fns_lab import targets
 from fns_lab.targets.check import MODEL
@@ -75,5 +76,51 @@ def test_softmax_changed_its_meaning_at_13():
     assert not reasons(model([node("Softmax", "x", "y", axis=1)], SHAPE, opset=7, ir_version=3), "onnxjs-0.1.3/wasm")
 
 
-def test_another_domain():
-    assert "com.microsoft" in reasons(model([node("Gelu", "x", "y", domain="com.microsoft")], SHAPE), "ort/cpu")["Gelu"]
+def foreign(op_type, domain, **attributes):
+    return model([node(op_type, "x", "y", domain=domain, **attributes)], SHAPE)
+
+
+@pytest.mark.parametrize(("op_type", "domain", "name", "runs"), [
+    ("Scaler", "ai.onnx.ml", "ort/cpu", True),
+    ("Scaler", "ai.onnx.ml", "ort-web/wasm", True),
+    ("Scaler", "ai.onnx.ml", "ort-web/webgpu", False),
+    ("Scaler", "ai.onnx.ml", "onnxjs-0.1.8/cpu", False),
+    ("QuickGelu", "com.microsoft", "ort-web/webgpu", True),
+    ("QuickGelu", "com.microsoft", "opencv/cpu", False),
+    ("Relu", "com.example", "ort/cpu", False),
+])  # fmt: skip
+def test_an_op_of_another_domain(op_type, domain, name, runs):
+    expected = {} if runs else {f"{domain}::{op_type}": f"{domain}::{op_type}: the target has no such op"}
+    assert {op: why for op, why in reasons(foreign(op_type, domain), name).items() if op != MODEL} == expected
+
+
+@pytest.mark.parametrize(("op_type", "opset"), [("Invented", 18), ("Gelu", 18), ("Upsample", 13)])
+def test_an_op_that_onnx_does_not_have_at_the_opset(op_type, opset):
+    """ONNX Runtime has every op of ONNX, but none that the opset does not have yet, or no longer."""
+    proto = model([node("Relu", "x", "y")], SHAPE, opset=opset)
+    proto.graph.node[0].op_type = op_type
+    assert reasons(proto, "ort/cpu") == {op_type: f"ONNX has no {op_type} at opset {opset}"}
+
+
+def with_function():
+    body = [node("Relu", "a", "r"), node("Upsample", "r", "b")]
+    function = helper.make_function("com.example", "Mine", ["a"], ["b"], body, [helper.make_opsetid("", 18)])
+    proto = foreign("Mine", "com.example")
+    proto.functions.append(function)
+    return proto
+
+
+def test_a_function_of_the_model():
+    assert reasons(with_function(), "ort/cpu") == {"Upsample": "ONNX has no Upsample at opset 18"}
+    assert "is a function of the model" in reasons(with_function(), "tract/cpu")["com.example::Mine"]
+
+
+def test_what_stands_inside_an_if_is_checked():
+    branches = {
+        name: helper.make_graph([node(op, "x", "z")], name, [], [helper.make_tensor_value_info("z", 1, SHAPE)])
+        for name, op in (("then_branch", "Relu"), ("else_branch", "Det"))
+    }
+    proto = model([node("If", "c", "y", **branches)], SHAPE, {"c": np.array(True)})
+    assert targets.check(proto, targets.load("ort/cpu"))
+    assert set(reasons(proto, "tract/cpu")) == {"Det"}
+    assert set(reasons(proto, "ort-web/webgl")) == {"If", "Det"}
