@@ -24,6 +24,15 @@ def matrix(
         typer.Option("--op", metavar="OP", help="Only the tests of this op; may be given several times."),
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of ops instead of node tests.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Nodes drawn for every op instead of node tests; faults become quirks.")
+    ] = False,
+    cases: Annotated[
+        int | None, typer.Option("--cases", metavar="N", min=1, help="With --sweep: nodes per target. [default: 2000]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="With --sweep: of the draw. [default: 0]")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure all again, even what was measured before.")] = False,
     json: JsonFlag = False,
 ) -> int:
@@ -34,21 +43,48 @@ def matrix(
     supports it, the engine fails) or unsupported. Results are kept, and Ctrl-C loses none of them.
     Exit 1 if an engine is wrong or fails where its table says supported.
 
+    With --sweep, nodes are drawn for every op: shapes, attributes, opsets, constants, special values. Each runs as it
+    is drawn, if the table supports it, and lowered. Faults are reduced to the smallest node that still shows them and
+    printed as quirks in TOML, to be looked at and pasted into the target's file.
+
     \b
     Examples:
       fns-lab matrix --target onnxjs-0.1.8/wasm
       fns-lab matrix --target onnxjs-0.1.3/cpu --target ort-web/webgl --op Conv --op Pad --json
       fns-lab matrix --target onnxjs-0.1.8/webgl --pairs --op Reshape
+      fns-lab matrix --target ort-web/webgpu --sweep --cases 300 --op Conv --seed 1
     """
     from fns_lab import targets
 
+    if pairs and sweep:
+        raise InputError("--pairs and --sweep exclude each other")
+    if not sweep and (cases is not None or seed is not None):
+        raise InputError("--cases and --seed go with --sweep")
     chosen = [targets.load(name) for name in target]
+    if sweep:
+        return _sweep(chosen, op, cases, seed or 0, cached=not fresh, as_json=json)
     measured = (_pairs if pairs else _nodes)(chosen, op, cached=not fresh)
     if json:
         print_json(measured.to_json())
     else:
         faults = measured.falsely_supported.drop(columns="supported")
         print_table(faults.assign(message=faults.message.str.slice(0, 100)), empty="every engine agrees with its table")
+        print(measured)
+    return 0 if measured else 1
+
+
+def _sweep(
+    targets: Sequence[Target], ops: Sequence[str] | None, cases: int | None, seed: int, *, cached: bool, as_json: bool
+) -> int:
+    from fns_lab.measure.sweep.families import FAMILIES
+    from fns_lab.measure.sweep.sweep import CASES, sweep
+
+    _known(ops, list(FAMILIES))
+    measured = sweep(targets, ops=ops, cases=cases or CASES, seed=seed, cached=cached)
+    if as_json:
+        print_json(measured.to_json())
+    else:
+        print(measured.quirks() or "no fault")
         print(measured)
     return 0 if measured else 1
 

@@ -23,7 +23,8 @@ class OrtRunner(InProcessRunner):
     Threads: they stop when a run ends. By default they go on spinning and take the cores from the next engine.
     Memory: outputs are views into the session's arena, and one small output keeps the whole arena alive (1.7 GiB for
     24 MiB of output with a style image of 1920 x 1080 pixels). So with `once`, the runner returns copies; for a small
-    model, whose outputs may be large, it uses no arena instead.
+    model, whose outputs may be large, it uses no arena instead. With `optimizations = false` in the settings of the
+    target, every node runs as it is written.
     """
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -43,6 +44,8 @@ class OrtRunner(InProcessRunner):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = FATAL_ONLY
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        if not self.target.settings.get("optimizations", True):
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._arena = options.enable_cpu_mem_arena = not self.once or len(model.graph.node) > FEW_NODES
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -34,9 +34,17 @@ class ResultCache:
         self._engine = json.dumps([target.name, engine_name(target), dict(target.settings)], sort_keys=True)
         self._results = dict(_read(self._path)) if self._path else {}
 
-    def key(self, model: ModelProto, feeds: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> str:
+    def key(
+        self,
+        model: ModelProto,
+        feeds: Mapping[str, np.ndarray],
+        expected: Mapping[str, np.ndarray],
+        *,
+        elementwise: bool = False,
+    ) -> str:
         """Return the key of a run of `model` on `feeds` in this engine."""
-        digest = hashlib.sha256(f"{self._engine}{TOLERANCE!r}{_runners()}".encode())
+        comparison = "elementwise" if elementwise else ""
+        digest = hashlib.sha256(f"{self._engine}{TOLERANCE!r}{_runners()}{comparison}".encode())
         digest.update(model.SerializeToString(deterministic=True))
         for name, array in (*feeds.items(), *expected.items()):
             digest.update(f"{name}{array.dtype}{array.shape}".encode())

@@ -42,7 +42,8 @@ RANDOM_NAME = re.compile(r"test_training_dropout(_default)?(_mask)?")
 class Case:
     """One node test: a model, what to feed it and the expected outputs.
 
-    `op` is the op under test, also where the model is the op's definition in other ops (`_expanded`).
+    `op` is the op under test, also where the model is the op's definition in other ops (`_expanded`). `elementwise`:
+    whether each element of the outputs may be off by a share of its own size alone, not of the range of all.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Case:
     model: ModelProto = field(repr=False)
     feeds: Mapping[str, np.ndarray] = field(repr=False)
     expected: Mapping[str, np.ndarray] = field(repr=False)
+    elementwise: bool = False
 
     @property
     def expanded(self) -> bool:

@@ -28,29 +28,46 @@ class CaseResult(NamedTuple):
     message: str = ""
 
 
-def check_outputs(expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]) -> CaseResult:
+def check_outputs(
+    expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray], *, elementwise: bool = False
+) -> CaseResult:
     """Compare every output with the expected one: floats within `TOLERANCE`, other types exactly.
 
-    NaN must be where NaN is expected, and each infinity where it is expected, with its sign.
+    NaN must be where NaN is expected, and each infinity where it is expected, with its sign. The tolerance is a share
+    of an output's range, with `elementwise` of each element's own size.
     """
     worst, fault = 0.0, ""
     for name, x in expected.items():
         y = actual[name]
         if x.shape != y.shape:
             return CaseResult("wrong", math.nan, f"{name} has shape {y.shape}, expected {x.shape}")
-        max_abs, reason = _compare(x, y)
+        max_abs, reason = _compare(x, y, elementwise)
         worst, fault = max(worst, max_abs), fault or (reason and f"{name}: {reason}")
     return CaseResult("wrong" if fault else "pass", worst, fault)
 
 
-def _compare(x: np.ndarray, y: np.ndarray) -> tuple[float, str]:
+def _compare(x: np.ndarray, y: np.ndarray, elementwise: bool) -> tuple[float, str]:
     """Return the largest error of the finite values, and why it is a fault; an empty string if it is none."""
-    limit = TOLERANCE.limit(value_range(x)) if x.dtype.kind == "f" else 0.0
+    limit = _limit(x, elementwise)
     x, y = x.astype(np.float64), y.astype(np.float64)
     finite = np.isfinite(x) & np.isfinite(y)
-    max_abs = float(np.abs(x[finite] - y[finite]).max(initial=0.0))
+    errors = np.abs(np.where(finite, x, 0.0) - np.where(finite, y, 0.0))
+    max_abs = float(errors.max(initial=0.0))
     mismatched = ~finite & ~((x == y) | (np.isnan(x) & np.isnan(y)))
     if mismatched.any():
         at = tuple(int(i) for i in np.argwhere(mismatched)[0])
         return max_abs, f"{y[at]} at {at}, expected {x[at]}"
-    return max_abs, "" if max_abs <= limit else f"max_abs {max_abs:.3g} is beyond {limit:.3g}"
+    if not (errors > limit).any():
+        return max_abs, ""
+    at = tuple(int(i) for i in np.argwhere(errors > limit)[0])
+    return max_abs, f"max_abs {max_abs:.3g} is beyond {float(np.broadcast_to(limit, x.shape)[at]):.3g}"
+
+
+def _limit(x: np.ndarray, elementwise: bool) -> np.ndarray:
+    """Return the largest error allowed: one number, or with `elementwise` one per element."""
+    if x.dtype.kind != "f":
+        return np.zeros(())
+    if not elementwise:
+        return np.array(TOLERANCE.limit(value_range(x)))
+    sizes = np.abs(np.where(np.isfinite(x), x, 0.0).astype(np.float64))
+    return np.asarray(TOLERANCE.floor + TOLERANCE.fraction * sizes)

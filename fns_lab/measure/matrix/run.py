@@ -54,7 +54,7 @@ def measure_cases(
     if not cases or not chosen:
         raise InputError(f"nothing to measure: {len(cases)} cases, {len(chosen)} targets")
     rows: list[Row] = []
-    with _quiet_inference(), _bar(len(cases) * len(chosen), progress) as bar:
+    with quiet_inference(), _bar(len(cases) * len(chosen), progress) as bar:
         for target in chosen:
             bar.set_description(target.name)
             rows += _measure_target(cases, target, ResultCache(target) if cached else ResultCache(target, None), bar)
@@ -80,15 +80,16 @@ def _measured(
         return "error", float("nan"), True, f"lowering broke: {error!r}"
     if variant.model is None:
         return "unsupported", float("nan"), False, variant.reason
-    outcome = _run(case, variant.model, target, cache)
+    outcome = run_cached(case, variant.model, target, cache)
     if variant.supported:
         return outcome.result, outcome.max_abs, True, outcome.message
     refused = outcome.result == "error"
     return "unsupported" if refused else outcome.result, outcome.max_abs, False, variant.reason
 
 
-def _run(case: Case, model: ModelProto, target: Target, cache: ResultCache) -> CaseResult:
-    key = cache.key(model, case.feeds, case.expected)
+def run_cached(case: Case, model: ModelProto, target: Target, cache: ResultCache) -> CaseResult:
+    """Return the result of `model`, a variant of `case`: looked up, or else measured and kept."""
+    key = cache.key(model, case.feeds, case.expected, elementwise=case.elementwise)
     outcome = cache.get(key)
     if outcome is None:
         outcome = run_case(case, model, target)
@@ -100,13 +101,13 @@ def run_case(case: Case, model: ModelProto, target: Target) -> CaseResult:
     """Run `model`, a variant of `case`, in the real engine and compare its outputs with the expected ones."""
     try:
         with open_runner(model, target, timeout_s=TIMEOUT_S) as runner:
-            return check_outputs(case.expected, runner.infer(dict(case.feeds)))
+            return check_outputs(case.expected, runner.infer(dict(case.feeds)), elementwise=case.elementwise)
     except (RuntimeFault, InputError) as error:
         return CaseResult("error", float("nan"), str(getattr(error, "message", error)))
 
 
 @contextlib.contextmanager
-def _quiet_inference() -> Iterator[None]:
+def quiet_inference() -> Iterator[None]:
     """Silence onnx_ir's warnings: it logs a stack trace for each node test that contradicts onnx's shape inference."""
     logger = logging.getLogger("onnx_ir")
     level = logger.level

@@ -45,3 +45,11 @@ def test_one_wrong_output_of_two_is_wrong_and_the_largest_error_counts():
     outcome = check_outputs(expected, {"a": np.full(2, 0.5, np.float32), "b": np.full(2, 3.0, np.float32)})
     assert (outcome.result, outcome.max_abs) == ("wrong", 2.0)
     assert outcome.message.startswith("a: ")
+
+
+def test_elementwise_each_element_is_compared_with_its_own_size():
+    x = {"y": np.array([1e9, 1.0], np.float32)}
+    off = {"y": np.array([1e9, 2.0], np.float32)}
+    assert check_outputs(x, off).result == "pass"
+    assert check_outputs(x, off, elementwise=True).result == "wrong"
+    assert check_outputs(x, {"y": x["y"] * np.float32(1.0001)}, elementwise=True).result == "pass"

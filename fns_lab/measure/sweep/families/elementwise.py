@@ -1,0 +1,215 @@
+"""Ops that compute each element of the output from one element of each input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fns_lab.measure.sweep.axes import BATCH, CHANNELS, FLOAT_VALUES, IMAGES, SIZES, schemas
+from fns_lab.measure.sweep.draw import Draw, Family, Inputs
+from fns_lab.measure.sweep.pairwise import Axes
+
+RANKS = (4, 3, 2, 1, 5, 6, 0)
+DOMAINS = {
+    "Acos": (-1.0, 1.0),
+    "Acosh": (1.0, 5.0),
+    "Asin": (-1.0, 1.0),
+    "Atanh": (-0.95, 0.95),
+    "Log": (0.01, 5.0),
+    "Sqrt": (0.0, 5.0),
+    "Tan": (-1.2, 1.2),
+}
+"""Where the others are not defined: low and high of their inputs."""
+TYPES = ("float32", "int32", "int64", "bool")
+"""Element types that are drawn, the simplest first."""
+
+UNARY = (
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Ceil", "Celu", "Cos", "Cosh", "Elu", "Erf",
+    "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg",
+    "Not", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign",
+    "Sqrt", "Tan", "Tanh", "ThresholdedRelu",
+)  # fmt: skip
+BINARY = (
+    "Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual", "Less",
+    "LessOrEqual", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Xor",
+)  # fmt: skip
+COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
+VARIADIC = ("Max", "Mean", "Min", "Sum")
+BROADCAST = (
+    "same",
+    "scalar",
+    "one",
+    "channel",
+    "last",
+    "lower",
+    "batch",
+    "mutual",
+    "from scalar",
+    "from channel",
+    "from lower",
+)
+"""Kinds of second shape; with `from`, the first input has it and the second the whole."""
+
+
+def types_of(op: str) -> tuple[str, ...]:
+    """Return those of `TYPES` that the first input of `op` takes at some opset."""
+    names = {"float32": "float", "bool": "bool"}
+    allowed = {name for found in schemas(op) for name in found.inputs[0].types}
+    return tuple(kind for kind in TYPES if f"tensor({names.get(kind, kind)})" in allowed)
+
+
+def _unary_axes(op: str) -> Axes:
+    types = types_of(op)
+    values = {"values": (*FLOAT_VALUES, "large")} if "float32" in types else {}
+    return {"rank": RANKS, **IMAGES, "type": types, **values}
+
+
+def _unary(draw: Draw) -> Inputs:
+    return [draw.data(draw.image(), *DOMAINS.get(draw.op, (-4.0, 4.0)))]
+
+
+def _binary_axes(op: str) -> Axes:
+    types = types_of(op)
+    values = {"values": (*FLOAT_VALUES, "negative")} if "float32" in types else {}
+    return {"rank": RANKS, **IMAGES, "type": types, "broadcast": BROADCAST, **values}
+
+
+def _binary(draw: Draw) -> Inputs:
+    first, second = broadcast(draw)
+    draw.require(draw.op != "PRelu" or np.broadcast_shapes(first, second) == first)
+    if draw.op == "Mod" and draw.dtype.kind == "f":
+        draw.require(draw.attributes.get("fmod") == 1)
+    a, b = draw.data(first, *_range(draw, 0)), draw.data(second, *_range(draw, 1))
+    if draw["broadcast"] != "same" and draw.op in COMPARISONS:
+        b = b.astype(a.dtype)
+    return [a, _without_zeros(b) if draw.op in ("Div", "Mod") and b.dtype.kind in "iu" else b]
+
+
+def _range(draw: Draw, index: int) -> tuple[float, float]:
+    if draw.op == "Pow" and draw.get("values") != "negative":
+        return ((0.1, 3.0), (-2.0, 3.0) if draw.dtype.kind == "f" else (0, 3))[index]
+    return (-3.0, 3.0)
+
+
+def _without_zeros(x: np.ndarray) -> np.ndarray:
+    return np.where(x == 0, np.ones_like(x), x)
+
+
+def broadcast(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shapes of two inputs that broadcast as the axis of that name says."""
+    whole, kind = draw.image(), str(draw["broadcast"])
+    part = _part(draw, whole, kind.removeprefix("from "))
+    if kind == "mutual":
+        return tuple(1 if i % 2 else size for i, size in enumerate(whole)), part
+    return (part, whole) if kind.startswith("from ") else (whole, part)
+
+
+def _part(draw: Draw, whole: tuple[int, ...], kind: str) -> tuple[int, ...]:
+    rank = len(whole)
+    draw.require(rank >= {"channel": 2, "batch": 2, "mutual": 2, "last": 2, "lower": 2}.get(kind, 0))
+    return {
+        "same": whole,
+        "scalar": (),
+        "one": (1,),
+        "channel": (*whole[1:2], *[1] * (rank - 2)),
+        "last": whole[-1:],
+        "lower": whole[1:],
+        "batch": (*whole[:1], *[1] * (rank - 1)),
+        "mutual": tuple(size if i % 2 else 1 for i, size in enumerate(whole)),
+    }[kind]
+
+
+def _variadic_axes(op: str) -> Axes:
+    return {**_binary_axes(op), "inputs": (2, 1, 3, 5)}
+
+
+def _variadic(draw: Draw) -> Inputs:
+    first, second = broadcast(draw)
+    draw.require(draw["inputs"] > 1 or draw["broadcast"] == "same")
+    return [draw.data(second if index % 2 else first) for index in range(draw["inputs"])]
+
+
+def _where_axes(op: str) -> Axes:
+    return {
+        "rank": RANKS, **IMAGES, "type": ("float32", "int32", "int64", "bool"), "broadcast": BROADCAST,
+        "condition": ("whole", "one", "part"), "values": FLOAT_VALUES,
+    }  # fmt: skip
+
+
+def _where(draw: Draw) -> Inputs:
+    first, second = broadcast(draw)
+    condition = {"whole": np.broadcast_shapes(first, second), "one": (1,), "part": second}[draw["condition"]]
+    return [draw.array(condition, dtype=bool), draw.data(first), draw.data(second)]
+
+
+def _clip_axes(op: str) -> Axes:
+    return {
+        "rank": RANKS, **IMAGES, "type": ("float32", "int32", "int64"), "values": FLOAT_VALUES,
+        "limits": ("both", "low", "high", "neither", "equal"),
+    }  # fmt: skip
+
+
+def _clip(draw: Draw) -> Inputs:
+    low, high = {"both": (-1, 1), "low": (-1, None), "high": (None, 1), "neither": (None, None), "equal": (1, 1)}[
+        draw["limits"]
+    ]
+    x = draw.data(draw.image(), -4, 4)
+    if "min" in draw.schema.attributes:
+        draw.require(draw.dtype == np.float32)
+        draw.attributes |= {name: float(value) for name, value in (("min", low), ("max", high)) if value is not None}
+        return [x]
+    limits = [None if value is None else np.array(value, draw.dtype) for value in (low, high)]
+    return [x, *limits] if high is not None else [x, *limits[:1]] if low is not None else [x]
+
+
+CAST_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9, "uint8": 2, "int8": 3, "float16": 10, "float64": 11}
+
+
+def _cast_axes(op: str) -> Axes:
+    return {
+        "rank": RANKS,
+        **IMAGES,
+        "type": tuple(CAST_TYPES),
+        "to": tuple(CAST_TYPES),
+        "values": ("plain", "zeros", "infinite", "nan"),
+    }
+
+
+def _cast(draw: Draw) -> Inputs:
+    to = np.dtype(draw["to"])
+    draw.require(to.kind in "fb" or draw["values"] in ("plain", "zeros"))
+    draw.set("to", CAST_TYPES[draw["to"]])
+    return [draw.data(draw.image(), 0 if to.kind == "u" else -100, 100)]
+
+
+def _dropout(draw: Draw) -> Inputs:
+    x = draw.data(draw.image())
+    draw.outputs = draw["outputs"]
+    if draw["ratio"] is None:
+        return [x]
+    if "ratio" in draw.schema.attributes:
+        draw.set("ratio", draw["ratio"])
+        return [x]
+    return [x, np.array(draw["ratio"], np.float32)]
+
+
+FAMILIES = (
+    Family(UNARY, _unary_axes, _unary, elementwise=True, constants=("none",)),
+    Family(BINARY, _binary_axes, _binary, frozenset({"axis", "broadcast"}), elementwise=True),
+    Family(VARIADIC, _variadic_axes, _variadic, elementwise=True),
+    Family(("Where",), _where_axes, _where, elementwise=True),
+    Family(("Clip",), _clip_axes, _clip, elementwise=True),
+    Family(("Cast",), _cast_axes, _cast, elementwise=True, constants=("none",)),
+    Family(
+        ("Dropout",),
+        lambda op: {
+            "rank": RANKS,
+            "batch": BATCH,
+            "channels": CHANNELS,
+            "size": SIZES,
+            "ratio": (None, 0.0, 0.5),
+            "outputs": (1, 2),
+        },
+        _dropout,
+        elementwise=True,
+    ),
+)

@@ -1,0 +1,129 @@
+"""Convolutions and pools."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fns_lab.measure.sweep.axes import BATCH, CHANNELS, DILATIONS, IMAGES, KERNELS, LEFT_OUT, PADDING, SIZES, STRIDES
+from fns_lab.measure.sweep.draw import Draw, Family, Inputs
+from fns_lab.measure.sweep.pairwise import Axes
+
+RANKS = (4, 3, 5)
+FILTERS = (1, 3, 4, 5, 10, 12, 16, 17, 64, 65, 128, 130, 256)
+GROUPS = (LEFT_OUT, 1, 2, 4, "each", "each twice")
+"""Number of groups; with `each`, every channel is a group of its own, with one or two filters."""
+WINDOW: Axes = {"kernel": KERNELS, "strides": STRIDES, "padding": PADDING}
+
+
+def _window(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Give the node its kernel, strides, dilations and padding; return the shape of the image and the kernel."""
+    shape = draw.image()
+    rank = len(shape) - 2
+    kernel = draw.spatial("kernel", rank)
+    for name in ("strides", "dilations"):
+        if draw.get(name) is not LEFT_OUT:
+            draw.set(name, draw.spatial(name, rank))
+    kind = str(draw["padding"])
+    if kind.isupper():
+        draw.set("auto_pad", kind)
+    elif kind != "none":
+        draw.set("pads", _pads(kind, kernel))
+    return shape, kernel
+
+
+def _pads(kind: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
+    half, rest = [size // 2 for size in kernel], [size - 1 - size // 2 for size in kernel]
+    none = [0] * len(kernel)
+    begins, ends = {
+        "both": (half, half), "begin": (half, none), "end": (none, half), "uneven": (rest, half),
+        "negative": ([-1] * len(kernel), none),
+    }[kind]  # fmt: skip
+    return (*begins, *ends)
+
+
+def _conv_axes(op: str) -> Axes:
+    return {
+        "rank": RANKS, **IMAGES, "filters": FILTERS, **WINDOW, "dilations": DILATIONS, "group": GROUPS,
+        "kernel_shape": ("given", LEFT_OUT), "bias": (LEFT_OUT, "given"),
+    }  # fmt: skip
+
+
+def _groups(draw: Draw) -> int:
+    """Give the node its groups, and return their number."""
+    group, channels = draw["group"], draw["channels"]
+    count = channels if str(group).startswith("each") else group or 1
+    if group is not LEFT_OUT:
+        draw.set("group", count)
+    draw.require(channels % count == 0)
+    return int(count)
+
+
+def _filters(draw: Draw, groups: int) -> int:
+    if str(draw["group"]).startswith("each"):
+        return groups * (2 if draw["group"] == "each twice" else 1)
+    draw.require(draw["filters"] % groups == 0)
+    return int(draw["filters"])
+
+
+def _conv(draw: Draw) -> Inputs:
+    shape, kernel = _window(draw)
+    groups = _groups(draw)
+    filters = _filters(draw, groups)
+    if draw["kernel_shape"] == "given":
+        draw.set("kernel_shape", kernel)
+    weights = (filters, shape[1] // groups, *kernel) if draw.op == "Conv" else (shape[1], filters // groups, *kernel)
+    inputs = [draw.array(shape), draw.array(weights)]
+    return [*inputs, draw.array((filters,))] if draw["bias"] else inputs
+
+
+def _conv_transpose_axes(op: str) -> Axes:
+    return {**_conv_axes(op), "output": (LEFT_OUT, "padding", "shape", "larger shape")}
+
+
+def _conv_transpose(draw: Draw) -> Inputs:
+    inputs = _conv(draw)
+    sizes = np.array(draw.image()[2:])
+    rank = len(sizes)
+    strides = np.array(draw.attributes.get("strides", [1] * rank))
+    if draw["output"] == "padding":
+        draw.set("output_padding", tuple(int(stride) - 1 for stride in strides))
+    elif draw["output"] is not LEFT_OUT:
+        draw.require(draw["padding"] in ("none", "SAME_UPPER", "SAME_LOWER", "NOTSET"))
+        larger = draw["output"] == "larger shape"
+        draw.set("output_shape", tuple(int(size) for size in sizes * strides + larger))
+    return inputs
+
+
+def _pool_axes(op: str) -> Axes:
+    outputs: Axes = {"outputs": (1, 2)} if op == "MaxPool" else {}
+    return {"rank": RANKS, **IMAGES, **WINDOW, "dilations": DILATIONS, **outputs}
+
+
+def _pool(draw: Draw) -> Inputs:
+    shape, kernel = _window(draw)
+    draw.set("kernel_shape", kernel)
+    draw.outputs = draw.get("outputs", 1)
+    return [draw.array(shape)]
+
+
+WEIGHTY = 4.0
+"""Engines have several ways of computing a convolution, and which is taken depends on many axes."""
+OWN_ATTRIBUTES = frozenset({"group", "kernel_shape"})
+FAMILIES = (
+    Family(("Conv",), _conv_axes, _conv, OWN_ATTRIBUTES, constants=("rest", "none"), weight=WEIGHTY),
+    Family(
+        ("ConvTranspose",),
+        _conv_transpose_axes,
+        _conv_transpose,
+        OWN_ATTRIBUTES,
+        constants=("rest", "none"),
+        weight=WEIGHTY,
+    ),
+    Family(("AveragePool", "LpPool", "MaxPool"), _pool_axes, _pool, constants=("none",)),
+    Family(
+        ("GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool"),
+        lambda op: {"rank": RANKS, "batch": BATCH, "channels": CHANNELS, "size": SIZES},
+        lambda draw: [draw.array(draw.image())],
+        constants=("none",),
+    ),
+)

@@ -1,0 +1,78 @@
+"""Rows that together hold every pair of values of two axes, drawn one after another with a seed.
+
+Far fewer rows than the full product show a fault that two values together make: thirteen axes of six values have
+13,060,694,016 combinations, and all their pairs fit into some eighty rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+
+Axes = Mapping[str, Sequence[Hashable]]
+"""By axis, the values that it may take, the simplest first."""
+Row = dict[str, Hashable]
+"""One value per axis."""
+Pair = tuple[tuple[str, int], tuple[str, int]]
+"""Two axes with the position of a value in each, in the order of the axes."""
+
+ATTEMPTS = 3
+"""After so many rows that turned out void, a pair counts as impossible."""
+
+
+class Pairwise:
+    """Draws rows of `axes`. After each, call `keep` if it was a valid case, or `drop` if it was none."""
+
+    def __init__(self, axes: Axes, seed: object) -> None:
+        self._axes = {name: tuple(values) for name, values in axes.items()}
+        self._position = {name: index for index, name in enumerate(self._axes)}
+        self._random = random.Random(repr(seed))
+        self._attempts: Counter[Pair] = Counter()
+        self._open = {pair for names in itertools.combinations(self._axes, 2) for pair in self._pairs_of(*names)}
+
+    @property
+    def done(self) -> bool:
+        """Whether every pair was in a valid row, or in `ATTEMPTS` void ones."""
+        return not self._open
+
+    def draw(self) -> Row:
+        """Return the next row: one that holds many pairs still open, or a random one if there are none."""
+        chosen: dict[str, int] = {}
+        if self._open:
+            chosen |= dict(self._random.choice(sorted(self._open)))
+        names = [name for name in self._axes if name not in chosen]
+        self._random.shuffle(names)
+        for name in names:
+            chosen[name] = self._best(name, chosen)
+        return {name: values[chosen[name]] for name, values in self._axes.items()}
+
+    def keep(self, row: Row) -> None:
+        """Count the pairs of this row as covered."""
+        self._open.difference_update(self._pairs_in(row))
+
+    def drop(self, row: Row) -> None:
+        """Count the row as an attempt at its pairs."""
+        for pair in self._pairs_in(row):
+            self._attempts[pair] += 1
+            if self._attempts[pair] >= ATTEMPTS:
+                self._open.discard(pair)
+
+    def _best(self, name: str, chosen: Mapping[str, int]) -> int:
+        """Return a value of this axis that makes the most open pairs with those chosen."""
+        gains = [self._gain((name, index), chosen) for index in range(len(self._axes[name]))]
+        return self._random.choice([index for index, gain in enumerate(gains) if gain == max(gains)])
+
+    def _gain(self, value: tuple[str, int], chosen: Mapping[str, int]) -> int:
+        return sum(self._ordered(value, other) in self._open for other in chosen.items())
+
+    def _pairs_of(self, a: str, b: str) -> list[Pair]:
+        return [((a, i), (b, j)) for i in range(len(self._axes[a])) for j in range(len(self._axes[b]))]
+
+    def _pairs_in(self, row: Row) -> list[Pair]:
+        values = [(name, values.index(row[name])) for name, values in self._axes.items()]
+        return list(itertools.combinations(values, 2))
+
+    def _ordered(self, a: tuple[str, int], b: tuple[str, int]) -> Pair:
+        return (a, b) if self._position[a[0]] < self._position[b[0]] else (b, a)

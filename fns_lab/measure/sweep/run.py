@@ -1,0 +1,109 @@
+"""A sample run in a target's engine as it is drawn and lowered."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from onnx import ModelProto
+
+from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.measure.matrix.cache import ResultCache
+from fns_lab.measure.matrix.outcome import check_outputs
+from fns_lab.measure.matrix.run import run_cached, run_case
+from fns_lab.measure.matrix.variants import Variant, loadable, lowered
+from fns_lab.measure.sweep.samples import Sample, truth_target
+from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
+from fns_lab.runtimes.engines import runs_in_a_page
+from fns_lab.runtimes.float64 import Float64Runner
+from fns_lab.targets import Target, check
+
+
+def as_drawn(model: ModelProto, target: Target) -> Variant:
+    """Return the model as the target loads it, otherwise unmodified."""
+    unmodified = loadable(model, target)
+    checked = check(unmodified, target)
+    missing = checked.table[~checked.table.supported]
+    return Variant(unmodified, bool(checked), "" if checked else f"{missing.op.iloc[0]}: {missing.reason.iloc[0]}")
+
+
+VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {"native": as_drawn, "lowered": lowered}
+
+
+class Result(NamedTuple):
+    """The result of one variant of a sample.
+
+    - `result`, `max_abs`, `supported`, `message`: as in `Matrix.table`
+    - `doubt`: why the expected values may themselves be wrong; empty if nothing contradicts them
+    """
+
+    variant: str
+    result: str
+    max_abs: float
+    supported: bool
+    message: str
+    doubt: str
+
+    @property
+    def broken(self) -> bool:
+        """Whether a promise is broken: the model counts as supported, and the engine is wrong or fails."""
+        return self.supported and self.result in ("wrong", "error") and not self.doubt
+
+
+class SweptTarget:
+    """A target, and what was measured in its engine. An engine that pip installs runs in a process of its own."""
+
+    def __init__(self, target: Target, *, cached: bool = True) -> None:
+        self.target = target if runs_in_a_page(target) else dataclasses.replace(target, own_process=True)
+        self._cache = ResultCache(target) if cached else ResultCache(target, None)
+
+    def measure(self, sample: Sample) -> tuple[Result, ...]:
+        """Return the result of each of `VARIANTS`. The engine runs only what the target's table supports."""
+        return tuple(self._measured(sample, name) for name in VARIANTS)
+
+    def cause(self, sample: Sample) -> str:
+        """Return whose fault it is that the lowered model of this sample is wrong, and the rules that were applied."""
+        try:
+            lowering = lower(sample.case.model, self.target)
+        except Exception as error:
+            return f"lower raises {type(error).__name__}"
+        rules = ", ".join(lowering.applied.rule) or "none"
+        outcome = run_case(sample.case, lowering.model, truth_target())
+        if outcome.result == "pass":
+            return f"the engine's: ONNX Runtime runs the lowered model right (rules: {rules})"
+        return f"lower's: ONNX Runtime says {outcome.result} of the lowered model too (rules: {rules})"
+
+    def _measured(self, sample: Sample, name: str) -> Result:
+        try:
+            variant = VARIANTS[name](sample.case.model, self.target)
+        except Exception as error:  # a bug in lowering is a fault of this sample; the other samples still run
+            return Result(name, "error", math.nan, True, f"lowering broke: {error!r}", "")
+        if variant.model is None or not variant.supported:
+            return Result(name, "unsupported", math.nan, False, variant.reason, "")
+        outcome = run_cached(sample.case, variant.model, self.target, self._cache)
+        doubt = self._doubt(sample, variant.model) if outcome.result == "wrong" else ""
+        return Result(name, outcome.result, outcome.max_abs, True, outcome.message, doubt)
+
+    def _doubt(self, sample: Sample, model: ModelProto) -> str:
+        """Return why a wrong result may be right after all: ONNX's reference evaluator gives the same."""
+        case = sample.case
+        try:
+            with Float64Runner(case.model) as runner:
+                reference = _as_types(runner.infer(dict(case.feeds)), case.expected)
+            if check_outputs(case.expected, reference, elementwise=case.elementwise).result == "pass":
+                return ""
+            with open_runner(model, self.target) as engine:
+                actual = engine.infer(dict(case.feeds))
+        except (RuntimeFault, InputError):
+            return ""
+        agrees = check_outputs(reference, actual, elementwise=case.elementwise).result == "pass"
+        return "onnx's reference evaluator agrees with the engine, not with ONNX Runtime" if agrees else ""
+
+
+def _as_types(values: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return {name: np.asarray(values[name]).astype(array.dtype) for name, array in like.items()}

@@ -1,0 +1,47 @@
+"""Drawn nodes as cases."""
+
+import numpy as np
+import onnx
+import pytest
+
+from fns_lab.measure.sweep.families import FAMILIES
+from fns_lab.measure.sweep.samples import axes_of, draw_samples, make_sample
+from fns_lab.models import opset
+from fns_lab.runtimes import open_runner
+
+
+@pytest.mark.parametrize("op", FAMILIES)
+def test_every_op_is_drawn_as_valid_models(op: str) -> None:
+    samples = list(draw_samples(op, 3, seed=0))
+    assert len(samples) == 3
+    for sample in samples:
+        onnx.checker.check_model(sample.case.model, full_check=True)
+        assert [node.op_type for node in sample.case.model.graph.node] == [op]
+        assert opset(sample.case.model) == sample.row["opset"]
+
+
+def test_the_expected_outputs_are_those_of_onnx_runtime() -> None:
+    (sample,) = draw_samples("Conv", 1, seed=3)
+    with open_runner(sample.case.model, "ort/cpu") as runner:
+        outputs = runner.infer(dict(sample.case.feeds))
+    np.testing.assert_allclose(outputs["y0"], sample.case.expected["y0"], rtol=1e-4, atol=1e-4)
+
+
+def test_a_seed_draws_the_same_samples() -> None:
+    first, second, other = (
+        [sample.case.model.SerializeToString() for sample in draw_samples("Pad", 3, seed)] for seed in (0, 0, 1)
+    )
+    assert first == second != other
+
+
+def test_a_row_that_describes_no_valid_node_gives_no_sample() -> None:
+    simplest = {axis: values[0] for axis, values in axes_of("Conv").items()}
+    assert make_sample("Conv", simplest, 0)
+    assert make_sample("Conv", simplest | {"channels": 5, "group": 2}, 0) is None  # 5 channels in 2 groups
+    assert make_sample("Conv", simplest | {"kernel": (9, 9)}, 0) is None  # larger than the image
+
+
+def test_axes_follow_the_schemas_of_every_opset() -> None:
+    axes = axes_of("ReduceSum")
+    assert axes["opset"] == (13, 11, 7) and "attribute noop_with_empty_axes" in axes
+    assert {"values", "broadcast", "constants"} <= set(axes_of("Add")) and "constants" not in axes_of("Relu")

@@ -1,0 +1,75 @@
+"""Sweeps of real engines whose faults are known: the sweep must find them again, and say when they show."""
+
+import dataclasses
+import tomllib
+
+import pytest
+
+from fns_lab import targets
+from fns_lab.errors import InputError
+from fns_lab.measure.sweep.quirks import condition_text, quirk_toml
+from fns_lab.measure.sweep.reduce import Fault
+from fns_lab.measure.sweep.samples import axes_of, make_sample
+from fns_lab.measure.sweep.sweep import Sweep, sweep
+from fns_lab.targets import Target
+
+
+def forgetful(name: str) -> Target:
+    """Return a target that has forgotten its quirks."""
+    return dataclasses.replace(targets.load(name), quirks=())
+
+
+def swept(target: Target, op: str, cases: int) -> Sweep:
+    """Return a sweep of one op."""
+    return sweep([target], ops=[op], cases=cases, cached=False, progress=False)
+
+
+def fault(op: str, **condition: object) -> Fault:
+    """Return a fault of `op` with this condition."""
+    sample = make_sample(op, {axis: values[0] for axis, values in axes_of(op).items()}, 0)
+    return Fault(op, "native", "wrong", condition, sample, "y0: max_abs 9 is beyond 1", broken=3)
+
+
+def test_a_known_fault_is_found_reduced_and_written_as_its_quirk() -> None:
+    measured = swept(forgetful("tract/cpu"), "Softplus", 20)
+    assert not measured and set(measured.broken.result) == {"wrong"}
+    ((_, (found,)),) = measured.faults
+    assert found.condition["values"] == ("far", "large")  # infinite from 89 on
+    assert found.sample.case.name == "Softplus values=far"
+    (quirk,) = tomllib.loads(measured.quirks())["quirk"]
+    assert quirk["ops"] == ["Softplus"] and quirk["source"] == "seen in 0.23.9 by a sweep"
+    assert len(measured.to_json()["faults"]) == 1
+
+
+def test_an_engine_without_faults_keeps_every_promise() -> None:
+    measured = swept(targets.load("ort/cpu"), "Add", 6)
+    assert measured and not measured.quirks()
+    assert set(measured.table.variant) == {"native", "lowered"}
+    assert str(measured).startswith("ort/cpu, native: 6 of 6 cases right, 0 refused")
+
+
+def test_an_op_that_no_family_draws_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="Nothing is drawn by no family"):
+        swept(targets.load("ort/cpu"), "Nothing", 1)
+
+
+def test_a_condition_that_a_kind_expresses_becomes_a_quirk_of_that_kind() -> None:
+    target = targets.load("opencv/cpu")
+    for condition, kind, fields in (
+        ({}, "broken-op", {}),
+        ({"padding": ("SAME_LOWER",)}, "attribute", {"attributes": {"auto_pad": ["SAME_LOWER"]}}),
+        ({"padding": ("SAME_UPPER", "SAME_LOWER")}, "auto-pad", {}),
+        ({"dilations": ((2, 2), (1, 2), (3, 1))}, "dilated", {}),
+        ({"attribute ceil_mode": (1,)}, "attribute", {"attributes": {"ceil_mode": [1]}}),
+        ({"rank": (3, 5)}, "rank", {"ranks": [4]}),
+    ):
+        (quirk,) = tomllib.loads(quirk_toml([fault("MaxPool", **condition)], target))["quirk"]
+        assert quirk["kind"] == kind and fields.items() <= quirk.items()
+        assert quirk["backends"] == ["cpu"] and quirk["source"] == "seen in 5.0.0.93 by a sweep"
+
+
+def test_a_condition_that_no_kind_expresses_stands_in_a_comment() -> None:
+    odd = fault("Conv", channels=(6, 9, 129), filters=(4, 12))
+    text = quirk_toml([odd], targets.load("ort-web/webgpu"))
+    assert "# No kind says this condition, broken-op is too wide: channels 6 or 9 or 129" in text
+    assert condition_text(odd) == "channels 6 or 9 or 129 (divisible by 3, but not 3 and 12), filters 4 or 12"
