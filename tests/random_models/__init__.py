@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import Target
-from tests.random_models import faults, layers, networks, plain_ops, quantized, recurrent
+from tests.random_models import faults, layers, networks, plain_ops, pools, quantized, recurrent
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -79,6 +79,9 @@ GENERATORS = {
     "conv-dense": faults.conv_dense,
     "conv-pad-channels": faults.conv_of_channels_by_three,
     "conv-by-image": faults.conv_of_several_images,
+    "max-pool-reduce": pools.max_pool,
+    "average-pool-matmul": pools.average_pool,
+    "lp-pool-matmul": pools.lp_pool,
     "softmax-shift": faults.softmax_of_low_values,
     "gather-plain": faults.gather,
     "copy-before-shared-reshape": faults.shared_reshape,

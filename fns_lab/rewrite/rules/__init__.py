@@ -2,6 +2,7 @@
 
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
+from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
@@ -36,7 +37,9 @@ from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.integer_float import IntegerFloat
 from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
 from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
+from fns_lab.rewrite.rules.lp_pool_matmul import LpPoolMatMul
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
+from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
@@ -123,6 +126,10 @@ RULES: tuple[type[Rule], ...] = (
     ConvDense,
     ConvPadChannels,
     ConvByImage,
+    # After the rule for pads, since a target may support a pool with explicit pads.
+    MaxPoolReduce,
+    AveragePoolMatMul,
+    LpPoolMatMul,
     SoftmaxShift,
     GatherPlain,
     CopyBeforeSharedReshape,

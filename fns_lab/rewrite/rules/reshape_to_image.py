@@ -35,6 +35,7 @@ class ReshapeToImage(OpRule):
     FIDELITY = "exact"
     EMITS = ("Reshape",)
     OPS = (*WINDOWS, *GLOBAL_POOLS, *NORMALIZATIONS)
+    TYPES = None
 
     def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
         shape = input_shape(nodes[0], 0)

@@ -21,7 +21,7 @@ from onnxscript.rewriter.pattern import OpsetPatternBuilder, OrValue
 
 from fns_lab.opset.nodes import fixed_shape, producer
 from fns_lab.rewrite.resampling import extrapolation, outside, resized_axes, sources
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, ValuePattern, initializer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, ValuePattern, dtype_of, initializer
 
 
 class ResizeGather(OpRule):
@@ -44,7 +44,7 @@ class ResizeGather(OpRule):
             name, beyond = f"{y.name}.axis{index}", outside(node, axis)
             source = np.where(beyond, axis.old, sources(node, axis))
             if beyond.any():
-                block = np.full((*shape[:index], 1, *shape[index + 1 :]), extrapolation(node), np.float32)
+                block = np.full((*shape[:index], 1, *shape[index + 1 :]), extrapolation(node), dtype_of(x))
                 value = initializer(op, block, f"{name}_beyond")
                 result = op.Concat(result, value, axis=index, _outputs=[f"{name}_extended"])
             if not np.array_equal(source, np.arange(axis.old)):
