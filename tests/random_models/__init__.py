@@ -20,7 +20,17 @@ from hypothesis import strategies as st
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import Target
-from tests.random_models import faults, layers, networks, plain_ops, pools, quantized, recurrent
+from tests.random_models import (
+    faults,
+    layers,
+    networks,
+    normalizations,
+    plain_ops,
+    pools,
+    quantized,
+    rearrangements,
+    recurrent,
+)
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -41,6 +51,7 @@ GENERATORS = {
     "cast-removed": quantized.quantize,
     "recurrent-unrolled": recurrent.recurrent,
     "group-norm-instance-norm": layers.group_norm,
+    "batch-norm-training": normalizations.batch_norm_training,
     "reshape-to-image": layers.not_of_images,
     "instance-norm-batch-norm": layers.instance_norm,
     "instance-norm-reduce": layers.instance_norm_of_two_images,
@@ -48,6 +59,9 @@ GENERATORS = {
     "resize-gather": layers.resize_nearest,
     "resize-matmul": layers.resize_linear,
     "layer-norm-reduce": layers.layer_norm,
+    "mean-variance-reduce": normalizations.mean_variance,
+    "lp-normalization-reduce": normalizations.lp_normalization,
+    "col2im-matmul": rearrangements.col2im,
     "lrn-conv": layers.lrn,
     "conv-transpose-subpixel": layers.conv_transpose,
     "log-softmax-reduce": plain_ops.log_softmax,
@@ -68,6 +82,9 @@ GENERATORS = {
     "expand-tile": plain_ops.expand,
     "depth-to-space-transpose": plain_ops.depth_to_space,
     "flatten-reshape": plain_ops.flatten,
+    "reverse-sequence-gather": rearrangements.reverse_sequence,
+    "max-unpool-gather": rearrangements.max_unpool,
+    "center-crop-pad": rearrangements.center_crop_pad,
     "pad-gather": plain_ops.pad,
     "pad-concat": layers.pad_if_preferred,
     "pad-constant": plain_ops.pad_constant,

@@ -3,10 +3,13 @@
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
+from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
+from fns_lab.rewrite.rules.center_crop_pad import CenterCropPad
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
+from fns_lab.rewrite.rules.col2im_matmul import Col2ImMatMul
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
@@ -37,9 +40,12 @@ from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.integer_float import IntegerFloat
 from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
 from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
+from fns_lab.rewrite.rules.lp_normalization_reduce import LpNormalizationReduce
 from fns_lab.rewrite.rules.lp_pool_matmul import LpPoolMatMul
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
 from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
+from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
+from fns_lab.rewrite.rules.mean_variance_reduce import MeanVarianceReduce
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
@@ -53,6 +59,7 @@ from fns_lab.rewrite.rules.reshape_to_image import ReshapeToImage
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
 from fns_lab.rewrite.rules.resize_matmul import ResizeMatMul
 from fns_lab.rewrite.rules.resize_pad_gather import ResizePadGather
+from fns_lab.rewrite.rules.reverse_sequence_gather import ReverseSequenceGather
 from fns_lab.rewrite.rules.slice_gather import SliceGather
 from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
 from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
@@ -80,7 +87,8 @@ RULES: tuple[type[Rule], ...] = (
     RecurrentUnrolled,
     # Before the rules that rewrite what it writes: InstanceNormalization.
     GroupNormInstanceNorm,
-    # Before the rules for layers of images.
+    # Before the rules for layers of images, which take the statistics of inference only.
+    BatchNormTraining,
     ReshapeToImage,
     # Of the rules for one op, the one with the fewest and fastest nodes first; the next rewrites what it refuses.
     InstanceNormBatchNorm,
@@ -89,6 +97,9 @@ RULES: tuple[type[Rule], ...] = (
     ResizeGather,
     ResizeMatMul,
     LayerNormReduce,
+    MeanVarianceReduce,
+    LpNormalizationReduce,
+    Col2ImMatMul,
     LrnConv,
     ConvTransposeSubpixel,
     LogSoftmaxReduce,
@@ -111,6 +122,9 @@ RULES: tuple[type[Rule], ...] = (
     ExpandTile,
     DepthToSpaceTranspose,
     FlattenReshape,
+    ReverseSequenceGather,
+    MaxUnpoolGather,
+    CenterCropPad,
     # After the rules that write Pad nodes.
     PadGather,
     PadConcat,

@@ -1,0 +1,89 @@
+"""BatchNormalization in training mode in basic ops.
+
+    y = d * (gamma sqrt(n) / Sqrt(S + n eps)) + beta,   mu = ReduceMean(x)   d = x - mu   S = ReduceSumSquare(d)
+    running_mean = momentum mean + (1 - momentum) mu        running_var = momentum var + (1 - momentum) S / n
+
+x, d, y: `(N, C, ...)`; mu, S: `(1, C, 1, ...)`, over all axes but the channels, n elements; gamma, beta, the running
+values: `(C,)`.
+
+- Supported: BatchNormalization 14 and 15 with training_mode 1, any number of outputs, `x` of fixed shape.
+- Fidelity: rounding (two passes).
+- Needed by: ONNX.js and other targets, which know the statistics of inference only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import onnx_ir as ir
+from onnxscript.rewriter.pattern import OpsetPatternBuilder
+
+from fns_lab.opset.nodes import fixed_shape, node_inputs, producer
+from fns_lab.rewrite.rule import LoweringRun, Refusal, RewriterContext, Rule, ValuePattern, initializer, scalar
+from fns_lab.targets import Target
+
+
+class BatchNormTraining(Rule):
+    NAME = "batch-norm-training"
+    FIDELITY = "rounding"
+    EMITS = ("Add", "Div", "Mul", "ReduceMean", "ReduceSumSquare", "Reshape", "Sqrt", "Sub")
+
+    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
+        super().__init__(run, root)
+        self.outputs = outputs
+
+    @classmethod
+    def roots(cls, target: Target) -> tuple[str, ...]:
+        return ("BatchNormalization",)
+
+    @classmethod
+    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
+        return [cls(run, "BatchNormalization", outputs) for outputs in (1, 2, 3)]
+
+    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
+        outputs: list[str | None] = [f"y{i}" for i in range(self.outputs)]
+        return op.BatchNormalization(x, _allow_other_inputs=True, _outputs=outputs)
+
+    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
+        training = nodes[0].attributes.get_int("training_mode", 0)
+        return bool(training) and len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
+
+    def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
+        if len(fixed_shape(x)) < 2:
+            raise Refusal(f"{x.name} is not (N, C, ...)")
+        node_inputs(producer(y0))
+
+    def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> list[ir.Value]:
+        node, shape, name = producer(y0), fixed_shape(x), str(y0.name)
+        _, gamma, beta, mean, variance = node_inputs(node)
+        channels, axes = shape[1], [axis for axis in range(len(shape)) if axis != 1]
+        n = math.prod(shape) // channels
+        mu = self.reduce(op, "ReduceMean", x, axes, keepdims=True, name=f"{name}.mean")
+        d = op.Sub(x, mu, _outputs=[f"{name}.centred"])
+        s = self.reduce(op, "ReduceSumSquare", d, axes, keepdims=True, name=f"{name}.sum_square")
+        eps = scalar(op, x, n * node.attributes.get_float("epsilon", 1e-5), f"{name}.epsilon")
+        root = op.Sqrt(op.Add(s, eps, _outputs=[f"{name}.shifted"]), _outputs=[f"{name}.root"])
+        per_channel = (1, channels, *[1] * (len(shape) - 2))
+        weight = self._reshaped(op, gamma, per_channel, f"{name}.gamma")
+        factor = op.Mul(weight, scalar(op, x, math.sqrt(n), f"{name}.root_n"), _outputs=[f"{name}.factor"])
+        scale = op.Div(factor, root, _outputs=[f"{name}.scale"])
+        shift = self._reshaped(op, beta, per_channel, f"{name}.beta")
+        result = op.Add(op.Mul(d, scale, _outputs=[f"{name}.scaled"]), shift)
+        momentum = node.attributes.get_float("momentum", 0.9)
+        flat = [self.reshape(op, value, (channels,), f"{name}.{what}") for value, what in ((mu, "mu"), (s, "sums"))]
+        shares = [1 - momentum, (1 - momentum) / n]
+        running = [
+            op.Add(
+                op.Mul(old, scalar(op, old, momentum, f"{name}.momentum")),
+                op.Mul(new, scalar(op, old, share, f"{name}.share")),
+            )
+            for old, new, share in zip((mean, variance), flat, shares, strict=True)
+        ]
+        return [result, *running[: self.outputs - 1]]
+
+    def _reshaped(self, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
+        constant = ir.convenience.get_const_tensor(x)
+        if constant is None:
+            return self.reshape(op, x, shape, name)
+        return initializer(op, constant.numpy().reshape(shape), name)

@@ -1,0 +1,46 @@
+"""MeanVarianceNormalization in six basic ops.
+
+    y = d / (sqrt(S / n) + 1e-9),   d = x - ReduceMean(x),   S = ReduceSumSquare(d)   over `axes`, n elements
+
+- Supported: MeanVarianceNormalization 9 and 13, fixed sizes along the reduced axes.
+- Fidelity: rounding (two passes).
+- Needed by: targets below opset 9, where the op does not exist.
+- Why not ONNX's function body: it subtracts E[x]^2 from E[x^2].
+"""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import fixed_size, from_the_front, producer, rank
+from fns_lab.rewrite.rule import OpRule, RewriterContext, scalar
+
+EPSILON = 1e-9
+"""What ONNX's function body adds to the deviation."""
+
+
+class MeanVarianceReduce(OpRule):
+    NAME = "mean-variance-reduce"
+    FIDELITY = "rounding"
+    EMITS = ("Add", "Div", "Mul", "ReduceMean", "ReduceSumSquare", "Sqrt", "Sub")
+    OPS = ("MeanVarianceNormalization",)
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        for axis in _axes(producer(y)):
+            fixed_size(x, axis)
+
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        axes, name = _axes(producer(y)), y.name
+        share = 1 / math.sqrt(math.prod(fixed_size(x, axis) for axis in axes))
+        mu = self.reduce(op, "ReduceMean", x, axes, keepdims=True, name=f"{name}.mean")
+        d = op.Sub(x, mu, _outputs=[f"{name}.centred"])
+        s = self.reduce(op, "ReduceSumSquare", d, axes, keepdims=True, name=f"{name}.sum_square")
+        root = op.Sqrt(s, _outputs=[f"{name}.root"])
+        deviation = op.Mul(root, scalar(op, x, share, f"{name}.share"), _outputs=[f"{name}.deviation"])
+        return op.Div(d, op.Add(deviation, scalar(op, x, EPSILON, f"{name}.epsilon"), _outputs=[f"{name}.divisor"]))
+
+
+def _axes(node: ir.Node) -> list[int]:
+    return [from_the_front(axis, rank(node)) for axis in node.attributes.get_ints("axes", [0, 2, 3])]
