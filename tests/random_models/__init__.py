@@ -31,6 +31,7 @@ from tests.random_models import (
     rearrangements,
     recurrent,
 )
+from tests.random_models import faults, layers, networks, plain_ops, products, quantized, recurrent
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -76,6 +77,8 @@ GENERATORS = {
     "power": plain_ops.power,
     "sum-add": plain_ops.sum_of_values,
     "where-gather": plain_ops.where,
+    "mat-mul-vector": products.product_with_a_vector,
+    "gemm-scalar-bias": products.gemm_with_a_number,
     "split-slice": plain_ops.split,
     "slice-gather": plain_ops.slice_with_steps,
     "gather-nd-gather": plain_ops.gather_nd,

@@ -34,6 +34,7 @@ from fns_lab.rewrite.rules.flatten_reshape import FlattenReshape
 from fns_lab.rewrite.rules.function_body import FunctionBody
 from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
 from fns_lab.rewrite.rules.gather_plain import GatherPlain
+from fns_lab.rewrite.rules.gemm_scalar_bias import GemmScalarBias
 from fns_lab.rewrite.rules.group_norm_instance_norm import GroupNormInstanceNorm
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
@@ -46,6 +47,7 @@ from fns_lab.rewrite.rules.lrn_conv import LrnConv
 from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
 from fns_lab.rewrite.rules.mean_variance_reduce import MeanVarianceReduce
+from fns_lab.rewrite.rules.mat_mul_vector import MatMulVector
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
@@ -115,6 +117,9 @@ RULES: tuple[type[Rule], ...] = (
     Power,
     SumAdd,
     WhereGather,
+    # Matrix products in forms that an engine lacks.
+    MatMulVector,
+    GemmScalarBias,
     # Rules that only copy or rearrange.
     SplitSlice,
     SliceGather,
