@@ -13,6 +13,20 @@ REFERENCE = "ort/cpu"
 """Runs every model unmodified: a rule applies there only because `PREFERRED` names it."""
 
 
+NEWEST = 26
+"""The newest opset that ONNX Runtime reads."""
+
+
+def opset_from(draw, first: int = 7) -> int:
+    """Draw an opset from `first` to the newest; those before 7 are no subject of the rules."""
+    return draw(st.integers(first, NEWEST))
+
+
+def counted(draw, axis: int, dimensions: int, opset: int) -> int:
+    """Return an axis counted from the front, or, where an op may do so from opset 11 on, from the end."""
+    return axis - dimensions if opset >= 11 and draw(st.booleans()) else axis
+
+
 def values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.normal(0.5, 1.5, shape).astype(F32)
 

@@ -6,7 +6,16 @@ import numpy as np
 from hypothesis import strategies as st
 from onnx import helper
 
-from tests.random_models.draw import OLD, OLDEST, any_shape, image_shape, model_of, model_of_one, random_weights
+from tests.random_models.draw import (
+    OLD,
+    OLDEST,
+    any_shape,
+    image_shape,
+    model_of,
+    model_of_one,
+    opset_from,
+    random_weights,
+)
 
 
 def shared_reshape(draw):
@@ -18,7 +27,9 @@ def shared_reshape(draw):
         helper.make_node("Sub", ["r", "b"], ["d"]),
         helper.make_node("Add", ["d", "x"], ["y"]),
     ]
-    return "onnxjs-0.1.8/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w]), "back": np.array(shape)})
+    return "onnxjs-0.1.8/webgl", model_of(
+        nodes, shape, {"flat": np.array([n, c * h * w]), "back": np.array(shape)}, opset=opset_from(draw)
+    )
 
 
 def read_after_reshape(draw):
@@ -28,7 +39,7 @@ def read_after_reshape(draw):
         helper.make_node("Reshape", ["x", "flat"], ["f"]),
         helper.make_node(op, ["f"], ["y"]),
     ]
-    return "ort-web/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w])})
+    return "ort-web/webgl", model_of(nodes, shape, {"flat": np.array([n, c * h * w])}, opset=opset_from(draw))
 
 
 def two_of_one_shape_after_reshape(draw):
@@ -38,13 +49,15 @@ def two_of_one_shape_after_reshape(draw):
         helper.make_node(draw(st.sampled_from(["Add", "Mul", "Sub"])), ["f", "other"], ["y"]),
     ]
     constants = {"flat": np.array([n, c * h * w]), "other": random_weights(draw, n, c * h * w)}
-    return "ort-web/webgl", model_of(nodes, shape, constants)
+    return "ort-web/webgl", model_of(nodes, shape, constants, opset=opset_from(draw))
 
 
 def same_operand_twice(draw):
     op = draw(st.sampled_from(["Add", "Mul", "Sub"]))
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node(op, ["r", "r"], ["d"])]
-    return OLDEST, model_of([*nodes, helper.make_node("Add", ["d", "x"], ["y"])], any_shape(draw))
+    return OLDEST, model_of(
+        [*nodes, helper.make_node("Add", ["d", "x"], ["y"])], any_shape(draw), opset=opset_from(draw)
+    )
 
 
 def same_padding(draw):
@@ -53,10 +66,10 @@ def same_padding(draw):
     kernel = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
     attributes = {"strides": [draw(st.integers(1, k)) for k in kernel], "auto_pad": auto_pad}
     if draw(st.booleans()):
-        return OLD, model_of_one(
-            "MaxPool", shape, opset=draw(st.sampled_from([7, 12])), kernel_shape=kernel, **attributes
-        )
-    return OLD, model_of_one("Conv", shape, {"w": random_weights(draw, 2, shape[1], *kernel)}, **attributes)
+        return OLD, model_of_one("MaxPool", shape, opset=opset_from(draw), kernel_shape=kernel, **attributes)
+    return OLD, model_of_one(
+        "Conv", shape, {"w": random_weights(draw, 2, shape[1], *kernel)}, opset=opset_from(draw), **attributes
+    )
 
 
 def conv_dense(draw):
@@ -64,26 +77,28 @@ def conv_dense(draw):
     groups, c_in, c_out = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))  # in one group
     constants = {"w": random_weights(draw, groups * c_out, c_in, 3, 2), "b": random_weights(draw, groups * c_out)}
     attributes = {"group": groups, "dilations": [draw(st.integers(1, 3)) for _ in "hw"], "pads": [1, 0, 2, 1]}
-    return "onnxjs-0.1.4/webgl", model_of_one("Conv", (n, groups * c_in, h, w), constants, **attributes)
+    return "onnxjs-0.1.4/webgl", model_of_one(
+        "Conv", (n, groups * c_in, h, w), constants, opset=opset_from(draw), **attributes
+    )
 
 
 def conv_of_channels_by_three(draw):
     n, _, h, w = image_shape(draw, low=5, high=9)
     c, filters = draw(st.sampled_from([6, 9, 15, 21])), draw(st.sampled_from([4, 8, 12]))
     constants = {"w": random_weights(draw, filters, c, draw(st.integers(1, 3)), 2), "b": random_weights(draw, filters)}
-    opset = draw(st.sampled_from([7, 10, 11, 13, 18, 22]))
+    opset = opset_from(draw)
     return "ort-web/webgpu", model_of_one("Conv", (n, c, h, w), constants, opset=opset, pads=[1, 0, 2, 1])
 
 
 def conv_of_several_images(draw):
     n, c, h, w = image_shape(draw)
     constants = {"w": random_weights(draw, 3, c, 2, 3), "b": random_weights(draw, 3)}
-    opset = draw(st.sampled_from([7, 18]))
+    opset = opset_from(draw)
     return OLD, model_of_one("Conv", (n + 1, c, h, w), constants, opset=opset, strides=[2, 1])
 
 
 def softmax_of_low_values(draw):
-    shape, opset = any_shape(draw), draw(st.sampled_from([7, 13]))
+    shape, opset = any_shape(draw), opset_from(draw)
     return OLD, model_of_one("Softmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
 
 
@@ -94,4 +109,4 @@ def gather(draw):
     indices = rng.integers(-shape[axis], shape[axis], draw(st.sampled_from([(), (1,), (3,), (2, 2)])))
     target = "onnxjs-0.1.8/webgl" if not indices.ndim else OLDEST
     indices = indices if indices.ndim == 0 else np.minimum(indices, -1)
-    return target, model_of_one("Gather", shape, {"i": indices}, opset=draw(st.sampled_from([11, 18])), axis=axis)
+    return target, model_of_one("Gather", shape, {"i": indices}, opset=opset_from(draw, 11), axis=axis)

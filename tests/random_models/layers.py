@@ -21,6 +21,7 @@ from tests.random_models.draw import (
     image_shape,
     model_of,
     model_of_one,
+    opset_from,
     random_weights,
 )
 
@@ -39,7 +40,7 @@ def subpixel(draw):
         "w": random_weights(draw, out, c, 3, 3),
         "b": random_weights(draw, out),
     }
-    return OLD, model_of(nodes, (n, c, h, w), constants)
+    return OLD, model_of(nodes, (n, c, h, w), constants, opset=opset_from(draw, 13))
 
 
 def subpixel_if_preferred(draw):
@@ -57,7 +58,9 @@ def pad_if_preferred(draw):
 def conv_to_few_channels(draw):
     c, k = draw(st.integers(8, 12)), draw(st.sampled_from([3, 5, 9]))
     shape = (draw(st.integers(1, 2)), c, draw(st.integers(k, k + 4)), draw(st.integers(k, k + 4)))
-    return REFERENCE, model_of_one("Conv", shape, {"w": random_weights(draw, 1, c, k, k), "b": random_weights(draw, 1)})
+    return REFERENCE, model_of_one(
+        "Conv", shape, {"w": random_weights(draw, 1, c, k, k), "b": random_weights(draw, 1)}, opset=opset_from(draw)
+    )
 
 
 def conv_of_many_rows(draw):
@@ -67,7 +70,7 @@ def conv_of_many_rows(draw):
     weights = {"w": random_weights(draw, c_out, c, k, width)}
     if draw(st.booleans()):
         weights["b"] = random_weights(draw, c_out)
-    return REFERENCE, model_of_one("Conv", shape, weights, pads=pads)
+    return REFERENCE, model_of_one("Conv", shape, weights, opset=opset_from(draw), pads=pads)
 
 
 def large_conv(draw):
@@ -79,13 +82,13 @@ def large_conv(draw):
 
 def add_of_equals(draw):
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
-    return REFERENCE, model_of(nodes, any_shape(draw))
+    return REFERENCE, model_of(nodes, any_shape(draw), opset=opset_from(draw))
 
 
 def instance_norm(draw, n=1):
     n, c, h, w = image_shape(draw, n=n)
     weights = {"g": random_weights(draw, c), "b": random_weights(draw, c)}
-    opset = draw(st.sampled_from([7, 13, 18, 22]))
+    opset = opset_from(draw)
     eps = draw(st.sampled_from([1e-5, 1e-3]))
     return OLDEST, model_of_one("InstanceNormalization", (n, c, h, w), weights, opset=opset, epsilon=eps)
 
@@ -110,14 +113,14 @@ def layer_norm(draw):
     axis = draw(st.sampled_from([axis, axis - len(shape)]))
     outputs = ["y", "mean", "deviation"][: draw(st.integers(1, 3))]
     node = helper.make_node("LayerNormalization", ["x", *weights], outputs, axis=axis)
-    return OLDEST, model_of([node], shape, weights, outputs=outputs, opset=draw(st.sampled_from([17, 18])))
+    return OLDEST, model_of([node], shape, weights, outputs=outputs, opset=opset_from(draw, 17))
 
 
 def group_norm(draw):
     n, inner = draw(st.integers(1, 3)), any_shape(draw, 1, 3)
     groups, c_group = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    opset = draw(st.sampled_from([18, 21]))
-    size = groups if opset == 18 else groups * c_group
+    opset = opset_from(draw, 18)
+    size = groups if opset < 21 else groups * c_group
     weights = {"g": random_weights(draw, size), "b": random_weights(draw, size)}
     return OLD, model_of_one(
         "GroupNormalization", (n, groups * c_group, *inner, 5), weights, opset=opset, num_groups=groups
@@ -127,9 +130,7 @@ def group_norm(draw):
 def lrn(draw):
     size = draw(st.sampled_from([1, 3, 5]))  # ONNX Runtime takes odd sizes only
     attributes = {"size": size, "alpha": draw(st.floats(0.01, 1)), "beta": draw(st.floats(0.25, 1)), "bias": 1.5}
-    return "onnxjs-0.1.8/webgl", model_of_one(
-        "LRN", image_shape(draw, c=7), opset=draw(st.sampled_from([7, 13])), **attributes
-    )
+    return "onnxjs-0.1.8/webgl", model_of_one("LRN", image_shape(draw, c=7), opset=opset_from(draw), **attributes)
 
 
 COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric")
@@ -176,7 +177,7 @@ def conv_transpose(draw):
     extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     pads = [draw(st.integers(0, (extent[i % 2] - 1) // 2)) for i in range(4)]
     output_padding = [draw(st.integers(0, s - 1)) for s in strides]
-    opset = draw(st.sampled_from([7, 11, 18]))
+    opset = opset_from(draw)
     sizes = [(n - 1) * s + o + e for n, s, o, e in zip((h, w), strides, output_padding, extent, strict=True)]
     padding = {"pads": pads} if opset < 11 else draw(st.sampled_from(_padding(sizes, pads)))
     constants = {"w": random_weights(draw, group * c_in, c_out, *kernel)}
@@ -204,7 +205,7 @@ def not_of_images(draw):
         return OLD, model_of_one(op, (n, c), weights, opset=draw(st.sampled_from([7, 9, 14, 15])))
     inner = draw(st.sampled_from([(draw(st.integers(5, 9)),), (3, *any_shape(draw, 1, 2), 4)]))
     weights = {"g": random_weights(draw, c), "b": random_weights(draw, c)}
-    opset = draw(st.sampled_from([7, 18, 22]))
+    opset = opset_from(draw)
     return OLDEST, model_of_one(op, (n, c, *inner), weights, opset=opset)
 
 
@@ -218,4 +219,4 @@ def _convolution_of_one_dimension(draw, op):
     if draw(st.booleans()):
         weights["b"] = random_weights(draw, c_out * group)
     shape = (draw(st.integers(1, 3)), c_in * group, extent + draw(st.integers(0, 5)))
-    return model_of_one(op, shape, weights, opset=draw(st.sampled_from([7, 11, 22])), **attributes)
+    return model_of_one(op, shape, weights, opset=opset_from(draw), **attributes)

@@ -11,58 +11,58 @@ from tests.random_models.draw import (
     OLD,
     OLDEST,
     any_shape,
+    counted,
     image_shape,
     model_of,
     model_of_one,
+    opset_from,
     random_weights,
 )
 
 
 def log_softmax(draw):
-    shape, opset = any_shape(draw), draw(st.sampled_from([7, 11, 13, 18]))
+    shape, opset = any_shape(draw), opset_from(draw)
     first = -len(shape) if opset >= 11 else 0
     return OLDEST, model_of_one("LogSoftmax", shape, opset=opset, axis=draw(st.integers(first, len(shape) - 1)))
 
 
 def softmax(draw):
-    shape = any_shape(draw, 2)
-    return OLDEST, model_of_one(
-        "Softmax", shape, opset=draw(st.sampled_from([13, 18])), axis=draw(st.integers(0, len(shape) - 2))
-    )
+    shape, opset = any_shape(draw, 2), opset_from(draw, 13)
+    axis = counted(draw, draw(st.integers(0, len(shape) - 2)), len(shape), opset)
+    return OLDEST, model_of_one("Softmax", shape, opset=opset, axis=axis)
 
 
 def function(draw):
-    op, opset = draw(st.sampled_from([("HardSwish", 14), ("Gelu", 20), ("Mish", 18), ("Celu", 12)]))
+    op, first = draw(st.sampled_from([("HardSwish", 14), ("Gelu", 20), ("Mish", 18), ("Celu", 12)]))
     attributes = {"approximate": draw(st.sampled_from(["none", "tanh"]))} if op == "Gelu" else {}
-    return OLD, model_of_one(op, any_shape(draw), opset=opset, **attributes)
+    return OLD, model_of_one(op, any_shape(draw), opset=opset_from(draw, first), **attributes)
 
 
 def reduction(draw):
-    shape, opset = any_shape(draw), draw(st.sampled_from([7, 13, 18]))
+    shape, opset = any_shape(draw), opset_from(draw)
     op = draw(st.sampled_from(["ReduceL1", "ReduceL2", "ReduceLogSumExp"]))
     axes = sorted(draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
+    axes = [counted(draw, axis, len(shape), opset) for axis in axes]
     keepdims = draw(st.integers(0, 1))
     if opset < 18:
         return OLD, model_of_one(op, shape, opset=opset, axes=axes, keepdims=keepdims)
-    return OLD, model_of_one(op, shape, {"axes": np.array(axes)}, keepdims=keepdims)
+    return OLD, model_of_one(op, shape, {"axes": np.array(axes)}, opset=opset, keepdims=keepdims)
 
 
 def elementwise(draw):
     op = draw(st.sampled_from(["HardSigmoid", "Softplus", "Selu", "Elu", "Softsign"]))
-    return OLDEST, model_of_one(op, any_shape(draw), opset=draw(st.sampled_from([7, 13, 18])))
+    return OLDEST, model_of_one(op, any_shape(draw), opset=opset_from(draw))
 
 
 def erf(draw):
-    return OLD, model_of_one("Erf", any_shape(draw), opset=draw(st.sampled_from([9, 13, 18])))
+    return OLD, model_of_one("Erf", any_shape(draw), opset=opset_from(draw, 9))
 
 
 def min_max(draw):
     shape, op = any_shape(draw), draw(st.sampled_from(["Max", "Min"]))
     tensors = [random_weights(draw, *shape) for _ in range(draw(st.integers(1, 2)))]
     others = draw(st.sampled_from([[np.array(0.3, F32)], tensors]))
-    return OLD, model_of_one(
-        op, shape, {f"c{i}": other for i, other in enumerate(others)}, opset=draw(st.sampled_from([8, 13]))
-    )
+    return OLD, model_of_one(op, shape, {f"c{i}": other for i, other in enumerate(others)}, opset=opset_from(draw, 8))
 
 
 def clip(draw):
@@ -78,9 +78,9 @@ def clip(draw):
 def clip_far(draw):
     low, high = draw(st.floats(-(2.0**40), -9, width=32)), draw(st.floats(0, 2.0**100, width=32))
     if draw(st.booleans()):
-        return OLDEST, model_of_one("Clip", any_shape(draw), opset=draw(st.sampled_from([7, 10])), min=low, max=high)
+        return OLDEST, model_of_one("Clip", any_shape(draw), opset=draw(st.integers(7, 10)), min=low, max=high)
     limits = {"min": np.array(low, F32), "max": np.array(high, F32)}
-    return OLDEST, model_of_one("Clip", any_shape(draw), limits, opset=draw(st.sampled_from([11, 12, 18])))
+    return OLDEST, model_of_one("Clip", any_shape(draw), limits, opset=opset_from(draw, 11))
 
 
 def power(draw):
@@ -91,13 +91,18 @@ def power(draw):
         helper.make_node("Exp", ["b"], ["e"]),
         helper.make_node("Pow", ["e", "p"], ["y"], name="node"),
     ]
-    return OLD, model_of(nodes, any_shape(draw), {"one": np.ones(1, F32), "p": np.array(p, F32)}, opset=13)
+    return OLD, model_of(
+        nodes, any_shape(draw), {"one": np.ones(1, F32), "p": np.array(p, F32)}, opset=opset_from(draw)
+    )
 
 
 def sum_of_values(draw):
     shape = any_shape(draw, 2)
     return OLD, model_of_one(
-        "Sum", shape, {"a": random_weights(draw, *shape), "b": random_weights(draw, 2, *([1] * len(shape)))}, opset=8
+        "Sum",
+        shape,
+        {"a": random_weights(draw, *shape), "b": random_weights(draw, 2, *([1] * len(shape)))},
+        opset=opset_from(draw, 8),
     )
 
 
@@ -106,17 +111,15 @@ def where(draw):
     mask = random_weights(draw, *shape[draw(st.integers(0, len(shape) - 1)) :]) > 0.5
     other = draw(st.sampled_from([np.array(0.0, F32), np.array(-2.0, F32), random_weights(draw, *shape)]))
     order = draw(st.sampled_from([["c", "x", "o"], ["c", "o", "x"]]))
-    return OLD, model_of_one(
-        "Where", shape, {"c": mask, "o": other}, opset=draw(st.sampled_from([9, 18])), inputs=order
-    )
+    return OLD, model_of_one("Where", shape, {"c": mask, "o": other}, opset=opset_from(draw, 9), inputs=order)
 
 
 def split(draw):
-    shape, opset = any_shape(draw), draw(st.sampled_from([7, 13, 18]))
+    shape, opset = any_shape(draw), opset_from(draw)
     axis = draw(st.integers(0, len(shape) - 1))
     sizes = draw(st.lists(st.integers(1, 3), min_size=2, max_size=4))
     shape = (*shape[:axis], sum(sizes), *shape[axis + 1 :])
-    outputs = [f"y{i}" for i in range(len(sizes))]
+    outputs, axis = [f"y{i}" for i in range(len(sizes))], counted(draw, axis, len(shape), opset)
     if opset < 13:
         return OLD, model_of(
             [helper.make_node("Split", ["x"], outputs, axis=axis, split=sizes)], shape, opset=opset, outputs=outputs
@@ -133,7 +136,7 @@ def slice_with_steps(draw):
     starts = [draw(st.integers(0, shape[a] - 1)) if s > 0 else -1 for a, s in zip(axes, steps, strict=True)]
     numbers = {"starts": starts, "ends": ends, "axes": axes, "steps": steps}
     constants = {k: np.array(v, np.int64) for k, v in numbers.items()}
-    return OLD, model_of_one("Slice", shape, constants, opset=draw(st.sampled_from([10, 13, 18])))
+    return OLD, model_of_one("Slice", shape, constants, opset=opset_from(draw, 10))
 
 
 def gather_nd(draw):
@@ -142,32 +145,29 @@ def gather_nd(draw):
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     sizes = any_shape(draw, int(k == len(shape)), 2)  # an output without axes would need a Reshape to no axes
     indices = np.stack([rng.integers(-size, size, sizes) for size in shape[:k]], axis=-1)
-    return OLD, model_of_one("GatherND", shape, {"i": indices.astype(np.int64)}, opset=draw(st.sampled_from([12, 13])))
+    return OLD, model_of_one("GatherND", shape, {"i": indices.astype(np.int64)}, opset=opset_from(draw, 12))
 
 
 def expand(draw):
     old = tuple(draw(st.lists(st.sampled_from([1, 1, 3, 2]), min_size=1, max_size=4)))
     new = [size if size > 1 else draw(st.integers(1, 4)) for size in old]
     front = draw(st.lists(st.integers(1, 3), max_size=2)) or [2] * (list(old) == new)
-    return OLD, model_of_one("Expand", old, {"s": np.array([*front, *new])}, opset=draw(st.sampled_from([8, 13])))
+    return OLD, model_of_one("Expand", old, {"s": np.array([*front, *new])}, opset=opset_from(draw, 8))
 
 
 def depth_to_space(draw):
     n, c, h, w = image_shape(draw, high=5)
     b = draw(st.integers(1, 3))
     if draw(st.booleans()):
-        return OLD, model_of_one(
-            "SpaceToDepth", (n, c, h * b, w * b), opset=draw(st.sampled_from([7, 13])), blocksize=b
-        )
+        return OLD, model_of_one("SpaceToDepth", (n, c, h * b, w * b), opset=opset_from(draw), blocksize=b)
     mode = draw(st.sampled_from(["DCR", "CRD"]))
-    return OLD, model_of_one("DepthToSpace", (n, c * b * b, h, w), opset=11, blocksize=b, mode=mode)
+    return OLD, model_of_one("DepthToSpace", (n, c * b * b, h, w), opset=opset_from(draw, 11), blocksize=b, mode=mode)
 
 
 def flatten(draw):
-    shape = any_shape(draw)
-    return OLDEST, model_of_one(
-        "Flatten", shape, opset=draw(st.sampled_from([9, 13])), axis=draw(st.integers(0, len(shape)))
-    )
+    shape, opset = any_shape(draw), opset_from(draw)
+    axis = draw(st.integers(-len(shape) if opset >= 11 else 0, len(shape)))
+    return OLDEST, model_of_one("Flatten", shape, opset=opset, axis=axis)
 
 
 def pad(draw, modes=("reflect", "edge")):
@@ -182,7 +182,7 @@ def pad(draw, modes=("reflect", "edge")):
     if draw(st.booleans()):
         number = {"value": float(value["value"])} if value else {}
         return OLDEST, model_of_one("Pad", shape, opset=7, mode=mode, pads=pads, **number)
-    return OLDEST, model_of_one("Pad", shape, {"pads": np.array(pads), **value}, mode=mode)
+    return OLDEST, model_of_one("Pad", shape, {"pads": np.array(pads), **value}, opset=opset_from(draw, 11), mode=mode)
 
 
 def pad_constant(draw):

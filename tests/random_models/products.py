@@ -6,14 +6,12 @@ import numpy as np
 from hypothesis import strategies as st
 from onnx import helper
 
-from tests.random_models.draw import F32, OLD, OLDEST, any_shape, model_of, model_of_one, random_weights
-
-OPSETS = [7, 9, 13, 18, 22]
+from tests.random_models.draw import F32, OLD, OLDEST, any_shape, model_of, model_of_one, opset_from, random_weights
 
 
 def product_with_a_vector(draw):
     """A vector on the left, on the right, or on both sides, computed and constant."""
-    kind, opset = draw(st.sampled_from(["row", "column", "both", "computed"])), draw(st.sampled_from(OPSETS))
+    kind, opset = draw(st.sampled_from(["row", "column", "both", "computed"])), opset_from(draw)
     target, n = draw(st.sampled_from([OLD, OLDEST])), draw(st.integers(1, 5))
     shape = any_shape(draw, 2)
     if kind == "computed":
@@ -31,4 +29,4 @@ def gemm_with_a_number(draw):
     constants = {"b": random_weights(draw, *((n, k) if trans_b else (k, n))), "c": np.array(-1.5, F32)}
     attributes = {"transA": trans_a, "transB": trans_b, "alpha": 0.5, "beta": draw(st.sampled_from([0.0, 1.0, 2.0]))}
     shape = (k, m) if trans_a else (m, k)
-    return OLD, model_of_one("Gemm", shape, constants, opset=draw(st.sampled_from(OPSETS)), **attributes)
+    return OLD, model_of_one("Gemm", shape, constants, opset=opset_from(draw), **attributes)

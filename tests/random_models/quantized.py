@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from tests.random_models.draw import F32, OLD, OLDEST, any_shape, image_shape, model_of, random_weights
+from tests.random_models.draw import F32, OLD, OLDEST, any_shape, image_shape, model_of, opset_from, random_weights
 
 TYPES = {10: (np.int8, np.uint8), 21: (np.int8, np.uint8, np.int16, np.uint16)}
 
@@ -23,7 +23,7 @@ def _parameters(draw, opset: int, name: str, sizes: tuple[int, ...] = ()) -> dic
 
 def quantize(draw):
     """QuantizeLinear and DequantizeLinear, by one scale, one per index of an axis, or one per block of two."""
-    shape, opset = any_shape(draw, 2, 4), draw(st.sampled_from([10, 13, 18, 21, 23]))
+    shape, opset = any_shape(draw, 2, 4), opset_from(draw, 10)
     axis, attributes, sizes = draw(st.integers(0, len(shape) - 1)), {}, ()
     if opset >= 13 and draw(st.booleans()):
         attributes, sizes = {"axis": draw(st.sampled_from([axis, axis - len(shape)]))}, (shape[axis],)
@@ -64,7 +64,7 @@ def quantized_and_moved(draw):
 
 def q_linear(draw):
     """QLinearConv with groups, pads, a scale per channel and a bias, or QLinearMatMul with a scale per column."""
-    opset, conv = draw(st.sampled_from([10, 13, 18])), draw(st.booleans())
+    opset, conv = opset_from(draw, 10), draw(st.booleans())
     constants = _parameters(draw, opset, "q") | _parameters(draw, opset, "r")
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     dtype = constants["q.zero"].dtype
@@ -112,7 +112,7 @@ def integer(draw):
         helper.make_node("ConvInteger" if conv else "MatMulInteger", ["q", "w", *zeros], ["s"], name="node"),
         helper.make_node("Cast", ["s"], ["y"], to=TensorProto.FLOAT),
     ]
-    return OLD, model_of(nodes, shape, constants, opset=13)
+    return OLD, model_of(nodes, shape, constants, opset=opset_from(draw, 13))
 
 
 def dynamic_quantize(draw):
@@ -128,4 +128,4 @@ def dynamic_quantize(draw):
         helper.make_node("Mul", ["float", "s"], ["y"]),
     ]
     constants["factor"] = np.abs(random_weights(draw, 1)) * draw(st.sampled_from([1, 1e-3, 0]))
-    return OLD, model_of(nodes, shape, {k: np.asarray(v) for k, v in constants.items()}, opset=13)
+    return OLD, model_of(nodes, shape, {k: np.asarray(v) for k, v in constants.items()}, opset=opset_from(draw, 11))

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from onnx import helper
 
-from tests.random_models.draw import OLD, OLDEST, model_of, random_weights
+from tests.random_models.draw import OLD, OLDEST, model_of, opset_from, random_weights
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 ACTIVATIONS = {"LSTM": 3, "GRU": 2, "RNN": 1}
@@ -37,7 +37,7 @@ def recurrent(draw):
     outputs = ["y", "y_h", "y_c"][: 3 if op == "LSTM" else 2]
     kept = draw(st.sampled_from([outputs, outputs[:1], outputs[1:]]))
     node = helper.make_node(op, inputs_, [o if o in kept else "" for o in outputs], name="node", **attributes)
-    opset = draw(st.sampled_from([7, 13, 14, 18, 22]))
+    opset = opset_from(draw)
     target = draw(st.sampled_from([OLD, OLDEST]))
     return target, model_of([node], (steps, batch, inputs), constants, opset=opset, outputs=tuple(kept))
 
