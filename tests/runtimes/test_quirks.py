@@ -216,6 +216,9 @@ ONE_OP = {
     "grouped-convolution": (
         node("Conv", "x w", "y", group=2), {"w": weights(4, 2, 3, 3)}, SMALL, (1, 4, 5, 7), ALL, ("webgl",)
     ),
+    "filters-per-group": (
+        node("Conv", "x w", "y", group=2), {"w": weights(4, 1, 3, 3)}, SMALL[:, :2], (1, 4, 5, 7), ALL, ("webgl",)
+    ),
     "depthwise-convolution": (
         node("Conv", "x w", "y", group=4), {"w": weights(4, 1, 3, 3)}, SMALL, (1, 4, 5, 7), OLD, ("cpu", "webgl")
     ),

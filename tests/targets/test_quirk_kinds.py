@@ -75,7 +75,7 @@ MATCHES = {
     "auto-pad": (one("Conv", constants={"w": W}, auto_pad="SAME_UPPER"), one("Conv", constants={"w": W})),
     "grouped": (one("Conv", constants={"w": GROUPED_W}, group=2), one("Conv", constants={"w": W})),
     "grouped-wide": (
-        one("Conv", constants={"w": GROUPED_W}, group=2), one("Conv", constants={"w": GROUPED_W[:, :1]}, group=4)
+        one("Conv", constants={"w": GROUPED_W[:, :1]}, group=2), one("Conv", constants={"w": GROUPED_W[:, :1]}, group=4)
     ),
     "channels-by-three": (
         one("Conv", constants={"w": values(4, 9, 3, 3)}, shape=(1, 9, 6, 8)), one("Conv", constants={"w": W})

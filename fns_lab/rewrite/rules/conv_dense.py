@@ -8,8 +8,8 @@ The zeros stand for the channels of other groups and for the values that a dilat
 - Supported: Conv of any opset, constant weights.
 - Fidelity: rounding (the zeros change the order of the sums).
 - Needed by: ONNX.js, which fails on groups in 0.1.3 and 0.1.4 on cpu, gives wrong values for them up to 0.1.8 on webgl
-  (there, one channel per group is right), and wrong sizes for dilations in 0.1.3 and 0.1.4 on wasm; ONNX Runtime Web
-  on webgpu, for some numbers of filters per group.
+  (there, one channel and one filter per group are right), and wrong sizes for dilations in 0.1.3 and 0.1.4 on wasm;
+  ONNX Runtime Web on webgpu, for some numbers of filters per group.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def grouped(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def grouped_wide(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match convolutions in more than one group, unless each group is known to read a single channel.
+    """Match convolutions in more than one group, unless each group is known to read one channel and write one.
 
     Fields: none.
 
@@ -86,7 +86,8 @@ def grouped_wide(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Conv"]
     """
     weights = input_shape(node, 1)
-    return grouped(node, quirk, opset) and (weights is None or weights[1] != 1)
+    group = node.attributes.get_int("group", 1)
+    return grouped(node, quirk, opset) and (weights is None or weights[0] != group or weights[1] != 1)
 
 
 def dilated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
