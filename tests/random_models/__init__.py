@@ -32,6 +32,7 @@ from tests.random_models import (
     recurrent,
 )
 from tests.random_models import faults, layers, networks, plain_ops, products, quantized, recurrent
+from tests.random_models import booleans, faults, layers, networks, plain_ops, quantized, recurrent
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -71,6 +72,10 @@ GENERATORS = {
     "reduce-elementwise": plain_ops.reduction,
     "elementwise": plain_ops.elementwise,
     "erf-tanh": plain_ops.erf,
+    "compare-arg-max": booleans.comparison,
+    "logic-index": booleans.logic,
+    "cast-index": booleans.comparison,
+    "where-index": booleans.where,
     "min-max-reduce": plain_ops.min_max,
     "clip-relu": plain_ops.clip,
     "clip-reduce": plain_ops.clip_far,

@@ -4,12 +4,14 @@ from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
+from fns_lab.rewrite.rules.cast_index import CastIndex
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
 from fns_lab.rewrite.rules.center_crop_pad import CenterCropPad
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.col2im_matmul import Col2ImMatMul
+from fns_lab.rewrite.rules.compare_arg_max import CompareArgMax
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
@@ -43,6 +45,7 @@ from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
 from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
 from fns_lab.rewrite.rules.lp_normalization_reduce import LpNormalizationReduce
 from fns_lab.rewrite.rules.lp_pool_matmul import LpPoolMatMul
+from fns_lab.rewrite.rules.logic_index import LogicIndex
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
 from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
@@ -71,6 +74,7 @@ from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
 from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
 from fns_lab.rewrite.rules.where_gather import WhereGather
+from fns_lab.rewrite.rules.where_index import WhereIndex
 
 RULES: tuple[type[Rule], ...] = (
     # Rules for several nodes before those for one of these nodes.
@@ -111,6 +115,11 @@ RULES: tuple[type[Rule], ...] = (
     ReduceElementwise,
     Elementwise,
     ErfTanh,
+    # Comparisons before the rules of the ops that read their booleans as indices.
+    CompareArgMax,
+    LogicIndex,
+    CastIndex,
+    WhereIndex,
     MinMaxReduce,
     ClipRelu,
     ClipReduce,

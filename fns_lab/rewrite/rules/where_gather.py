@@ -17,6 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_array, fixed_shape, node_inputs, producer
+from fns_lab.rewrite.copies import flattened
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, dtype_of, initializer
 
 
@@ -40,21 +41,8 @@ class WhereGather(OpRule):
         condition = constant_array(x).astype(bool)
         shape = np.broadcast_shapes(condition.shape, fixed_shape(a), fixed_shape(b))
         condition = np.broadcast_to(condition, shape)
-        first, from_first, size = self._flat(op, a, condition, f"{y.name}.true")
-        second, from_second, _ = self._flat(op, b, ~condition, f"{y.name}.false")
-        source = np.where(condition, from_first, size + from_second)
-        both = op.Concat(first, second, axis=0, _outputs=[f"{y.name}.both"])
+        first = flattened(self, op, a, condition, f"{y.name}.true")
+        second = flattened(self, op, b, ~condition, f"{y.name}.false")
+        source = np.where(condition, first.positions, first.size + second.positions)
+        both = op.Concat(first.value, second.value, axis=0, _outputs=[f"{y.name}.both"])
         return op.Gather(both, initializer(op, source, f"{y.name}.source"), axis=0)
-
-    def _flat(
-        self, op: RewriterContext, value: ir.Value, used: np.ndarray, name: str
-    ) -> tuple[ir.Value, np.ndarray, int]:
-        """Return a value on one axis, the index there of each element of the result, and the size of the axis."""
-        if (tensor := ir.convenience.get_const_tensor(value)) is None:
-            indices = np.arange(np.prod(fixed_shape(value), dtype=int))
-            flat = self.reshape(op, value, indices.shape, f"{name}.flat")
-            return flat, np.broadcast_to(indices.reshape(fixed_shape(value)), used.shape), indices.size
-        array = np.broadcast_to(tensor.numpy(), used.shape)
-        bits = np.where(used, array, array.flat[0]).view(f"u{array.itemsize}")  # a NaN equals itself
-        kept, indices = np.unique(bits, return_inverse=True)
-        return initializer(op, kept.view(array.dtype), f"{name}.values"), indices.reshape(used.shape), kept.size

@@ -58,7 +58,7 @@ def test_refusals(shape, reason):
     nodes = [node("Where", "c", "x", "one", "y")]
     constants = {"one": np.ones(1, np.float32)}
     if shape == SHAPE:
-        nodes = [node("Greater", "x", "one", "c"), *nodes]
+        nodes = [node("Cast", "x", "c", to=9), *nodes]
     else:
         constants["c"] = MASK
     refused = lower(model(nodes, shape, constants), TARGET).refused

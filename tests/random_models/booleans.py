@@ -1,0 +1,60 @@
+"""Comparisons and the ops that read their booleans, for the rules that write booleans as indices."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from tests.random_models.draw import OLD, OLDEST, any_shape, model_of, random_weights
+
+COMPARISONS = [("Greater", 9), ("Less", 9), ("Equal", 11), ("GreaterOrEqual", 12), ("LessOrEqual", 12)]
+
+
+def _comparison(draw, shape, name):
+    """Return nodes that compare x with a constant, or with a value computed of it, a constant, and the oldest opset."""
+    op, since = draw(st.sampled_from(COMPARISONS))
+    if draw(st.booleans()):
+        other = random_weights(draw, *shape[draw(st.integers(0, len(shape))) :])
+        return [helper.make_node(op, ["x", f"c{name}"], [name])], {f"c{name}": other}, since
+    other = draw(st.sampled_from(["Relu", "Abs", "Floor"]))
+    nodes = [helper.make_node(other, ["x"], [f"o{name}"]), helper.make_node(op, ["x", f"o{name}"], [name])]
+    return nodes, {}, since
+
+
+def comparison(draw):
+    shape = any_shape(draw)
+    nodes, constants, since = _comparison(draw, shape, "a")
+    nodes.append(helper.make_node("Cast", ["a"], ["y"], to=TensorProto.FLOAT))
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=draw(_opsets(since)))
+
+
+def logic(draw):
+    shape = any_shape(draw)
+    first, second = (_comparison(draw, shape, name) for name in "ab")
+    nodes, constants = [*first[0], *second[0]], first[1] | second[1]
+    if draw(st.booleans()):
+        constants["b"], nodes = random_weights(draw, *shape[1:]) > 0, nodes[: len(first[0])]
+    nodes += [
+        helper.make_node(draw(st.sampled_from(["And", "Or", "Xor", "Equal"])), ["a", "b"], ["c"]),
+        helper.make_node("Not", ["c"], ["d"]),
+        helper.make_node("Cast", ["d"], ["y"], to=TensorProto.FLOAT),
+    ]
+    return OLD, model_of(nodes, shape, constants, opset=draw(_opsets(max(first[2], second[2]))))
+
+
+def where(draw):
+    shape = any_shape(draw)
+    nodes, constants, since = _comparison(draw, shape, "a")
+    other = draw(st.sampled_from([np.float32(0), np.float32(-2), random_weights(draw, *shape), None]))
+    if other is None:
+        nodes.append(helper.make_node("Neg", ["x"], ["other"]))
+    else:
+        constants["other"] = other
+    order = draw(st.sampled_from([["x", "other"], ["other", "x"], ["other", "other"]]))
+    nodes.append(helper.make_node("Where", ["a", *order], ["y"]))
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=draw(_opsets(since)))
+
+
+def _opsets(since):
+    return st.sampled_from([since, max(since, 13), 18])
