@@ -26,7 +26,10 @@ def boolean(op: RewriterContext, index: ir.Value) -> ir.Value:
 def index_of(value: ir.Value | None) -> ir.Value | None:
     """Return the index whose boolean `value` is, None if it is no such boolean."""
     node = None if value is None else value.producer()
-    if node is None or node.op_type != "Cast" or node.metadata_props.get(RULE_NAME_TAG) not in WRITTEN_BY:
+    if node is None or node.op_type != "Cast":
+        return None
+    rules = node.metadata_props.get(RULE_NAME_TAG, "").split(", ")  # the first one wrote the node
+    if rules[0] not in WRITTEN_BY:
         return None
     return node.inputs[0]
 

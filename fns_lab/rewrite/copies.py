@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import fixed_shape
-from fns_lab.rewrite.rule import RewriterContext, Rule, initializer
+from fns_lab.opset.nodes import constant_array, fixed_shape, name_of
+from fns_lab.rewrite.rule import Refusal, RewriterContext, Rule, initializer
 
 
 class Flat(NamedTuple):
@@ -37,3 +38,43 @@ def flattened(rule: Rule, op: RewriterContext, value: ir.Value, used: np.ndarray
     bits = np.where(used, array, array.flat[0]).view(f"u{array.itemsize}")  # a NaN equals itself
     kept, indices = np.unique(bits, return_inverse=True)
     return Flat(initializer(op, kept.view(array.dtype), f"{name}.values"), indices.reshape(used.shape), kept.size)
+
+
+def constant_indices(value: ir.Value | None) -> np.ndarray:
+    """Return constant indices, also where an Unsqueeze too large to be folded stands behind them.
+
+    Raises `NodeError` if they are computed.
+    """
+    node = None if value is None else value.producer()
+    if node is None or node.op_type != "Unsqueeze":
+        return constant_array(value)
+    return constant_array(node.inputs[0]).reshape(fixed_shape(value))
+
+
+def raise_unless_copied(*values: ir.Value) -> None:
+    """Raise `NodeError` unless all values are of fixed shapes with elements, as `copied` needs them."""
+    for value in values:
+        if 0 in fixed_shape(value):
+            raise Refusal(f"{value.name} has no elements")
+
+
+def copied(rule: Rule, op: RewriterContext, values: Sequence[ir.Value], source: np.ndarray, y: ir.Value) -> ir.Value:
+    """Return what takes the place of `y`: the elements at the positions `source` of the values, flattened and joined.
+
+    `source` has the shape of the result.
+    """
+    flat = []
+    for i, value in enumerate(values):
+        if (tensor := ir.convenience.get_const_tensor(value)) is not None:
+            flat.append(initializer(op, tensor.numpy().reshape(-1), f"{y.name}.flat{i}"))
+        elif len(fixed_shape(value)) == 1:
+            flat.append(value)
+        else:
+            flat.append(rule.reshape(op, value, (-1,), f"{y.name}.flat{i}"))
+    joined = flat[0] if len(flat) == 1 else op.Concat(*flat, axis=0, _outputs=[f"{y.name}.joined"])
+    # The engine on webgl takes no index without axes.
+    picked = op.Gather(joined, initializer(op, source.reshape(source.shape or (1,)), f"{y.name}.source"), axis=0)
+    if source.ndim:
+        return picked
+    picked.name = f"{y.name}.picked"
+    return rule.reshape(op, picked, (), name_of(y))

@@ -32,17 +32,18 @@ def unsqueeze(rule: Rule, op: RewriterContext, x: ir.Value, axes: list[int], nam
 
 def broadcast(rule: Rule, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
     """Return `x` at a shape that it broadcasts to. Raises `NodeError` if its own is not fixed."""
-    old = fixed_shape(x)
+    old, dtype = fixed_shape(x), x.dtype
     if old == tuple(shape):
         return x
     if (tensor := ir.convenience.get_const_tensor(x)) is not None:
         return initializer(op, np.broadcast_to(tensor.numpy(), shape).copy(), name)
-    if missing := len(shape) - len(old):
-        x = unsqueeze(rule, op, x, list(range(missing)), f"{name}.unsqueezed")
-    repeats = [new // size for new, size in zip(shape, (1,) * missing + old, strict=True)]
-    if set(repeats) == {1}:
-        return x
-    return op.Tile(x, initializer(op, np.array(repeats, np.int64), f"{name}.repeats"), _outputs=[name])
+    full = (1,) * (len(shape) - len(old)) + old
+    if full != old:
+        x = unsqueeze(rule, op, x, list(range(len(full) - len(old))), f"{name}.unsqueezed")
+    repeats = [new // size if size else 1 for new, size in zip(shape, full, strict=True)]
+    if set(repeats) != {1}:
+        x = op.Tile(x, initializer(op, np.array(repeats, np.int64), f"{name}.repeats"), _outputs=[name])
+    return typed(x, ir.Shape(shape), dtype)
 
 
 def common_shape(values: Sequence[ir.Value]) -> ir.Shape:

@@ -33,6 +33,7 @@ from tests.random_models import (
 )
 from tests.random_models import faults, layers, networks, plain_ops, products, quantized, recurrent
 from tests.random_models import booleans, faults, layers, networks, plain_ops, quantized, recurrent
+from tests.random_models import booleans, faults, indices, layers, networks, plain_ops, quantized, recurrent
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 
@@ -60,6 +61,7 @@ GENERATORS = {
     "resize-pad-gather": layers.subpixel_if_preferred,
     "resize-gather": layers.resize_nearest,
     "resize-matmul": layers.resize_linear,
+    "function-body": plain_ops.function,
     "layer-norm-reduce": layers.layer_norm,
     "mean-variance-reduce": normalizations.mean_variance,
     "lp-normalization-reduce": normalizations.lp_normalization,
@@ -68,7 +70,6 @@ GENERATORS = {
     "conv-transpose-subpixel": layers.conv_transpose,
     "log-softmax-reduce": plain_ops.log_softmax,
     "softmax-transpose": plain_ops.softmax,
-    "function-body": plain_ops.function,
     "reduce-elementwise": plain_ops.reduction,
     "elementwise": plain_ops.elementwise,
     "erf-tanh": plain_ops.erf,
@@ -87,6 +88,7 @@ GENERATORS = {
     "split-slice": plain_ops.split,
     "slice-gather": plain_ops.slice_with_steps,
     "gather-nd-gather": plain_ops.gather_nd,
+    "gather-elements-gather": indices.gather_elements,
     "expand-tile": plain_ops.expand,
     "depth-to-space-transpose": plain_ops.depth_to_space,
     "flatten-reshape": plain_ops.flatten,

@@ -34,6 +34,7 @@ from fns_lab.rewrite.rules.expand_tile import ExpandTile
 from fns_lab.rewrite.rules.explicit_pads import ExplicitPads
 from fns_lab.rewrite.rules.flatten_reshape import FlattenReshape
 from fns_lab.rewrite.rules.function_body import FunctionBody
+from fns_lab.rewrite.rules.gather_elements_gather import GatherElementsGather
 from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
 from fns_lab.rewrite.rules.gather_plain import GatherPlain
 from fns_lab.rewrite.rules.gemm_scalar_bias import GemmScalarBias
@@ -102,6 +103,8 @@ RULES: tuple[type[Rule], ...] = (
     ResizePadGather,
     ResizeGather,
     ResizeMatMul,
+    # Before the rules that rewrite what it writes, of which there are many.
+    FunctionBody,
     LayerNormReduce,
     MeanVarianceReduce,
     LpNormalizationReduce,
@@ -110,8 +113,7 @@ RULES: tuple[type[Rule], ...] = (
     ConvTransposeSubpixel,
     LogSoftmaxReduce,
     SoftmaxTranspose,
-    # Each writes ops that the next ones rewrite: function bodies, elementwise functions, then limits and powers.
-    FunctionBody,
+    # Each writes ops that the next ones rewrite: elementwise functions, then limits and powers.
     ReduceElementwise,
     Elementwise,
     ErfTanh,
@@ -133,6 +135,7 @@ RULES: tuple[type[Rule], ...] = (
     SplitSlice,
     SliceGather,
     GatherNDGather,
+    GatherElementsGather,
     ExpandTile,
     DepthToSpaceTranspose,
     FlattenReshape,

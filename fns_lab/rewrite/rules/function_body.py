@@ -4,11 +4,12 @@
 
 onnx's inliner gives the bodies; what they compute from shapes is folded if the size is fixed.
 
-- Supported: the ops below, from the opset at which their schema has a body; any shape.
+- Supported: the ops below, from the opset at which their schema has a body; any shape; all outputs; the losses with
+  constant labels.
 - Fidelity: rounding.
 - Needed by: targets without one of these ops.
-- Why not other ops with a body: other rules can't lower theirs. Most bodies of activations need Where, those of
-  reductions start at opset 18, and those of normalizations subtract E[x]^2 from E[x^2].
+- Why not other ops with a body: those of activations need comparisons and start at opset 18, as those of reductions do,
+  and those of normalizations subtract E[x]^2 from E[x^2].
 """
 
 from __future__ import annotations
@@ -18,9 +19,14 @@ from collections.abc import Sequence
 import onnx
 import onnx_ir as ir
 from onnx import inliner
+from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
-from fns_lab.opset.nodes import constant_array, name_of, producer, require_first_output_only
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.opset.nodes import constant_array, name_of, producer
+from fns_lab.opset.schemas import schema
+from fns_lab.rewrite.rule import LoweringRun, OpRule, Refusal, RewriterContext, Rule, ValuePattern, initializer
+
+MOST_OUTPUTS = {"Attention": 4, "SoftmaxCrossEntropyLoss": 2}
+"""Number of outputs of the ops that have several."""
 
 
 class FunctionBody(OpRule):
@@ -35,15 +41,33 @@ class FunctionBody(OpRule):
         "Mish",
         "RMSNormalization",
         "RotaryEmbedding",
+        "SoftmaxCrossEntropyLoss",  # written with the next one
+        "NegativeLogLikelihoodLoss",
+        "SwiGLU",
         "Swish",
     )
 
-    def guard(self, x: ir.Value, y: ir.Value) -> None:
-        node = producer(y)
+    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
+        super().__init__(run, root)
+        self.outputs = outputs
+
+    @classmethod
+    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
+        """Return one instance per op and number of outputs, since a pattern names all outputs."""
+        return [cls(run, op, count) for op in cls.OPS for count in range(1, MOST_OUTPUTS.get(op, 1) + 1)]
+
+    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
+        names = [f"y{i}" for i in range(self.outputs)]
+        return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=names)
+
+    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
+        return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
+
+    def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
+        node = producer(y0)
         for value in node.inputs:
             if value is not None and value.type is None:
                 raise Refusal(f"the type of {value.name} is unknown")
-        require_first_output_only(node)
         try:
             body = self._body(node)
         except RuntimeError as error:  # the inliner's
@@ -51,31 +75,63 @@ class FunctionBody(OpRule):
         if [n.op_type for n in body] == [node.op_type]:
             raise Refusal(f"ONNX has no function body of {node.op_type} at opset {self.opset}")
 
-    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
-        node = producer(y)
+    def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> Sequence[ir.Value]:
+        node, name = producer(y0), y0.name
         values = {f"i{index}": value for index, value in enumerate(node.inputs) if value is not None}
         for inner in self._body(node):
-            names = [f"{y.name}.{name_of(value).rsplit('__', 1)[0]}" for value in inner.outputs]
+            names = [f"{name}.{name_of(value).rsplit('__', 1)[0]}" for value in inner.outputs]
             if inner.op_type == "Constant":
                 outputs: Sequence[ir.Value] = [initializer(op, constant_array(inner.outputs[0]), names[0])]
             else:
-                inputs = [None if value is None else values[name_of(value)] for value in inner.inputs]
+                inputs = [values.get(value.name or "") if value is not None else None for value in inner.inputs]
                 output = op.call_op(inner.op_type, inputs, dict(inner.attributes), outputs=names)
                 outputs = [output] if isinstance(output, ir.Value) else output
+                for old, new in zip(inner.outputs, outputs, strict=True):
+                    new.type, new.shape = old.type, old.shape
             values |= {name_of(old): new for old, new in zip(inner.outputs, outputs, strict=True)}
-        return values["o0"]
+        return [values.get(f"o{i}") or op.Identity(x) for i in range(self.outputs)]
 
     def _body(self, node: ir.Node) -> ir.Graph:
         """Return the body. Its inputs are named i0, i1 and so on, its outputs o0, o1 and so on."""
         proto = ir.to_proto(node)
         del proto.input[:], proto.output[:]
         proto.input.extend("" if value is None else f"i{i}" for i, value in enumerate(node.inputs))
-        proto.output.extend(f"o{i}" for i in range(len(node.outputs)))
+        proto.attribute.extend(_defaults(node, self.opset))
+        proto.output.extend(f"o{i}" if output.name else "" for i, output in enumerate(node.outputs))
         inputs = [_value_info(value, f"i{i}") for i, value in enumerate(node.inputs) if value is not None]
-        outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in proto.output]
+        outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in proto.output if name]
         graph = onnx.helper.make_graph([proto], "body", inputs, outputs)
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", self.opset)])
-        return ir.from_proto(inliner.inline_selected_functions(model, [("", node.op_type)], False, True)).graph
+        if "" in proto.input:
+            _give_function(model, node)
+            inlined = inliner.inline_local_functions(model)
+        else:
+            inlined = inliner.inline_selected_functions(model, [("", node.op_type)], False, True)
+        return ir.from_proto(onnx.shape_inference.infer_shapes(inlined)).graph
+
+
+def _give_function(model: onnx.ModelProto, node: ir.Node) -> None:
+    """Make the node that of a function in the model: onnx finds no schema's body for one that leaves an input out."""
+    proto, opset = model.graph.node[0], model.opset_import[0].version
+    types = {value.name: value.type for value in model.graph.input}
+    given = [types.get(name, onnx.TypeProto()).SerializeToString() for name in proto.input]
+    described = onnx.defs.get_schema(node.op_type, opset, "")
+    body = described.get_context_dependent_function_with_opset_version(  # type: ignore[attr-defined]
+        described.since_version, proto.SerializeToString(), given
+    )
+    proto.domain = "body"
+    function = model.functions.add()
+    function.ParseFromString(body)
+    function.domain, function.opset_import[0].version = proto.domain, opset
+    model.opset_import.append(onnx.helper.make_opsetid(proto.domain, 1))
+
+
+def _defaults(node: ir.Node, opset: int) -> list[onnx.AttributeProto]:
+    """Return the attributes that are left out and have a default: a body refers to them, and the inliner needs them."""
+    described = schema(node.op_type, opset)
+    attributes = {} if described is None else described.attributes
+    left_out = [attributes[name].default_value for name in sorted(set(attributes) - set(node.attributes))]
+    return [default for default in left_out if default.type != onnx.AttributeProto.UNDEFINED]
 
 
 def _value_info(value: ir.Value, name: str) -> onnx.ValueInfoProto:
