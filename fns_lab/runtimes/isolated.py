@@ -31,6 +31,7 @@ from fns_lab.models import model_label
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.base import ClosingRunner, package_name
 from fns_lab.runtimes.shared_arrays import SharedArrays
+from fns_lab.runtimes.versions import fetched_folder
 from fns_lab.targets import Target
 
 SURVIVES_EMPTY_NAMES = frozenset({
@@ -148,6 +149,7 @@ class EngineProcess:
             stdout=self._log,
             stderr=self._log,
             pass_fds=descriptors,
+            env=_environment(target),
         )
         theirs.close()
         self._connection.send(target)
@@ -221,6 +223,13 @@ class EngineProcess:
         """Return the end of what the engine wrote, whose words are those of the crash."""
         self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - LOG_BYTES))
         return self._log.read().decode(errors="replace")
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """Return the environment of a target's process, which imports the version fetched for it before any other."""
+    folder = fetched_folder(target)
+    first = [str(folder)] if folder else []
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [*first, os.environ.get("PYTHONPATH")]))}
 
 
 _SESSIONS = itertools.count(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 
 from fns_lab.errors import MissingError
+from fns_lab.runtimes import versions
 from fns_lab.targets import Target
 
 
@@ -16,8 +17,15 @@ def installed_version(package: str) -> str | None:
         return None
 
 
+def version_of(target: Target) -> str | None:
+    """Return the version of the target's package that runs: the one fetched for it, else the installed one."""
+    return target.version if versions.fetched_folder(target) else installed_version(target.package or target.runtime)
+
+
 def problem(target: Target) -> str:
-    """Return what is wrong with the installed package of `target`; empty if nothing is, or if pip has none for it."""
+    """Return what is wrong with the package of `target`; empty if nothing is, or if pip has none for it."""
+    if versions.fetched_folder(target):
+        return ""
     version = installed_version(target.package) if target.package else None
     if target.package is None or (version and target.version in (None, version)):
         return ""
@@ -26,6 +34,8 @@ def problem(target: Target) -> str:
 
 def fix(target: Target) -> str:
     """Return what to run where `problem` reports one."""
+    if target.table_of:
+        return versions.fix(target)
     return f"run `make setup`, or `pip install {target.package}{f'=={target.version}' if target.version else ''}`"
 
 

@@ -44,15 +44,15 @@ class Check:
 
     def __str__(self) -> str:
         if not len(self.table):
-            return f"{self.target}: the model has no nodes"
+            return f"{self.target.label}: the model has no nodes"
         unsupported = self.table[~self.table.supported].to_dict("records")
         if not unsupported:
             count = int(self.table["count"].sum())
             nodes = "its one node is" if count == 1 else f"all {count} nodes are"
-            return f"{self.target}: {nodes} supported"
+            return f"{self.target.label}: {nodes} supported"
         reasons = [row["reason"] for row in unsupported if row["op"] == MODEL]
         ops = ", ".join(f"{row['count']} {row['op']}" for row in unsupported if row["op"] != MODEL)
-        return f"{self.target}: not supported: {'; '.join([*reasons, *([ops] if ops else [])])}"
+        return f"{self.target.label}: not supported: {'; '.join([*reasons, *([ops] if ops else [])])}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `fns-lab check --json` prints."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,6 +103,7 @@ class Target:
     - `worked_around`: the faults that the runner avoids
     - `prefer`: rules that `lower` applies although the runtime can do without, since they were measured to be faster
     - `settings`: options that the runner gives to the engine
+    - `table_of`: the target whose table this is, where this version has no table of its own: nothing of it was measured
     """
 
     name: str
@@ -129,9 +131,15 @@ class Target:
     worked_around: tuple[WorkedAround, ...] = ()
     prefer: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    table_of: str | None = None
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def label(self) -> str:
+        """The name, and for a version without a table of its own that it was not measured."""
+        return f"{self.name} (not measured: the table of {self.table_of})" if self.table_of else self.name
 
     def takes(self, op_type: str, opset: int) -> bool:
         """Return whether the runtime's table has `op_type` at `opset`; quirks do not count."""
@@ -170,11 +178,39 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Target:
-    """Return the target of this name. Raises `InputError`, which names the nearest, if there is none."""
+    """Return the target of this name. Raises `InputError`, which names the nearest, if there is none.
+
+    `RUNTIME@VERSION/BACKEND`, such as `ort-web@1.22.0/webgpu`, is that version of a runtime: the target that describes
+    it, or the one that describes the nearest version under this name, with `table_of` set.
+    """
     if name in _all():
         return _all()[name]
+    if (match := re.fullmatch(r"([\w-]+)@(\d[\w.]*)/(\w+)", name)) and (target := _of_version(*match.groups())):
+        return target
     near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0)[0]
     raise InputError(f"unknown target {name!r}; did you mean {near!r}? There are: {', '.join(names())}")
+
+
+def _of_version(runtime: str, version: str, backend: str) -> Target | None:
+    """Return the target of a version of a runtime, or that of the nearest version; None for an unknown runtime."""
+    known = [target for target in _all().values() if (target.runtime, target.backend) == (runtime, backend)]
+    if not known:
+        return None
+    nearest = min(known, key=lambda target: _distance(target.version, version))
+    if nearest.version == version:
+        return nearest
+    name = f"{runtime}@{version}/{backend}"
+    return replace(nearest, name=name, version=version, own_process=bool(nearest.package), table_of=nearest.name)
+
+
+def _distance(version: str | None, wanted: str) -> int:
+    return abs(_as_number(version or wanted) - _as_number(wanted))
+
+
+def _as_number(version: str) -> int:
+    """Return a number of which a step in major or minor version makes more than any number of smaller steps."""
+    major, minor, patch = [*map(int, re.findall(r"\d+", version)), 0, 0][:3]
+    return (major * 1000 + minor) * 1000 + patch
 
 
 STRUCTURE = ("name", "ops", "op_types", "domains", "settings", "falls_back_to", "backend", "quirk", "worked_around")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import zipfile
 
-from fns_lab import fetch
+from fns_lab.fetch import upstream
 
-ARCHIVE_PATH = f"/{fetch.ARCHIVE}"
+ARCHIVE_PATH = f"/{upstream.ARCHIVE}"
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

@@ -8,8 +8,8 @@ import io
 import pytest
 import torch
 
-from fns_lab import fetch
 from fns_lab.cli import main
+from fns_lab.fetch import upstream
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.paths import DATA
 from tests.fetch.archives import zipped
@@ -44,7 +44,7 @@ def out(tmp_path):
 def networks() -> dict[str, bytes]:
     """Four small networks as upstream has them: saved by an old torch, with statistics that nothing uses."""
     files = {}
-    for seed, name in enumerate(fetch.MODELS):
+    for seed, name in enumerate(upstream.MODELS):
         torch.manual_seed(seed)
         state = TransformerNet(4).state_dict()
         stale = {f"in{i}.running_mean": torch.zeros(8 * i) for i in range(1, 4)}
@@ -65,5 +65,5 @@ def archive(networks) -> bytes:
 def images(monkeypatch) -> dict[str, bytes]:
     """This project's own style images in place of upstream's, which the repository does not hold."""
     own = {name: (DATA / "style-images" / name).read_bytes() for name in ("candy.jpg", "mosaic.jpg", "waves.jpg")}
-    monkeypatch.setattr(fetch, "STYLES", {name: hashlib.sha256(data).hexdigest() for name, data in own.items()})
+    monkeypatch.setattr(upstream, "STYLES", {name: hashlib.sha256(data).hexdigest() for name, data in own.items()})
     return own

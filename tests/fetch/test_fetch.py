@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fns_lab import fetch, photos
+from fns_lab import photos
 from fns_lab.cli import BAD_INPUT, GOOD, INTERRUPTED, MISSING, main
+from fns_lab.fetch import upstream
 from fns_lab.nets import checkpoints
 from fns_lab.paths import DATA
 from tests.fetch.archives import ARCHIVE_PATH, is_one_line
@@ -23,10 +24,10 @@ from tests.file_server import PIECE_BYTES, Asked
 
 
 def test_the_networks_of_the_archive_come_and_open(run, server, out, archive, networks):
-    server.files[fetch.ARCHIVE] = archive
+    server.files[upstream.ARCHIVE] = archive
     code, printed, err = run("models")
     assert (code, err) == (GOOD, "")
-    assert printed.splitlines() == [str(out / name) for name in fetch.MODELS]
+    assert printed.splitlines() == [str(out / name) for name in upstream.MODELS]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
     assert [checkpoints.load(path).width for path in out.iterdir()] == [4] * 4
 
@@ -40,7 +41,7 @@ def test_the_style_images_come(run, server, out, images):
 
 
 def test_what_is_there_and_right_is_not_downloaded_again(run, server, out, images, archive, networks):
-    server.files |= images | {fetch.ARCHIVE: archive}
+    server.files |= images | {upstream.ARCHIVE: archive}
     out.mkdir()
     (out / "mosaic.jpg").write_bytes(images["mosaic.jpg"])
     (out / "udnie.pth").write_bytes(networks["udnie.pth"])
@@ -55,7 +56,7 @@ def test_what_is_there_and_right_is_not_downloaded_again(run, server, out, image
 
 @pytest.mark.parametrize(("what", "name"), [("styles", "mosaic.jpg"), ("models", "candy.pth")])
 def test_another_file_in_the_place_is_left_alone(run, server, out, images, archive, what, name):
-    server.files |= images | {fetch.ARCHIVE: archive}
+    server.files |= images | {upstream.ARCHIVE: archive}
     out.mkdir()
     (out / name).write_bytes(b"mine\n")
     code, _, err = run(what)
@@ -67,11 +68,11 @@ def test_another_file_in_the_place_is_left_alone(run, server, out, images, archi
 
 
 def test_a_slow_download_shows_how_far_it_is(capsys, server, out, archive):
-    server.files[fetch.ARCHIVE] = archive
+    server.files[upstream.ARCHIVE] = archive
     server.pause_s = 1.5 / (len(archive) / PIECE_BYTES)
     assert main(["fetch", "models", "--from", server.address, "-o", str(out)]) == GOOD
     err = capsys.readouterr().err
-    assert f"{fetch.ARCHIVE}: " in err
+    assert f"{upstream.ARCHIVE}: " in err
     assert "kB/s" in err
 
 
@@ -80,7 +81,7 @@ def test_a_slow_download_shows_how_far_it_is(capsys, server, out, archive):
 
 def cut_once(run, server, archive, out, at=50_000):
     """A first run whose connection is dropped after `at` bytes."""
-    server.files[fetch.ARCHIVE] = archive
+    server.files[upstream.ARCHIVE] = archive
     server.cut_after = at
     code, printed, err = run("models")
     server.cut_after = None
@@ -91,9 +92,9 @@ def cut_once(run, server, archive, out, at=50_000):
 
 def test_a_dropped_connection_is_continued(run, server, out, archive, networks):
     err = cut_once(run, server, archive, out)
-    part = out / f"{fetch.ARCHIVE}.part"
+    part = out / f"{upstream.ARCHIVE}.part"
     kept = part.read_bytes()
-    assert 50_000 - fetch.CHUNK_BYTES < len(kept) <= 50_000
+    assert 50_000 - upstream.CHUNK_BYTES < len(kept) <= 50_000
     assert archive.startswith(kept)
     assert f"{server.address}{ARCHIVE_PATH}: the connection broke off; {len(kept):,} bytes are kept in {part}, " in err
     assert ", the same command continues from there; by hand: " in err
@@ -121,7 +122,7 @@ def test_a_redirect_is_followed_and_continued(run, server, out, archive, network
 def test_two_versions_are_never_joined(run, server, out, archive, networks, heeds_if_range):
     """The first version is as long as the second and differs from it in the first bytes."""
     cut_once(run, server, archive[::-1], out)
-    server.files[fetch.ARCHIVE] = archive
+    server.files[upstream.ARCHIVE] = archive
     server.heeds_if_range = heeds_if_range
     assert run("models")[0] == GOOD
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
@@ -129,7 +130,7 @@ def test_two_versions_are_never_joined(run, server, out, archive, networks, heed
 
 def test_a_part_of_another_address_is_not_continued(run, server, out, archive, networks):
     cut_once(run, server, archive, out)
-    server.files |= {f"other/{fetch.ARCHIVE}": archive}
+    server.files |= {f"other/{upstream.ARCHIVE}": archive}
     assert run("models", "--from", f"{server.address}/other/")[0] == GOOD
     assert server.asked[-1] == Asked(f"/other{ARCHIVE_PATH}", None, None)
 
@@ -152,7 +153,7 @@ def test_of_a_server_without_versions_nothing_is_kept(run, server, out, archive)
 
 def test_a_part_that_is_longer_than_the_file_is_begun_again(run, server, out, archive, networks):
     cut_once(run, server, archive, out)
-    (out / f"{fetch.ARCHIVE}.part").write_bytes(archive + b"more")
+    (out / f"{upstream.ARCHIVE}.part").write_bytes(archive + b"more")
     assert run("models")[0] == GOOD
     assert [asked.range for asked in server.asked] == [None, f"bytes={len(archive) + 4}-", None]
     assert {path.name: path.read_bytes() for path in out.iterdir()} == networks
@@ -160,7 +161,7 @@ def test_a_part_that_is_longer_than_the_file_is_begun_again(run, server, out, ar
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
 def test_a_stopped_command_is_continued(run, server, out, archive, networks, how):
-    server.files[fetch.ARCHIVE] = archive
+    server.files[upstream.ARCHIVE] = archive
     server.pause_s = 0.5
     process = subprocess.Popen(
         [sys.executable, "-m", "fns_lab", "fetch", "models", "--from", server.address, "-o", str(out)],
@@ -169,7 +170,7 @@ def test_a_stopped_command_is_continued(run, server, out, archive, networks, how
         text=True,
         env=os.environ | {"TQDM_DISABLE": "1"},
     )
-    part = out / f"{fetch.ARCHIVE}.part"
+    part = out / f"{upstream.ARCHIVE}.part"
     while not (part.exists() and part.stat().st_size):
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)

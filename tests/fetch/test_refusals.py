@@ -9,8 +9,8 @@ import pickle
 import pytest
 import torch
 
-from fns_lab import fetch
 from fns_lab.cli import BAD_INPUT, MISSING, main
+from fns_lab.fetch import upstream
 from tests.fetch.archives import ARCHIVE_PATH, is_one_line, zipped
 from tests.file_server import serving
 
@@ -20,7 +20,7 @@ def test_a_refusal_of_the_server_names_address_and_way_out(run, server, out, sta
     server.status = status
     for what, name, by_hand in (
         ("styles", "candy.jpg", f"save it as {out / 'candy.jpg'}"),
-        ("models", fetch.ARCHIVE, f"unpack its .pth files into {out}"),
+        ("models", upstream.ARCHIVE, f"unpack its .pth files into {out}"),
     ):
         code, printed, err = run(what)
         assert (code, printed) == (MISSING, "")
@@ -65,7 +65,7 @@ WRONG_FILES = {
     "leaves to the root": ({"/tmp/udnie.pth": b"x"}, "would leave the folder"),
     "leaves on Windows": ({"..\\udnie.pth": b"x"}, "would leave the folder"),
     "leaves to a drive": ({"C:udnie.pth": b"x"}, "would leave the folder"),
-    "a bomb": ({"udnie.pth": bytes(fetch.LARGEST_MODEL_BYTES + 1)}, "unpacks to 67,108,865 bytes"),
+    "a bomb": ({"udnie.pth": bytes(upstream.LARGEST_MODEL_BYTES + 1)}, "unpacks to 67,108,865 bytes"),
 }
 """What the archive holds beside or in place of good networks, and the message."""
 
@@ -73,18 +73,18 @@ WRONG_FILES = {
 @pytest.mark.parametrize("case", WRONG_FILES)
 def test_an_archive_with_something_wrong_in_it_is_all_refused(run, server, out, networks, case):
     files, said = WRONG_FILES[case]
-    server.files[fetch.ARCHIVE] = zipped(networks | files)
+    server.files[upstream.ARCHIVE] = zipped(networks | files)
     all_refused(run, server, out, said)
 
 
 def test_an_archive_without_one_of_the_networks_is_refused(run, server, out, networks):
-    server.files[fetch.ARCHIVE] = zipped({name: networks[name] for name in fetch.MODELS[:3]})
+    server.files[upstream.ARCHIVE] = zipped({name: networks[name] for name in upstream.MODELS[:3]})
     all_refused(run, server, out, "not upstream's archive: it holds no udnie.pth")
 
 
 def test_what_is_no_archive_is_refused(run, server, out, archive):
     for data in (b"<html>Please log in</html>", archive[: len(archive) // 2], b""):
-        server.files[fetch.ARCHIVE] = data
+        server.files[upstream.ARCHIVE] = data
         all_refused(run, server, out, "not a whole zip archive")
 
 

@@ -21,19 +21,19 @@ from fns_lab import targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import Target
 from tests.random_models import (
+    booleans,
     faults,
+    indices,
     layers,
     networks,
     normalizations,
     plain_ops,
     pools,
+    products,
     quantized,
     rearrangements,
     recurrent,
 )
-from tests.random_models import faults, layers, networks, plain_ops, products, quantized, recurrent
-from tests.random_models import booleans, faults, layers, networks, plain_ops, quantized, recurrent
-from tests.random_models import booleans, faults, indices, layers, networks, plain_ops, quantized, recurrent
 from tests.random_models.draw import input_shape, values
 from tests.random_models.run import run
 

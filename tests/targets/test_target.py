@@ -39,6 +39,34 @@ def test_an_unknown_target_names_the_nearest(wrong, near):
 
 
 @pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("ort-web@1.22.0/webgpu", "ort-web/webgpu"),
+        ("onnxjs@0.1.5/wasm", "onnxjs-0.1.4/wasm"),
+        ("onnxjs@0.2.0/wasm", "onnxjs-0.1.8/wasm"),
+        ("ort@1.23.2/cpu", "ort/cpu"),
+    ],
+)
+def test_a_version_without_a_file_has_the_table_of_the_nearest_and_says_so(name, nearest):
+    target, known = targets.load(name), targets.load(nearest)
+    assert (target.name, target.version, target.table_of) == (name, name.split("@")[1].split("/")[0], nearest)
+    assert (target.ops, target.quirks) == (known.ops, known.quirks)
+    assert target.label == f"{name} (not measured: the table of {nearest})"
+    assert target.own_process == (target.runtime == "ort")
+
+
+def test_a_version_with_a_file_is_that_target():
+    assert targets.load("onnxjs@0.1.4/webgl") is targets.load("onnxjs-0.1.4/webgl")
+    assert targets.load("onnxjs-0.1.4/webgl").label == "onnxjs-0.1.4/webgl"
+
+
+@pytest.mark.parametrize("name", ["ort-web@1.22.0/cuda", "nort@1.2.3/cpu", "ort-web@/wasm", "ort-web@new/wasm"])
+def test_a_version_of_an_unknown_runtime_is_refused(name):
+    with pytest.raises(InputError, match="did you mean"):
+        targets.load(name)
+
+
+@pytest.mark.parametrize(
     ("selector", "yes", "no"),
     [("*", (1, 99), ()), ("7+", (7, 8, 30), (1, 6)), ("2-10", (2, 10), (1, 11)), ("9", (9,), (8, 10))],
 )

@@ -44,14 +44,14 @@ from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.integer_float import IntegerFloat
 from fns_lab.rewrite.rules.layer_norm_reduce import LayerNormReduce
 from fns_lab.rewrite.rules.log_softmax_reduce import LogSoftmaxReduce
+from fns_lab.rewrite.rules.logic_index import LogicIndex
 from fns_lab.rewrite.rules.lp_normalization_reduce import LpNormalizationReduce
 from fns_lab.rewrite.rules.lp_pool_matmul import LpPoolMatMul
-from fns_lab.rewrite.rules.logic_index import LogicIndex
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
+from fns_lab.rewrite.rules.mat_mul_vector import MatMulVector
 from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
 from fns_lab.rewrite.rules.mean_variance_reduce import MeanVarianceReduce
-from fns_lab.rewrite.rules.mat_mul_vector import MatMulVector
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant

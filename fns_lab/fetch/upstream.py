@@ -8,14 +8,13 @@ Range request and never joins two versions.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from fns_lab.errors import InputError, MissingError, one_line
-from fns_lab.files import atomic_write
+from fns_lab.files import atomic_write, sha256
 from fns_lab.paths import DATA, SAVED_MODELS
 
 if TYPE_CHECKING:
@@ -77,20 +76,15 @@ def models(folder: Path = MODELS_FOLDER, mirror: str | None = None) -> list[Path
 def _style(path: Path, address: str) -> Path:
     wanted = STYLES[path.name]
     if path.exists():
-        if _sha256(path) != wanted:
+        if sha256(path) != wanted:
             raise InputError(f"{path}: not upstream's image of that name; move it away or give another folder")
         return path
     with _download(address, path, f"save it as {path}") as part:
-        if (actual := _sha256(part)) != wanted:
+        if (actual := sha256(part)) != wanted:
             raise _WrongContent(f"not upstream's image: its SHA-256 is {actual[:12]}..., not {wanted[:12]}...")
         with atomic_write(path) as temporary:
             part.replace(temporary)
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_network(path: Path) -> bool:

@@ -1,0 +1,61 @@
+"""Real engines as another version of themselves, in a registry on this machine that pip and npm are set to."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import json
+import os
+import tarfile
+import zipfile
+
+from fns_lab.runtimes.engines import NODE_MODULES
+from tests.file_server import FileServer
+
+
+def use_for_pip_and_npm(server: FileServer, monkeypatch) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{server.address}/simple/")
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.setenv("npm_config_registry", f"{server.address}/")
+
+
+def serve_wheel(server: FileServer, package: str, version: str) -> None:
+    """Serve the installed package as a wheel of that version, beside the page that pip looks it up in."""
+    stream = io.BytesIO()
+    installed = importlib.metadata.distribution(package)
+    with zipfile.ZipFile(stream, "w") as wheel:
+        for file in installed.files or ():
+            if ".dist-info" not in file.parts[0] and ".." not in file.parts and "__pycache__" not in file.parts:
+                wheel.write(file.locate(), str(file))
+        folder = f"{package}-{version}.dist-info"
+        wheel.writestr(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+        wheel.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n")
+        wheel.writestr(f"{folder}/RECORD", "")
+    name = f"{package}-{version}-py3-none-any.whl"
+    server.files[f"files/{name}"] = stream.getvalue()
+    server.files[f"simple/{package}/"] = f'<a href="/files/{name}">{name}</a>'.encode()
+
+
+def serve_npm(server: FileServer, package: str, versions: list[str], source: str) -> None:
+    """Serve what is installed as `source` in node_modules as these versions of an npm package."""
+    described = {version: _described(server, package, version, source) for version in versions}
+    tags = {"latest": versions[-1]}
+    server.files[package] = json.dumps({"name": package, "dist-tags": tags, "versions": described}).encode()
+
+
+def _described(server: FileServer, package: str, version: str, source: str) -> dict[str, object]:
+    stream = io.BytesIO()
+    manifest = json.dumps({"name": package, "version": version}).encode()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        info = tarfile.TarInfo("package/package.json")
+        info.size = len(manifest)
+        archive.addfile(info, io.BytesIO(manifest))
+        for path in sorted((NODE_MODULES / source / "dist").iterdir()):
+            if path.suffix in (".js", ".wasm") and path.is_file():
+                archive.add(path, f"package/dist/{path.name}")
+    name = f"files/{package}-{version}.tgz"
+    server.files[name] = stream.getvalue()
+    return {"name": package, "version": version, "dist": {"tarball": f"{server.address}/{name}"}}
