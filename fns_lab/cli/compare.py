@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from fns_lab.cli.arrays import load_feeds
-from fns_lab.cli.common import JsonFlag, note, parent_exists, print_json, print_table
+from fns_lab.cli.common import JsonFlag, parent_exists, print_json, print_table
+from fns_lab.cli.compare_files import draw, write_files
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from tqdm import tqdm
 
-    from fns_lab.compare import Comparison, Experiment, Finding, ModelRun, Run, Subgraph
+    from fns_lab.compare import Comparison, Experiment, ModelRun, Run
     from fns_lab.nets.transformer import TransformerNet
     from fns_lab.targets import Target
 
@@ -55,6 +56,10 @@ def compare(
             metavar="FRACTION", help="Error allowed, as a fraction of a value's range. Default: by engine and type."
         ),
     ] = None,
+    versions: Annotated[
+        str | None,
+        typer.Option(metavar="T:LOW..HIGH", help="Find the first of these released versions of T that differs."),
+    ] = None,
     reduce: Annotated[
         Path | None,
         typer.Option(metavar="OUT.onnx", help="Write the smallest model that shows the fault, and its input."),
@@ -77,6 +82,9 @@ def compare(
     browser OUT.html: a page with the engine inside, which shows the fault in any browser, offline too. --save DIR is
     for a bug report; DIR/a.onnx, DIR/b.onnx and DIR/inputs_b.npz can be compared again.
 
+    --versions runs A in the oldest version of an engine and B in few of the others, which are fetched from npm or pip,
+    and names the two neighbours between which the result changed, and the op.
+
     \b
     Examples:
       fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg
@@ -85,8 +93,13 @@ def compare(
       fns-lab compare old.onnx old.onnx --input photo.jpg --target-b onnxjs-0.1.8/webgl --bisect --reduce fault.onnx
       fns-lab compare mosaic.onnx mosaic.js.onnx --input photo.jpg --tolerance 1e-2 --save bundle
       fns-lab compare --load bundle --plot error.png
+      fns-lab compare m.onnx m.onnx --input x.npy --versions ort-web/webgpu:1.20..1.30
     """
     _check_values(tolerance, reduce, written=[plot, reduce, save])
+    if versions:
+        if not (a and b and input) or bisect or truth or reduce or plot or save or load:
+            raise InputError("--versions takes A, B and --input X; only --tolerance and --json can be given with it")
+        return _versions(a, b, input, versions, tolerance, json=json)
     if load:
         if a or input or bisect or truth or tolerance is not None or reduce or save:
             raise InputError("--load shows a saved comparison; only --plot and --json can be given with it")
@@ -95,17 +108,29 @@ def compare(
         with _progress_bar() as bar:
             experiment = _experiment(a, b, input, target_a, target_b, tolerance, bar)
             comparison = _compared(experiment, bar, by_halves=bisect, truth=truth)
-        _write_files(experiment, comparison, target_b, save=save, reduce=reduce, reference=_reference(a, target_a))
+        write_files(experiment, comparison, target_b, save=save, reduce=reduce, reference=_reference(a, target_a))
     else:
         raise InputError("give two models and --input X, or --load DIR (see fns-lab compare --help)")
     if plot:
-        _draw(plot, comparison)
+        draw(plot, comparison)
     if json:
         print_json(comparison.to_json())
     else:
         print_table(comparison.table[PRINTED])
         print(comparison)
     return 0 if comparison else 1
+
+
+def _versions(a: Path, b: Path, input: Path, text: str, tolerance: float | None, *, json: bool) -> int:
+    from fns_lab.cli.compare_versions import first_to_differ
+
+    with _progress_bar() as bar:
+        result = first_to_differ(a, b, input, text, tolerance, lambda run: _counted(run, bar))
+    if json:
+        print_json(result.to_json())
+    else:
+        print(result)
+    return 0 if result else 1
 
 
 def _check_values(tolerance: float | None, reduce: Path | None, *, written: list[Path | None]) -> None:
@@ -223,70 +248,3 @@ def _counted(run: Run, bar: tqdm[NoReturn]) -> Run:
         return outputs
 
     return counted
-
-
-def _write_files(
-    experiment: Experiment,
-    comparison: Comparison,
-    target_b: str,
-    *,
-    save: Path | None,
-    reduce: Path | None,
-    reference: str,
-) -> None:
-    from fns_lab.compare import bundle
-
-    if save:
-        bundle.save(save, experiment, comparison)
-    if reduce:
-        _write_reduction(reduce, experiment, comparison, target_b, reference=reference)
-
-
-def _draw(path: Path, comparison: Comparison) -> None:
-    from fns_lab.files import atomic_write
-    from fns_lab.views.error_maps import error_figure
-
-    with atomic_write(path) as temporary:
-        error_figure(comparison).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
-
-
-def _write_reduction(
-    path: Path, experiment: Experiment, comparison: Comparison, target_b: str, *, reference: str
-) -> None:
-    import numpy as np
-
-    from fns_lab import models
-    from fns_lab.compare import subgraph
-    from fns_lab.files import atomic_write
-
-    if not comparison.findings:
-        note(f"{path}: not written, because no part of B gives a wrong result on correct inputs")
-        return
-    finding = comparison.findings[0]
-    smallest, inputs = subgraph(experiment, finding), path.with_suffix(".npz")
-    models.save(smallest.model, path)
-    with atomic_write(inputs) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **smallest.feeds)
-    size = len(smallest.model.graph.node)
-    note(f"{size} node{'s' * (size != 1)} ({', '.join(finding.ops)}) written to {path}, the input to {inputs}")
-    if finding.source == "engine":
-        note(f"  to see the fault: fns-lab compare {path} {path} --input {inputs} --target-b {target_b}")
-    else:
-        note(f"  {finding.value!r} is wrong in the engine of A too: the fault is in model B, not in its engine")
-    _write_page(path.with_suffix(".html"), smallest, finding, target_b, reference)
-
-
-def _write_page(path: Path, smallest: Subgraph, finding: Finding, target_b: str, reference: str) -> None:
-    """Write the page of the fault if B runs in a browser."""
-    from fns_lab import targets
-    from fns_lab.files import atomic_write
-    from fns_lab.runtimes.engines import runs_in_a_page
-    from fns_lab.views.fault_page import fault_page
-
-    target = targets.load(target_b)
-    if not runs_in_a_page(target):
-        return
-    text = fault_page(smallest, finding, target, truth=reference)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    note(f"  or open {path} in any browser: the engine is inside")

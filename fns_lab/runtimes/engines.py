@@ -91,6 +91,8 @@ def _onnxjs_page(target: Target) -> Engine:
 def _ort_web_page(target: Target) -> Engine:
     dist = _dist("onnxruntime-web", target)
     script = str(target.settings.get("bundle", BUNDLES[target.backend]))
+    if not (dist / script).is_file():
+        raise MissingError(f"{target.name}: onnxruntime-web {target.version} has no {script}")
     stem = _wasm_stem(dist / script)
     files = _page_files("ort_web.js", dist / script)
     wasm = None

@@ -8,11 +8,13 @@ import io
 import pytest
 import torch
 
+from fns_lab import paths
 from fns_lab.cli import main
 from fns_lab.fetch import upstream
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.paths import DATA
 from tests.fetch.archives import zipped
+from tests.fetch.registries import use_for_pip_and_npm
 from tests.file_server import serving
 
 
@@ -21,6 +23,14 @@ def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serving() as server:
         yield server
+
+
+@pytest.fixture
+def registry(server, monkeypatch, tmp_path):
+    """The server as pip's and npm's registry, and an empty folder of engines."""
+    monkeypatch.setattr(paths, "ENGINES", tmp_path / "engines")
+    use_for_pip_and_npm(server, monkeypatch)
+    return server
 
 
 @pytest.fixture

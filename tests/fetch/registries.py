@@ -39,10 +39,10 @@ def serve_wheel(server: FileServer, package: str, version: str) -> None:
     server.files[f"simple/{package}/"] = f'<a href="/files/{name}">{name}</a>'.encode()
 
 
-def serve_npm(server: FileServer, package: str, versions: list[str], source: str) -> None:
-    """Serve what is installed as `source` in node_modules as these versions of an npm package."""
-    described = {version: _described(server, package, version, source) for version in versions}
-    tags = {"latest": versions[-1]}
+def serve_npm(server: FileServer, package: str, sources: dict[str, str]) -> None:
+    """Serve versions of an npm package, each with the files of a package that is installed in node_modules."""
+    described = {version: _described(server, package, version, source) for version, source in sources.items()}
+    tags = {"latest": list(sources)[-1]}
     server.files[package] = json.dumps({"name": package, "dist-tags": tags, "versions": described}).encode()
 
 

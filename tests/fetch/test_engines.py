@@ -15,23 +15,16 @@ from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.engines import NODE_MODULES, engine_for
 from fns_lab.targets import load
 from tests.fetch.archives import is_one_line
-from tests.fetch.registries import serve_npm, serve_wheel, use_for_pip_and_npm
+from tests.fetch.registries import serve_npm, serve_wheel
 
 X = np.array([[-1.5, 2.5]], np.float32)
-
-
-@pytest.fixture
-def registry(server, monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "ENGINES", tmp_path / "engines")
-    use_for_pip_and_npm(server, monkeypatch)
-    return server
 
 
 @pytest.fixture
 def npm_registry(registry):
     if not (NODE_MODULES / "onnxjs-0.1.8").is_dir():
         pytest.skip("the npm engines are not installed: run `make setup`")
-    serve_npm(registry, "onnxjs", ["0.1.10", "0.1.9", "0.2.0-dev.1"], source="onnxjs-0.1.8")
+    serve_npm(registry, "onnxjs", dict.fromkeys(["0.1.10", "0.1.9", "0.2.0-dev.1"], "onnxjs-0.1.8"))
     return registry
 
 
