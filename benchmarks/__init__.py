@@ -7,4 +7,5 @@
 - `lowering`: the lowered network and one in basic ops
 - `tuning`: the same, and the tuned network
 - `training`: images per second of training
+- `foreign`: ONNX files of other people's packages in every target; runs only if named
 """

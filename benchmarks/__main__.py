@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, training, tuning
+from benchmarks import architectures, comparing, foreign, lowering, lowering_cost, random_cases, training, tuning
 from fns_lab.errors import InputError, MissingError
 from fns_lab.files import atomic_write
 from fns_lab.paths import REPORTS, SAVED_MODELS
@@ -15,24 +15,28 @@ from fns_lab.paths import REPORTS, SAVED_MODELS
 BENCHMARKS = (lowering_cost, random_cases, comparing, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
+ON_REQUEST = (foreign,)
+"""These download much and take an hour: they run only if named."""
+
 
 def main() -> int:
     """Run the benchmarks and return 0 if every row of each is right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = {benchmark.__name__.split(".")[-1]: benchmark for benchmark in BENCHMARKS}
-    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all if none is given")
+    names = {benchmark.__name__.split(".")[-1]: benchmark for benchmark in (*BENCHMARKS, *ON_REQUEST)}
+    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all but the last if none is given")
     parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
     parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
     parser.add_argument("--runs", type=int, default=10, help="timed runs after the warm-up")
     parser.add_argument("--target", action="append", help="a target; may be given several times")
     parser.add_argument("--cases", type=int, default=random_cases.TOTAL, help="random models to lower, over all rules")
+    parser.add_argument("--model", action="append", help="foreign: models whose name contains this word")
     options = parser.parse_args()
     options.size = _size(options.size)
     if unknown := set(options.name) - set(names):
         raise InputError(f"no benchmark {unknown.pop()!r}; there are {', '.join(names)}")
     REPORTS.mkdir(exist_ok=True)
     all_right = True
-    for name in options.name or names:
+    for name in options.name or list(names)[: len(BENCHMARKS)]:
         benchmark = names[name]
         result = benchmark.measure(options)
         path = REPORTS / f"bench-{name}.json"
