@@ -169,6 +169,10 @@ def _model_refusals(model: ir.Model, target: Target) -> list[str]:
         inputs = {value.name for value in model.graph.inputs}
         if any(name not in inputs for name in model.graph.initializers):
             reasons.append("initializers must be graph inputs as well")
+    for verb, values in (("fed", model.graph.inputs), ("returned", model.graph.outputs)):
+        for value in values:
+            if value.dtype is not None and value.dtype.name in target.unfed_types:
+                reasons.append(f"{value.name} is of {value.dtype.name.lower()}, which cannot be {verb}")
     return reasons
 
 

@@ -88,6 +88,7 @@ class Target:
       says from which opset on, such as `DOUBLE 12+`
     - `op_types`: the same by op type, for the ops that take others; ops of integers or booleans alone take all of
       theirs unless they stand here
+    - `unfed_types`: types that ops take, but that cannot be given to the engine as inputs or returned as outputs
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
@@ -117,6 +118,7 @@ class Target:
     runs_functions: bool = False
     types: tuple[str, ...] = (EVERY_TYPE,)
     op_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unfed_types: tuple[str, ...] = ()
     package: str | None = None
     version: str | None = None
     reads_as_opset: int | None = None
