@@ -33,6 +33,42 @@ def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position:
     return arrays
 
 
+def draw_feeds(model: ModelProto, *, batch: int, size: int, seed: int = 0, scale: float = 1.0) -> dict[str, np.ndarray]:
+    """Return random arrays of the types and shapes that the model's inputs declare.
+
+    A free first dimension becomes `batch`, any other free one `size`; one name has one size. Floats are drawn around
+    `scale` / 2, as far apart as `scale`. Numbers of 32 and 64 bits, which may be indices, are 0 or 1; smaller ones take
+    any value. Raises `InputError` for an input of unknown rank or of a type that NumPy does not have.
+    """
+    rng, sizes = np.random.default_rng(seed), dict[str, int]()
+    feeds = {}
+    for name, value in models.fed_inputs(model).items():
+        dtype, declared = models.dtype_of(value), models.shape_of(value)
+        if declared == models.UNKNOWN_RANK:
+            raise InputError(f"input {name!r} has no known rank")
+        shape = []
+        for axis, dimension in enumerate(declared):
+            free = size if axis else batch
+            if isinstance(dimension, str) and dimension != models.UNKNOWN_DIM:
+                free = sizes.setdefault(dimension, free)
+            shape.append(dimension if isinstance(dimension, int) else free)
+        feeds[name] = _drawn(rng, dtype, tuple(shape), scale)
+    return feeds
+
+
+def _drawn(rng: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    if dtype.kind == "f":
+        return (scale * rng.normal(0.5, 1, shape)).astype(dtype)
+    if dtype.kind in "iu" and dtype.itemsize < 4:
+        limits = np.iinfo(dtype)
+        return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    if dtype.kind in "biu":
+        return rng.integers(0, 2, shape).astype(dtype)
+    if dtype.kind == "O":
+        return rng.choice(np.array(["a", "b"], object), shape)
+    raise InputError(f"no values are drawn for inputs of type {dtype}")
+
+
 def _renamed(feeds: Mapping[str, ArrayLike], names: list[str]) -> dict[str, ArrayLike]:
     if len(feeds) != len(names):
         inputs = "1 input" if len(names) == 1 else f"{len(names)} inputs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -62,8 +63,9 @@ def test_lower_prints_what_it_did(cli, fns_file, tmp_path):
     code, out, err = cli("lower", fns_file, "--target", TARGET, "-o", path, "--json")
     assert (code, err) == (GOOD, "")
     answer = json.loads(out)
-    assert list(answer) == ["target", "nodes_before", "nodes_after", "applied", "refused", "supported"]
-    assert answer["supported"] is True
+    keys = ["target", "nodes_before", "nodes_after", "applied", "refused", "supported", "verified", "verified_reason"]
+    assert list(answer) == keys
+    assert answer["supported"] is answer["verified"] is True
     assert answer["nodes_after"] == sum(models.count_ops(models.load(path)).values())
     assert {row["fidelity"] for row in answer["applied"]} <= {"exact", "rounding"}
 
@@ -75,6 +77,29 @@ def test_lower_writes_nothing_that_the_target_does_not_support(cli, dynamic_file
     assert "--shape" in out
     assert out.endswith("nothing written\n")
     assert not any(tmp_path.iterdir())
+
+
+def test_lower_writes_nothing_that_gives_another_result(cli, fns_file, tmp_path, monkeypatch):
+    """The lowered model gets the weights of another one, as a rule with a fault might write them."""
+    from fns_lab.rewrite import lower
+
+    def lower_wrongly(*arguments, **options):
+        right = whole(*arguments, **options)
+        wrong = onnx.ModelProto.FromString(right.model.SerializeToString())
+        weight = max(wrong.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+        weight.raw_data = np.zeros(len(weight.raw_data) // 4, np.float32).tobytes()
+        return dataclasses.replace(right, model=wrong)
+
+    whole = lower.lower
+    monkeypatch.setattr(lower, "lower", lower_wrongly)
+    path = tmp_path / "lowered.onnx"
+    arguments = ("lower", fns_file, "--target", TARGET, "-o", path)
+    code, out, _ = cli(*arguments)
+    assert (code, path.exists()) == (NO, False)
+    assert "the result differs from the original: first at" in out
+    assert out.endswith("nothing written\n")
+    code, out, _ = cli(*arguments, "--no-verify", "--json")
+    assert (code, path.exists(), json.loads(out)["verified"]) == (GOOD, True, None)
 
 
 def test_lower_fixes_the_shape_of_a_dynamic_input(cli, dynamic_file, tmp_path):

@@ -49,11 +49,15 @@ def lower(
     output: OutputModel,
     shape: Shapes = None,
     allow_approximate: AllowApproximate = False,
+    verify: Annotated[
+        bool, typer.Option(help="Run the result beside the original, if that takes seconds, before it is written.")
+    ] = True,
     json: JsonFlag = False,
 ) -> int:
     """Rewrite a model so that a target supports every op.
 
     If the target does not support the result, each such node is printed with the reason, no file is written, exit 1.
+    Both models run in ONNX Runtime on drawn inputs; if their results differ, no file is written either.
 
     \b
     Examples:
@@ -61,22 +65,31 @@ def lower(
       fns-lab lower dynamic.onnx --target ort-web/webgl --shape input=1x3x256x256 -o fixed.onnx
     """
     from fns_lab import models, targets
+    from fns_lab.measure.verify import Verification
+    from fns_lab.measure.verify import verify as verify_model
     from fns_lab.rewrite.lower import lower as lower_model
 
     chosen = targets.load(target)
     parent_exists(output)
     shapes = parse_shapes(shape or [])
-    result = lower_model(models.load(model), chosen, shapes=shapes or None, allow_approximate=allow_approximate)
-    if result:
+    original = models.load(model)
+    result = lower_model(original, chosen, shapes=shapes or None, allow_approximate=allow_approximate)
+    verification = Verification(None, "the target does not support the result" if verify else "--no-verify")
+    if result and verify:
+        verification = verify_model(original, result, shapes)
+    written = bool(result) and verification.verified is not False
+    if written:
         models.save(result.model, output)
     if json:
-        print_json(result.to_json())
+        print_json(result.to_json() | {"verified": verification.verified, "verified_reason": verification.reason})
     else:
         print_table(result.applied, empty="no rule applied")
         if len(result.refused):
             print_table(result.refused)
-        print(result if result else f"{result}; nothing written")
-    return 0 if result else 1
+        if result and verify:
+            print(verification)
+        print(result if written else f"{result}; nothing written")
+    return 0 if written else 1
 
 
 def run(
