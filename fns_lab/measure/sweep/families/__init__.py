@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fns_lab.measure.sweep.draw import Family
-from fns_lab.measure.sweep.families import elementwise, moves, reductions, windows
+from fns_lab.measure.sweep.families import (
+    elementwise,
+    indexing,
+    matrices,
+    moves,
+    norms,
+    reductions,
+    resampling,
+    windows,
+)
 
-FAMILIES: Mapping[str, Family] = {
-    op: family
-    for module in (windows, elementwise, reductions, moves)
-    for family in module.FAMILIES
-    for op in family.ops
-}
+MODULES = (windows, matrices, norms, resampling, elementwise, reductions, moves, indexing)
+FAMILIES: Mapping[str, Family] = {op: family for module in MODULES for family in module.FAMILIES for op in family.ops}
 """By op type, in the order in which they are swept."""

@@ -1,0 +1,75 @@
+"""Normalizations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.draw import Draw, Family, Inputs
+from fns_lab.measure.sweep.pairwise import Axes
+
+RANKS = (4, 3, 5, 2, 6)
+LEVELS = ("near zero", "far from zero", "flat")
+"""Where the values lie: around 0, around 300 with the same spread, or all within a hundredth of 200."""
+
+
+def _axes(op: str) -> Axes:
+    outputs = {"outputs": (1, 5)} if op == "BatchNormalization" else {}
+    groups: Axes = {"groups": (1, 2, 4, "each")} if op == "GroupNormalization" else {}
+    return {"rank": RANKS, **IMAGES, "level": LEVELS, **groups, **outputs}
+
+
+def _leveled(draw: Draw) -> np.ndarray:
+    shape = draw.image()
+    return {
+        "near zero": lambda: draw.array(shape),
+        "far from zero": lambda: draw.array(shape, 298.0, 302.0),
+        "flat": lambda: draw.array(shape, 199.99, 200.01),
+    }[draw["level"]]()
+
+
+def _per_channel(draw: Draw, count: int, low: float = 0.5, high: float = 2.0) -> list[np.ndarray]:
+    return [draw.array((draw["channels"],), low, high) for _ in range(count)]
+
+
+def _batch(draw: Draw) -> Inputs:
+    draw.require(draw["outputs"] == 1)
+    return [_leveled(draw), *_per_channel(draw, 4)]
+
+
+def _instance(draw: Draw) -> Inputs:
+    draw.require(draw["rank"] > 2)
+    return [_leveled(draw), *_per_channel(draw, 2)]
+
+
+def _group(draw: Draw) -> Inputs:
+    groups = draw["channels"] if draw["groups"] == "each" else draw["groups"]
+    draw.require(draw["rank"] > 2 and draw["channels"] % groups == 0)
+    draw.set("num_groups", groups)
+    length = draw["channels"] if draw.opset >= 21 else groups
+    return [_leveled(draw), draw.array((length,), 0.5, 2.0), draw.array((length,))]
+
+
+def _layer(draw: Draw) -> Inputs:
+    x = _leveled(draw)
+    axis = draw.attributes.get("axis", -1)
+    draw.require(-x.ndim <= axis < x.ndim)
+    shape = x.shape[axis % x.ndim :]
+    inputs = [x, draw.array(shape, 0.5, 2.0)]
+    return [*inputs, draw.array(shape)] if draw.get("bias") else inputs
+
+
+def _plain(draw: Draw) -> Inputs:
+    x = _leveled(draw)
+    draw.require(draw.op != "LRN" or x.ndim > 2)
+    draw.require(-x.ndim <= draw.attributes.get("axis", 0) < x.ndim)
+    return [x]
+
+
+FAMILIES = (
+    Family(("BatchNormalization",), _axes, _batch),
+    Family(("InstanceNormalization",), _axes, _instance),
+    Family(("GroupNormalization",), _axes, _group),
+    Family(("LayerNormalization",), lambda op: {**_axes(op), "bias": (LEFT_OUT, "given")}, _layer),
+    Family(("LRN", "LpNormalization", "MeanVarianceNormalization"), _axes, _plain, constants=("none",)),
+)
