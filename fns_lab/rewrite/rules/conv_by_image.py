@@ -33,5 +33,11 @@ class ConvByImage(OpRule):
         for i in range(fixed_size(x, 0)):
             image = self.slice(op, x, [i], [i + 1], [0], f"{y.name}.image{i}")
             image.name = f"{y.name}.image{i}"
+            image.type, image.shape = x.type, _shape_of_one(x)
             parts.append(op.Conv(image, *conv.inputs[1:], **conv.attributes, _outputs=[f"{y.name}.part{i}"]))
         return op.Concat(*parts, axis=0)
+
+
+def _shape_of_one(x: ir.Value) -> ir.Shape | None:
+    """Return the shape of one image of `x`, so that the new Conv is known to have no quirk."""
+    return None if x.shape is None else ir.Shape([1, *x.shape[1:]])

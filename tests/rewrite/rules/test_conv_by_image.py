@@ -13,6 +13,7 @@ def test_each_image_has_its_conv():
     before = conv((3, 3, 8, 7))
     lowered = lower(before, TARGET)
     assert ops(lowered.model) == ["Slice", "Conv"] * 3 + ["Concat"]
+    assert lowered.refused.empty
     assert_same(before, lowered.model, values(3, 3, 8, 7), EXACT)
 
 
