@@ -23,17 +23,28 @@ def use_for_pip_and_npm(server: FileServer, monkeypatch) -> None:
 
 
 def serve_wheel(server: FileServer, package: str, version: str) -> None:
-    """Serve the installed package as a wheel of that version, beside the page that pip looks it up in."""
-    stream = io.BytesIO()
+    """Serve the installed package as a wheel of that version."""
     installed = importlib.metadata.distribution(package)
+    kept = [
+        file
+        for file in installed.files or ()
+        if ".dist-info" not in file.parts[0] and ".." not in file.parts and "__pycache__" not in file.parts
+    ]
+    serve_files(server, package, version, {str(file): file.read_binary() for file in kept})
+
+
+def serve_files(server: FileServer, package: str, version: str, files: dict[str, bytes]) -> None:
+    """Serve a wheel of these files, and the page that pip looks it up in."""
+    stream = io.BytesIO()
+    folder = f"{package}-{version}.dist-info"
+    described = {
+        f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n".encode(),
+        f"{folder}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n",
+        f"{folder}/RECORD": b"",
+    }
     with zipfile.ZipFile(stream, "w") as wheel:
-        for file in installed.files or ():
-            if ".dist-info" not in file.parts[0] and ".." not in file.parts and "__pycache__" not in file.parts:
-                wheel.write(file.locate(), str(file))
-        folder = f"{package}-{version}.dist-info"
-        wheel.writestr(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
-        wheel.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n")
-        wheel.writestr(f"{folder}/RECORD", "")
+        for name, content in (files | described).items():
+            wheel.writestr(name, content)
     name = f"{package}-{version}-py3-none-any.whl"
     server.files[f"files/{name}"] = stream.getvalue()
     server.files[f"simple/{package}/"] = f'<a href="/files/{name}">{name}</a>'.encode()
