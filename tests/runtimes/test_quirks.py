@@ -266,6 +266,7 @@ WRONG_RANK = {
     "BatchNormalization": (
         node("BatchNormalization", "x g b m v", "y"), {k: np.abs(weights(9)) for k in "gbmv"}, SMALL[0, 0], (7, 9)
     ),
+    "Abs": (node("Abs", "x", "y"), {}, SMALL[None, None, None], (1, 1, 1, *SMALL.shape)),
     "InstanceNormalization": (
         node("InstanceNormalization", "x g b", "y"), {k: weights(7) for k in "gb"}, SMALL[0], SMALL[0].shape
     ),
