@@ -58,23 +58,26 @@ def raise_unless_copied(*values: ir.Value) -> None:
             raise Refusal(f"{value.name} has no elements")
 
 
-def copied(rule: Rule, op: RewriterContext, values: Sequence[ir.Value], source: np.ndarray, y: ir.Value) -> ir.Value:
-    """Return what takes the place of `y`: the elements at the positions `source` of the values, flattened and joined.
+def copied(
+    rule: Rule, op: RewriterContext, values: Sequence[ir.Value], source: np.ndarray, y: ir.Value, name: str = ""
+) -> ir.Value:
+    """Return the elements at the positions `source` of the values, flattened and joined; of the shape of `source`.
 
-    `source` has the shape of the result.
+    The result takes the place of `y` unless `name` is given.
     """
+    name = name or name_of(y)
     flat = []
     for i, value in enumerate(values):
         if (tensor := ir.convenience.get_const_tensor(value)) is not None:
-            flat.append(initializer(op, tensor.numpy().reshape(-1), f"{y.name}.flat{i}"))
+            flat.append(initializer(op, tensor.numpy().reshape(-1), f"{name}.flat{i}"))
         elif len(fixed_shape(value)) == 1:
             flat.append(value)
         else:
-            flat.append(rule.reshape(op, value, (-1,), f"{y.name}.flat{i}"))
-    joined = flat[0] if len(flat) == 1 else op.Concat(*flat, axis=0, _outputs=[f"{y.name}.joined"])
-    # The engine on webgl takes no index without axes.
-    picked = op.Gather(joined, initializer(op, source.reshape(source.shape or (1,)), f"{y.name}.source"), axis=0)
+            flat.append(rule.reshape(op, value, (-1,), f"{name}.flat{i}"))
+    joined = flat[0] if len(flat) == 1 else op.Concat(*flat, axis=0, _outputs=[f"{name}.joined"])
     if source.ndim:
-        return picked
-    picked.name = f"{y.name}.picked"
-    return rule.reshape(op, picked, (), name_of(y))
+        return op.Gather(joined, initializer(op, source, f"{name}.source"), axis=0, _outputs=[name])
+    # The engine on webgl takes no index without axes.
+    picked = op.Gather(joined, initializer(op, source.reshape(1), f"{name}.source"), axis=0)
+    picked.name = f"{name}.picked"
+    return rule.reshape(op, picked, (), name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
+from onnx import helper
 
-from tests.random_models.draw import OLD, OLDEST, any_shape, model_of_one
+from tests.random_models.draw import OLD, OLDEST, any_shape, model_of, model_of_one, random_weights
 
 
 def _rng(draw):
@@ -20,3 +21,44 @@ def gather_elements(draw):
     indices = _rng(draw).integers(-shape[axis], shape[axis], sizes)
     target, opset = draw(st.sampled_from([OLD, OLDEST])), draw(st.sampled_from([11, 13, 18]))
     return target, model_of_one("GatherElements", shape, {"i": indices}, opset=opset, axis=axis)
+
+
+def scatter(draw):
+    op, opset = draw(
+        st.sampled_from([
+            ("Scatter", 9), ("ScatterElements", 11), ("ScatterElements", 18), ("ScatterND", 11), ("ScatterND", 18)
+        ])
+    )  # fmt: skip
+    shape, rng = any_shape(draw), _rng(draw)
+    reductions = ["add", "mul", "max", "min"] if opset >= 18 else []
+    attributes = {"reduction": draw(st.sampled_from(reductions))} if reductions and draw(st.booleans()) else {}
+    if op == "ScatterND":
+        k = draw(st.integers(1, len(shape)))
+        places = rng.permutation(int(np.prod(shape[:k])))[: draw(st.integers(1, 3))]  # each once
+        indices = np.stack(np.unravel_index(places, shape[:k]), axis=-1)
+        sizes = (*indices.shape[:-1], *shape[k:])
+    else:
+        attributes["axis"] = axis = draw(st.integers(0, len(shape) - 1))
+        sizes = [draw(st.integers(1, size)) for size in shape]
+        indices = np.argsort(rng.random([*sizes[:axis], shape[axis], *sizes[axis + 1 :]]), axis=axis)
+        indices = np.take(indices, range(sizes[axis]), axis=axis)
+    constants = {"i": indices.astype(np.int64), "u": random_weights(draw, *sizes)}
+    return draw(st.sampled_from([OLD, OLDEST])), model_of_one(op, shape, constants, opset=opset, **attributes)
+
+
+def arg_max(draw):
+    op, opset = draw(st.sampled_from([("ArgMin", 7), ("ArgMin", 12), ("ArgMax", 12), ("ArgMax", 13)]))
+    shape = any_shape(draw, 2)
+    last = {"select_last_index": 1} if op == "ArgMax" or (opset >= 12 and draw(st.booleans())) else {}
+    nodes = [
+        helper.make_node("Floor", ["x"], ["f"]),  # so that elements are equal
+        helper.make_node(op, ["f"], ["i"], axis=draw(st.integers(0, len(shape) - 1)), keepdims=0, **last),
+        helper.make_node("Gather", ["table", "i"], ["y"]),
+    ]
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, {"table": random_weights(draw, 5)}, opset=opset)
+
+
+def hardmax(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([7, 11, 13, 18]))
+    axis = draw(st.integers(-len(shape) if opset >= 11 else 0, len(shape) - 1))
+    return draw(st.sampled_from([OLD, OLDEST])), model_of_one("Hardmax", shape, opset=opset, axis=axis)

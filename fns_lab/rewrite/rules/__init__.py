@@ -4,6 +4,7 @@ from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
+from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
 from fns_lab.rewrite.rules.cast_index import CastIndex
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
@@ -39,6 +40,7 @@ from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
 from fns_lab.rewrite.rules.gather_plain import GatherPlain
 from fns_lab.rewrite.rules.gemm_scalar_bias import GemmScalarBias
 from fns_lab.rewrite.rules.group_norm_instance_norm import GroupNormInstanceNorm
+from fns_lab.rewrite.rules.hardmax_gather import HardmaxGather
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.integer_float import IntegerFloat
@@ -66,6 +68,7 @@ from fns_lab.rewrite.rules.resize_gather import ResizeGather
 from fns_lab.rewrite.rules.resize_matmul import ResizeMatMul
 from fns_lab.rewrite.rules.resize_pad_gather import ResizePadGather
 from fns_lab.rewrite.rules.reverse_sequence_gather import ReverseSequenceGather
+from fns_lab.rewrite.rules.scatter_gather import ScatterGather
 from fns_lab.rewrite.rules.slice_gather import SliceGather
 from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
 from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
@@ -136,6 +139,9 @@ RULES: tuple[type[Rule], ...] = (
     SliceGather,
     GatherNDGather,
     GatherElementsGather,
+    ScatterGather,
+    ArgMaxPlain,
+    HardmaxGather,
     ExpandTile,
     DepthToSpaceTranspose,
     FlattenReshape,

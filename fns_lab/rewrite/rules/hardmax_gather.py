@@ -1,0 +1,50 @@
+"""Hardmax as the row of a unit matrix that the index of the largest element chooses.
+
+    Hardmax(x, axis)  =  Transpose(Gather(unit matrix, ArgMax(x, axis)))      the last axis moves to `axis`
+
+- Supported: Hardmax of any opset, `x` of fixed shape with elements. Before opset 13 it runs over all axes from `axis`
+  on, which a Reshape makes one.
+- Fidelity: exact for numbers.
+- Needed by: ONNX.js on cpu and wasm, which has no Hardmax.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import fixed_shape, from_the_front, name_of, producer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
+
+
+class HardmaxGather(OpRule):
+    NAME = "hardmax-gather"
+    FIDELITY = "exact"
+    EMITS = ("ArgMax", "Gather", "Reshape", "Transpose")
+    OPS = ("Hardmax",)
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        if 0 in fixed_shape(x):
+            raise Refusal(f"{x.name} has no elements")
+
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        node, shape, name = producer(y), fixed_shape(x), name_of(y)
+        newer = self.opset >= ONE_AXIS_SINCE
+        axis = from_the_front(node.attributes.get_int("axis", -1 if newer else 1), len(shape))
+        if newer:
+            return self._along(op, x, shape[axis], axis, len(shape), name)
+        sizes = math.prod(shape[:axis]), math.prod(shape[axis:])
+        flat = self.reshape(op, x, sizes, f"{name}.flat")
+        return self.reshape(op, self._along(op, flat, sizes[1], 1, 2, f"{name}.rows"), shape, name)
+
+    def _along(self, op: RewriterContext, x: ir.Value, size: int, axis: int, rank: int, name: str) -> ir.Value:
+        index = op.ArgMax(x, axis=axis, keepdims=0, _outputs=[f"{name}.index"])
+        unit = initializer(op, np.eye(size, dtype=np.float32), f"{name}.unit")
+        if axis == rank - 1:
+            return op.Gather(unit, index, axis=0, _outputs=[name])
+        rows = op.Gather(unit, index, axis=0, _outputs=[f"{name}.last"])
+        perm = [*range(axis), rank - 1, *range(axis, rank - 1)]
+        return op.Transpose(rows, perm=perm, _outputs=[name])
