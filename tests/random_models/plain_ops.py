@@ -54,6 +54,36 @@ def elementwise(draw):
     return OLDEST, model_of_one(op, any_shape(draw), opset=opset_from(draw))
 
 
+def hyperbolic(draw):
+    op, inner = draw(
+        st.sampled_from([("Sinh", "Neg"), ("Cosh", "Neg"), ("Asinh", "Neg"), ("Atanh", "Tanh"), ("Acosh", "Exp")])
+    )
+    first = ["Abs", inner] if op == "Acosh" else [inner]
+    names = ["x", *(f"v{i}" for i in range(len(first))), "y"]
+    nodes = [helper.make_node(t, [a], [b]) for t, a, b in zip([*first, op], names, names[1:], strict=False)]
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(
+        nodes, any_shape(draw), opset=draw(st.sampled_from([9, 18, 22]))
+    )
+
+
+def steps(draw):
+    shape, target = any_shape(draw), draw(st.sampled_from([OLD, OLDEST]))
+    op, opset = draw(st.sampled_from([("Sign", 9), ("Round", 11), ("ThresholdedRelu", 10), ("Shrink", 9)]))
+    number = draw(st.floats(0, 2, width=32))
+    attributes = {"ThresholdedRelu": {"alpha": number - 1}, "Shrink": {"lambd": number, "bias": number / 2}}
+    return target, model_of_one(op, shape, opset=draw(st.sampled_from([opset, 18, 22])), **attributes.get(op, {}))
+
+
+def concat_with_nothing(draw):
+    shape = any_shape(draw)
+    axis = draw(st.integers(0, len(shape) - 1))
+    nothing = np.zeros([*shape[:axis], 0, *shape[axis + 1 :]], F32)
+    constants = {"nothing": nothing, "other": random_weights(draw, *shape)}
+    inputs = draw(st.permutations(["x", "nothing", "other"]))
+    opset = draw(st.sampled_from([7, 13]))
+    return OLD, model_of_one("Concat", shape, constants, opset=opset, inputs=inputs, axis=axis)
+
+
 def erf(draw):
     return OLD, model_of_one("Erf", any_shape(draw), opset=opset_from(draw, 9))
 

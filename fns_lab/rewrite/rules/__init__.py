@@ -13,6 +13,7 @@ from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.col2im_matmul import Col2ImMatMul
 from fns_lab.rewrite.rules.compare_arg_max import CompareArgMax
+from fns_lab.rewrite.rules.concat_filled import ConcatFilled
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
@@ -41,6 +42,7 @@ from fns_lab.rewrite.rules.gather_plain import GatherPlain
 from fns_lab.rewrite.rules.gemm_scalar_bias import GemmScalarBias
 from fns_lab.rewrite.rules.group_norm_instance_norm import GroupNormInstanceNorm
 from fns_lab.rewrite.rules.hardmax_gather import HardmaxGather
+from fns_lab.rewrite.rules.hyperbolic import Hyperbolic
 from fns_lab.rewrite.rules.instance_norm_batch_norm import InstanceNormBatchNorm
 from fns_lab.rewrite.rules.instance_norm_reduce import InstanceNormReduce
 from fns_lab.rewrite.rules.integer_float import IntegerFloat
@@ -73,6 +75,7 @@ from fns_lab.rewrite.rules.slice_gather import SliceGather
 from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
 from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
 from fns_lab.rewrite.rules.split_slice import SplitSlice
+from fns_lab.rewrite.rules.step_functions import StepFunctions
 from fns_lab.rewrite.rules.subpixel_concat import SubpixelConcat
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
@@ -119,6 +122,8 @@ RULES: tuple[type[Rule], ...] = (
     # Each writes ops that the next ones rewrite: elementwise functions, then limits and powers.
     ReduceElementwise,
     Elementwise,
+    Hyperbolic,
+    StepFunctions,
     ErfTanh,
     # Comparisons before the rules of the ops that read their booleans as indices.
     CompareArgMax,
@@ -135,6 +140,7 @@ RULES: tuple[type[Rule], ...] = (
     MatMulVector,
     GemmScalarBias,
     # Rules that only copy or rearrange.
+    ConcatFilled,
     SplitSlice,
     SliceGather,
     GatherNDGather,
