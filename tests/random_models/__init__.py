@@ -117,6 +117,7 @@ GENERATORS = {
     "lp-pool-matmul": pools.lp_pool,
     "softmax-shift": faults.softmax_of_low_values,
     "gather-plain": faults.gather,
+    "copy-output": faults.given_out_twice,
     "copy-before-shared-reshape": faults.shared_reshape,
     "copy-between": faults.read_after_reshape,
     "copy-between-alike": faults.two_of_one_shape_after_reshape,

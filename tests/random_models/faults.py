@@ -32,6 +32,11 @@ def shared_reshape(draw):
     )
 
 
+def given_out_twice(draw):
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Identity", ["r"], ["y"])]
+    return OLDEST, model_of(nodes, any_shape(draw), opset=opset_from(draw), outputs=("r", "y"))
+
+
 def read_after_reshape(draw):
     n, c, h, w = shape = image_shape(draw)
     op = draw(st.sampled_from(["Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Exp"]))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from fns_lab import targets
+from fns_lab.errors import RuntimeFault
+from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import kept_outputs, open_runner
 from fns_lab.runtimes.reference import ReferenceRunner
 from tests.runtimes.graphs import FLOAT32_ERROR, graph, image, node, relu, worst_error
@@ -82,3 +84,19 @@ def test_graphs_that_lose_nothing_are_not_changed():
     assert kept_outputs.loses_outputs(with_identity_and_fused_conv(), target)
     assert kept_outputs.loses_outputs(relu(X), targets.load("ort-web/webgl"))
     assert not kept_outputs.loses_outputs(with_identity_and_fused_conv(), targets.load("ort-web/wasm"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["onnxjs-0.1.3/cpu", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
+def test_a_copy_given_out_beside_its_source_is_lost_and_lower_keeps_it(target):
+    shape = X.shape
+    model = graph([node("Relu", "x", "a"), node("Identity", "a", "b")], {"x": X}, outputs={"a": shape, "b": shape})
+    assert not targets.check(model, targets.load(target))
+    with open_runner(model, target) as runner, pytest.raises(RuntimeFault, match="required output"):
+        runner.infer({"x": X})
+    lowered = lower(model, targets.load(target))
+    assert lowered and list(lowered.applied.rule) == ["copy-output"]
+    with open_runner(lowered.model, target) as runner:
+        outputs = runner.infer({"x": X})
+    for name in ("a", "b"):
+        np.testing.assert_array_equal(outputs[name], np.maximum(X, 0))

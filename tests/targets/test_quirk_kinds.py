@@ -95,6 +95,10 @@ MATCHES = {
     "scalar-indices": (one("Gather", constants={"i": np.array(1)}), one("Gather", constants={"i": np.array([1])})),
     "same-input-twice": (one("Mul", RESHAPED, inputs="r,r"), one("Mul", inputs="x,x")),
     "shared-input": (one("Flatten", node("Relu", "x", "r")), one("Flatten", node("Relu", "x", "r"), inputs="r")),
+    "given-out-twice": (
+        one("Identity", node("Relu", "x", "r"), node("Neg", "r", "n"), inputs="r"),
+        one("Identity", node("Relu", "x", "r"), inputs="r"),
+    ),
     "read-after": (one("Relu", RESHAPED, inputs="r"), one("Relu", node("Exp", "x", "r"), inputs="r")),
     "read-after-alike": (
         one("Add", RESHAPED, node("Exp", "r", "e"), inputs="e,r"),

@@ -2,9 +2,9 @@
 
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
+from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
-from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
 from fns_lab.rewrite.rules.cast_index import CastIndex
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
@@ -25,6 +25,7 @@ from fns_lab.rewrite.rules.copy_around_quirk import (
     CopyBeforeSharedReshape,
     CopyBetween,
     CopyBetweenAlike,
+    CopyOutput,
     CopySecondOperand,
 )
 from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
@@ -175,6 +176,7 @@ RULES: tuple[type[Rule], ...] = (
     LpPoolMatMul,
     SoftmaxShift,
     GatherPlain,
+    CopyOutput,
     CopyBeforeSharedReshape,
     CopyBetween,
     CopyBetweenAlike,

@@ -4,7 +4,7 @@
 
 Not +0, since -0 + 0 is +0.
 
-- Supported: any node with one of the four kinds of quirk below, of any opset; copied values are float32 of any shape.
+- Supported: any node with one of the five kinds of quirk below, of any opset; copied values are float32 of any shape.
 - Fidelity: exact.
 - Needed by: the targets whose TOML lists such a quirk.
 """
@@ -48,6 +48,19 @@ class CopyAroundQuirk(OpRule):
             name = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}"
             inputs[index] = op.Add(inputs[index], zero, _outputs=[name])
         return op.op(node.op_type, *inputs, **node.attributes)
+
+
+class CopyOutput(CopyAroundQuirk):
+    """Identity(x) or Dropout(x), given out beside x  =  x + (-0).
+
+    Needed by ONNX.js and by ONNX Runtime Web on webgl, which remove the node when they load the model.
+    """
+
+    NAME = "copy-output"
+    WORKS_AROUND = ("given-out-twice",)
+
+    def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+        return op.Add(x, initializer(op, np.full(1, -0.0, np.float32), f"{y.name}.zero"))
 
 
 class CopyBeforeSharedReshape(CopyAroundQuirk):

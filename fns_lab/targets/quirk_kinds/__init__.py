@@ -31,6 +31,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "scalar-indices": faults.scalar_indices,
     "same-input-twice": neighbours.same_input_twice,
     "shared-input": neighbours.shared_input,
+    "given-out-twice": neighbours.given_out_twice,
     "read-after": neighbours.read_after,
     "read-after-alike": neighbours.read_after_alike,
     "unshifted": neighbours.unshifted,

@@ -33,6 +33,19 @@ def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is not None and len(x.uses()) > 1
 
 
+def given_out_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose output is a graph output, if their first input is one too or is read in another place too.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "given-out-twice"
+        ops = ["Identity", "Dropout"]
+    """
+    x = node.inputs[0]
+    return node.outputs[0].is_graph_output() and x is not None and (x.is_graph_output() or len(x.uses()) > 1)
+
+
 def read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose first input is computed by one of some other ops.
 
