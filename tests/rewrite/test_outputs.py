@@ -8,7 +8,7 @@ from fns_lab import targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from tests.rewrite.graphs import values
-from tests.rewrite.whole_models import assert_lowers_to_the_same, value, whole_model
+from tests.rewrite.whole_models import assert_lowers_to_the_same, assert_same_outputs, outputs, value, whole_model
 
 X = (2, 3, 4)
 COPY = "Identity"
@@ -39,9 +39,9 @@ CONSTANTS = {"c": np.arange(4, dtype=np.float32), "shape": np.array(X)}
 
 
 def case(name):
-    nodes, outputs = CASES[name]
+    nodes, declared = CASES[name]
     used = {each: array for each, array in CONSTANTS.items() if any(each in n.input for n in nodes)}
-    return whole_model(nodes, [value("x", X)], outputs, used)
+    return whole_model(nodes, [value("x", X)], declared, used)
 
 
 @pytest.mark.parametrize("target", ["ort/cpu", "onnxjs-0.1.3/cpu"])
@@ -50,6 +50,33 @@ def test_outputs_keep_names_and_values(name, target):
     x = values(*X)
     lowered = assert_lowers_to_the_same(case(name), target, {"x": x})
     assert [v.name for v in lowered.model.graph.input if v.name in ("x",)] == ["x"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["onnxjs-0.1.3/cpu", "onnxjs-0.1.8/wasm", "ort-web/webgl"])
+@pytest.mark.parametrize("name", ["three copies of one value", "a copy of an input", "a copy of a constant"])
+def test_engines_that_remove_identity_nodes_keep_the_outputs(name, target):
+    proto, x = case(name), values(*X)
+    lowered = lower(proto, targets.load(target))
+    assert COPY not in [n.op_type for n in lowered.model.graph.node]
+    with open_runner(lowered.model, target) as runner:
+        found = runner.infer({"x": x})
+    for output, array in outputs(proto, {"x": x}).items():
+        assert np.array_equal(found[output], array), output
+
+
+@pytest.mark.parametrize("shape", [(2, 3), ()])
+def test_copies_of_other_types_are_exact_too(shape):
+    nodes = [
+        node("Not", "x", "a"),
+        node(COPY, "a", "b"),
+        node("Cast", "a", "c", to=TensorProto.FLOAT),
+        node(COPY, "c", "d"),
+    ]
+    declared = [value(name, shape, TensorProto.BOOL) for name in "xab"]
+    proto = whole_model(nodes, declared[:1], [*declared[1:], "c", "d"])
+    lowered = lower(proto, targets.load("onnxjs-0.1.8/wasm"))
+    assert_same_outputs(proto, lowered.model, {"x": np.ones(shape, bool)})
 
 
 def test_an_input_that_is_an_output_and_one_that_nothing_reads_stay():
