@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
-from fns_lab.errors import InputError, one_line
-from fns_lab.models import graphs, with_dense_constants
+from fns_lab.errors import InputError
 from fns_lab.opset.domain import name_domain_alike
+from fns_lab.opset.reading import read_graph, unreadable
 from fns_lab.rewrite.inference import infer_anew
 
 
@@ -21,11 +20,11 @@ def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.
     What the file claims of computed values is forgotten, since nothing holds a file to it. Raises `InputError` if
     `shapes` doesn't fit the model, or if the model cannot be read as a graph.
     """
+    result = read_graph(model)
     try:
-        result = ir.from_proto(_with_own_outputs_of_bodies(with_dense_constants(model)))
         passes.InlinePass()(result)
-    except Exception as error:  # onnx_ir wraps whatever it stumbles over in its own class, which is a RuntimeError
-        raise InputError(f"the model cannot be read as a graph: {one_line(_cause(error))}") from None
+    except Exception as error:  # such as the ValueError for functions that call each other
+        raise unreadable(error) from None
     name_domain_alike(result)
     passes.RemoveInitializersFromInputsPass()(result)
     _describe_initializers(result)
@@ -34,26 +33,6 @@ def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.
     passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
     infer_anew(result)
     return result
-
-
-def _with_own_outputs_of_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
-    """In place: let bodies give out copies of outer values, which onnx_ir would not find. Return the model."""
-    for graph in itertools.islice(graphs(model), 1, None):
-        own = {*(name for node in graph.node for name in node.output), *(each.name for each in graph.input)}
-        own |= {tensor.name for tensor in graph.initializer}
-        for index, output in enumerate(graph.output):
-            if output.name not in own:
-                copy = f"{output.name}.output{index}"
-                graph.node.append(onnx.helper.make_node("Identity", [output.name], [copy]))
-                output.name = copy
-    return model
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the exception that began a chain of them."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def _describe_initializers(model: ir.Model) -> None:

@@ -1,0 +1,49 @@
+"""Reading a model into onnx_ir: what its reader would lose or cannot read is written otherwise or refused first."""
+
+from __future__ import annotations
+
+import itertools
+
+import onnx
+import onnx_ir as ir
+
+from fns_lab.errors import InputError, one_line
+from fns_lab.models import graphs, with_dense_constants
+
+
+def read_graph(model: onnx.ModelProto) -> ir.Model:
+    """Return a copy of the model in onnx_ir, with dense constants. Raises `InputError` if it is no graph."""
+    try:
+        result = ir.from_proto(_with_own_outputs_of_bodies(with_dense_constants(model)))
+    except Exception as error:  # onnx_ir wraps whatever it stumbles over in its own class, which is a RuntimeError
+        raise unreadable(error) from None
+    for node in result.graph.all_nodes():
+        for attribute in node.attributes.values():
+            if attribute.type == ir.AttributeType.UNDEFINED:
+                raise InputError(f"the attribute {attribute.name!r} of a {node.op_type} node has no type")
+    return result
+
+
+def unreadable(error: BaseException) -> InputError:
+    """Return the `InputError` for a model that onnx_ir cannot read, with the message of what began it."""
+    return InputError(f"the model cannot be read as a graph: {one_line(_cause(error))}")
+
+
+def _with_own_outputs_of_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
+    """In place: let bodies give out copies of outer values, which onnx_ir would not find. Return the model."""
+    for graph in itertools.islice(graphs(model), 1, None):
+        own = {*(name for node in graph.node for name in node.output), *(each.name for each in graph.input)}
+        own |= {tensor.name for tensor in graph.initializer}
+        for index, output in enumerate(graph.output):
+            if output.name not in own:
+                copy = f"{output.name}.output{index}"
+                graph.node.append(onnx.helper.make_node("Identity", [output.name], [copy]))
+                output.name = copy
+    return model
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the exception that began a chain of them."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
