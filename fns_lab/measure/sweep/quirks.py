@@ -17,6 +17,8 @@ Fields = dict[str, object]
 UNKNOWN = "broken-op"
 """The kind that stands where no kind expresses the condition; the comment above it says what the condition is."""
 WIDTH = 110
+NUMBERS = frozenset({"channels", "filters", "rows", "columns", "hidden"})
+"""Axes whose values engines often treat alike if the same number divides them."""
 
 
 def grouped(faults: Iterable[Fault]) -> list[list[Fault]]:
@@ -67,7 +69,7 @@ def _axis_text(axis: str, values: Sequence[Hashable], every: Sequence[Hashable])
     name = axis.removeprefix("attribute ")
     if len(others) <= 2 < len(values):
         return f"{name} other than {' and '.join(map(value_text, others))}"
-    rule = _divisor(values, others)
+    rule = _divisor(values, others) if axis in NUMBERS else ""
     return f"{name} {' or '.join(map(value_text, values))}{rule}"
 
 
@@ -88,6 +90,11 @@ def _divisor(values: Sequence[Hashable], others: Sequence[Hashable]) -> str:
     return ""
 
 
+def _brief(message: str) -> str:
+    """Return the part of an engine's message that tells most."""
+    return " ".join(message.split()).rpartition("Status Message: ")[2][:WIDTH]
+
+
 def _word(axis: str) -> str:
     return axis.removeprefix("attribute ").replace("_", "-").replace(" ", "-").lower()
 
@@ -99,7 +106,7 @@ def _counted(fault: Fault) -> str:
 
 def _described(fault: Fault) -> str:
     shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in fault.sample.case.feeds.items())
-    return f"{fault.sample.case.name} (fed {shapes}): {' '.join(fault.message.split())[:WIDTH]}"
+    return f"{fault.sample.case.name} (fed {shapes}): {_brief(fault.message)}"
 
 
 def _source(target: Target) -> str:
@@ -107,7 +114,7 @@ def _source(target: Target) -> str:
 
 
 def _summary(fault: Fault, what: str) -> str:
-    does = "gives wrong results" if fault.result == "wrong" else f"fails: {' '.join(fault.message.split())[:WIDTH]}"
+    does = "gives wrong results" if fault.result == "wrong" else f"fails: {_brief(fault.message)}"
     return f"{fault.op}{' with ' + what if what else ''} {does}"
 
 

@@ -44,12 +44,12 @@ class Fault:
 
 
 def faults_of(op: str, trials: Sequence[Trial], swept: SweptTarget, seed: int) -> list[Fault]:
-    """Return the faults that the broken samples among `trials` show, at most `MOST_FAULTS`."""
+    """Return the faults that the broken samples among `trials` show, wrong ones first, at most `MOST_FAULTS`."""
     faults: list[Fault] = []
     probe = _Probe(op, swept, seed)
-    for sample, results in trials:
-        result = next((result for result in results if result.broken), None)
-        if result is None or any(matches(sample.row, fault.condition) for fault in faults):
+    broken = [(sample, result) for sample, results in trials for result in results if result.broken]
+    for sample, result in sorted(broken, key=lambda found: found[1].result, reverse=True):
+        if any(matches(sample.row, fault.condition) for fault in faults):
             continue
         if len(faults) == MOST_FAULTS:
             break

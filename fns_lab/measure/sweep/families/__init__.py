@@ -11,11 +11,14 @@ from fns_lab.measure.sweep.families import (
     matrices,
     moves,
     norms,
+    quantized,
+    recurrent,
     reductions,
     resampling,
+    shapes,
     windows,
 )
 
-MODULES = (windows, matrices, norms, resampling, elementwise, reductions, moves, indexing)
+MODULES = (windows, matrices, norms, resampling, elementwise, reductions, moves, indexing, shapes, recurrent, quantized)
 FAMILIES: Mapping[str, Family] = {op: family for module in MODULES for family in module.FAMILIES for op in family.ops}
 """By op type, in the order in which they are swept."""

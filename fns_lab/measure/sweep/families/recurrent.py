@@ -1,0 +1,67 @@
+"""LSTM, GRU and RNN."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+
+from fns_lab.measure.sweep.axes import LEFT_OUT
+from fns_lab.measure.sweep.draw import Draw, Family, Inputs
+from fns_lab.measure.sweep.pairwise import Axes
+
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+DIRECTIONS = (LEFT_OUT, "forward", "reverse", "bidirectional")
+OPTIONAL = (LEFT_OUT, "given")
+
+
+def _axes(op: str) -> Axes:
+    axes: dict[str, tuple[Hashable, ...]] = {
+        "steps": (3, 1, 7),
+        "batch": (1, 2, 3),
+        "features": (4, 1, 5, 17),
+        "hidden": (4, 1, 3, 16, 65),
+        "bias": OPTIONAL,
+        "lengths": OPTIONAL,
+        "state": OPTIONAL,
+        "outputs": (2, 1),
+        "attribute direction": DIRECTIONS,
+        "attribute clip": (LEFT_OUT, 0.5),
+        "attribute layout": (LEFT_OUT, 0),
+    }
+    if op == "GRU":
+        axes["attribute linear_before_reset"] = (LEFT_OUT, 0, 1)
+    if op == "LSTM":
+        axes |= {"attribute input_forget": (LEFT_OUT, 0), "peepholes": OPTIONAL}
+    return axes
+
+
+def _recurrent(draw: Draw) -> Inputs:
+    steps, batch, features, hidden = draw["steps"], draw["batch"], draw["features"], draw["hidden"]
+    directions = 2 if draw.attributes.get("direction") == "bidirectional" else 1
+    draw.set("hidden_size", hidden)
+    draw.outputs = draw["outputs"]
+    rows = GATES[draw.op] * hidden
+    inputs: list[np.ndarray | None] = [
+        draw.array((steps, batch, features)),
+        draw.array((directions, rows, features), -0.5, 0.5),
+        draw.array((directions, rows, hidden), -0.5, 0.5),
+        draw.array((directions, 2 * rows)) if draw["bias"] else None,
+        np.asarray(draw.rng.integers(1, steps + 1, batch), np.int32) if draw["lengths"] else None,
+    ]
+    states = 2 if draw.op == "LSTM" else 1
+    inputs += [draw.array((directions, batch, hidden)) if draw["state"] else None for _ in range(states)]
+    if draw.op == "LSTM":
+        inputs.append(draw.array((directions, 3 * hidden)) if draw["peepholes"] else None)
+    return inputs
+
+
+FAMILIES = (
+    Family(
+        tuple(GATES),
+        _axes,
+        _recurrent,
+        frozenset({"direction", "clip", "layout", "linear_before_reset", "input_forget", "hidden_size"}),
+        constants=("rest", "none"),
+    ),
+)
