@@ -3,6 +3,7 @@
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
 from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
+from fns_lab.rewrite.rules.affine_grid_matmul import AffineGridMatMul
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
 from fns_lab.rewrite.rules.cast_index import CastIndex
@@ -41,6 +42,7 @@ from fns_lab.rewrite.rules.gather_elements_gather import GatherElementsGather
 from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
 from fns_lab.rewrite.rules.gather_plain import GatherPlain
 from fns_lab.rewrite.rules.gemm_scalar_bias import GemmScalarBias
+from fns_lab.rewrite.rules.grid_sample_matmul import GridSampleMatMul
 from fns_lab.rewrite.rules.group_norm_instance_norm import GroupNormInstanceNorm
 from fns_lab.rewrite.rules.hardmax_gather import HardmaxGather
 from fns_lab.rewrite.rules.hyperbolic import Hyperbolic
@@ -116,6 +118,8 @@ RULES: tuple[type[Rule], ...] = (
     MeanVarianceReduce,
     LpNormalizationReduce,
     Col2ImMatMul,
+    AffineGridMatMul,
+    GridSampleMatMul,
     LrnConv,
     ConvTransposeSubpixel,
     LogSoftmaxReduce,
