@@ -71,6 +71,7 @@ GENERATORS = {
     "grid-sample-matmul": grids.grid_sample,
     "lrn-conv": layers.lrn,
     "conv-transpose-subpixel": layers.conv_transpose,
+    "dft-matmul": plain_ops.dft,
     "log-softmax-reduce": plain_ops.log_softmax,
     "softmax-transpose": plain_ops.softmax,
     "reduce-elementwise": plain_ops.reduction,

@@ -84,6 +84,18 @@ def concat_with_nothing(draw):
     return OLD, model_of_one("Concat", shape, constants, opset=opset, inputs=inputs, axis=axis)
 
 
+def dft(draw):
+    shape = (*any_shape(draw, 2, 3), draw(st.integers(1, 2)))
+    axis, target = draw(st.integers(0, len(shape) - 2)), draw(st.sampled_from([OLD, OLDEST]))
+    attributes = {"inverse": draw(st.integers(0, 1)), "onesided": 0}
+    if shape[-1] == 1 and not attributes["inverse"]:
+        attributes["onesided"] = draw(st.integers(0, 1))
+    if draw(st.booleans()):
+        return target, model_of_one("DFT", shape, opset=17, axis=axis, **attributes)
+    constants = {"length": np.array(draw(st.integers(1, 7))), "axis": np.array(axis)}
+    return target, model_of_one("DFT", shape, constants, opset=draw(st.sampled_from([20, 22])), **attributes)
+
+
 def erf(draw):
     return OLD, model_of_one("Erf", any_shape(draw), opset=opset_from(draw, 9))
 

@@ -31,6 +31,7 @@ from fns_lab.rewrite.rules.copy_around_quirk import (
 )
 from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
 from fns_lab.rewrite.rules.dequantize_float import DequantizeFloat
+from fns_lab.rewrite.rules.dft_matmul import DftMatMul
 from fns_lab.rewrite.rules.dynamic_quantize_float import DynamicQuantizeFloat
 from fns_lab.rewrite.rules.elementwise import Elementwise
 from fns_lab.rewrite.rules.erf_tanh import ErfTanh
@@ -122,6 +123,7 @@ RULES: tuple[type[Rule], ...] = (
     GridSampleMatMul,
     LrnConv,
     ConvTransposeSubpixel,
+    DftMatMul,
     LogSoftmaxReduce,
     SoftmaxTranspose,
     # Each writes ops that the next ones rewrite: elementwise functions, then limits and powers.
