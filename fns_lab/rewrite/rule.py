@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
-from onnxscript.rewriter import MatchContext, MatchResult
+from onnxscript.rewriter import RULE_NAME_TAG, MatchContext, MatchResult
 from onnxscript.rewriter.pattern import OpsetPatternBuilder, RewriteRuleClassBase
 
 from fns_lab.opset.nodes import NodeError
@@ -192,7 +192,10 @@ class Rule(RewriteRuleClassBase):
         return MatchResult()
 
     def _refuse(self, refusal: NodeError) -> None:
+        """Record why the rule is needed and refuses, unless it wrote the matched node itself."""
         node = self._matched
+        if node.metadata_props.get(RULE_NAME_TAG) == self.NAME:
+            return
         self.run.refused.append(Refused(node.name or node.op_type, self.NAME, str(refusal)))
 
     def _require_types(self, nodes: Sequence[ir.Node]) -> None:

@@ -27,6 +27,7 @@ def test_equal_to_the_convolution(bias):
     before = conv(bias=bias)
     lowered = lower(before, TARGET)
     assert lowered
+    assert lowered.refused.empty
     assert ops(lowered.model) == BANDS
     assert [a.i for n in lowered.model.graph.node for a in n.attribute if a.name == "group"] == [4]
     assert_same(before, lowered.model, values(*SHAPE), ROUNDING)
