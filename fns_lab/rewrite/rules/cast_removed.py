@@ -4,7 +4,7 @@
 
 - Supported: Casts of any opset, the first one written by a rule for quantized ops.
 - Fidelity: exact.
-- Needed by: targets without Cast.
+- Needed by: targets without Cast; others save two nodes, and integers of 8 bits that an engine may not hold.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class CastRemoved(OpRule):
 
     def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
         x = nodes[0].inputs[0]
-        return x is not None and lossless_cast(x) is not None and super().is_needed(nodes)
+        return x is not None and lossless_cast(x) is not None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         if y.dtype != ir.DataType.FLOAT:
