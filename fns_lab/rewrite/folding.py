@@ -31,6 +31,8 @@ MOST_OUTPUT = 2**24
 """Largest result, in elements, of any node that is folded."""
 KEPT = frozenset({"ConstantOfShape", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 """Ops that are not folded where the target supports them: they say what is quantized, or make much of little."""
+REARRANGES = frozenset({"Concat", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
+"""Ops that are folded however large: the result has no more elements than the inputs, and rules need whole weights."""
 RANDOM = frozenset(
     {"Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
@@ -113,7 +115,7 @@ class _Folder:
         if not runs_converted(node, self._run.target, self._run.opset):
             return True
         return node.op_type not in KEPT and (
-            node.op_type == "Transpose" or all(tensor.size <= MOST_INPUT for tensor in inputs)
+            node.op_type in REARRANGES or all(tensor.size <= MOST_INPUT for tensor in inputs)
         )
 
     def _sizes(self, node: ir.Node) -> list[np.ndarray] | None:

@@ -51,6 +51,20 @@ def test_each_op_in_the_engine(before, target):
         np.testing.assert_allclose(runner.infer({"x": x})["y"], expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
+def test_weights_put_together_of_large_parts_are_constants():
+    gates = [values(32, 40) / 8 for _ in range(4)]
+    nodes = [
+        helper.make_node("Concat", ["g0", "g1", "g2", "g3"], ["w2"], axis=0),
+        helper.make_node("Unsqueeze", ["w2", "axes"], ["w"]),
+        helper.make_node("LSTM", ["x", "w", "r"], ["y"], hidden_size=32),
+    ]
+    constants = {f"g{i}": gate for i, gate in enumerate(gates)} | {"axes": np.array([0]), "r": values(1, 128, 32) / 8}
+    before, x = model(nodes, (2, 1, 40), constants, opset=13), values(2, 1, 40)
+    lowered = lower(before, TARGET)
+    assert lowered
+    assert_same(before, lowered.model, x, ROUNDING)
+
+
 def test_one_product_serves_all_steps():
     lowered = lower(recurrent("RNN"), TARGET)
     assert (
