@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
@@ -11,8 +10,8 @@ from onnxscript.rewriter import RULE_NAME_TAG
 from fns_lab.models import RULE_PREFIX
 from fns_lab.opset.convert import convert
 from fns_lab.opset.nodes import NodeError
-from fns_lab.rewrite.rule import OLDEST_OPSET, LoweringRun
-from fns_lab.rewrite.values import constant, names_of_values, unused_name
+from fns_lab.rewrite.rule import LoweringRun
+from fns_lab.rewrite.values import names_of_values, unused_name
 from fns_lab.targets import Target
 
 NODE_METADATA_SINCE = 10
@@ -21,34 +20,6 @@ INITIALIZERS_APART_SINCE = 4
 """IR version from which an initializer need not be a graph input."""
 OPSET_RULE = "opset"
 """Stands in the tables `applied` and `refused` for converting nodes to the target's opset."""
-COPY_RULE = "copy-output"
-"""Stands in the table `applied` for computing a copy that is given out."""
-
-
-def compute_copies(model: ir.Model, run: LoweringRun) -> int:
-    """In place: compute what an Identity gives out, if the target removes Identity nodes when it loads a model.
-
-    The output would be lost with the node, or another one renumbered wrongly. Floats are multiplied by 1, which keeps
-    every bit; others are reshaped to their own shape. Returns how many were replaced.
-    """
-    copies = [node for node in model.graph if node.op_type == "Identity" and node.domain == ""]
-    if "Identity" not in run.target.removes_at_load or run.opset < OLDEST_OPSET:
-        return 0
-    names, count = names_of_values(model), 0
-    for node in copies:
-        x = node.inputs[0]
-        if x is None or (x.dtype != ir.DataType.FLOAT and not x.shape):
-            continue  # a scalar, which Reshape would not keep in these engines
-        is_float = x.dtype == ir.DataType.FLOAT
-        array = np.ones(1 if x.shape else (), np.float32) if is_float else np.zeros(len(x.shape or ()), np.int64)
-        operand = constant(array, unused_name(f"{node.outputs[0].name}.copied", names))
-        model.graph.register_initializer(operand)
-        node.op_type = "Mul" if is_float else "Reshape"
-        node.resize_inputs(2)
-        node.replace_input_with(1, operand)
-        node.metadata_props[RULE_NAME_TAG] = COPY_RULE
-        count += 1
-    return count
 
 
 def convert_opset(model: ir.Model, run: LoweringRun) -> int | None:

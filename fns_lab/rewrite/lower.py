@@ -17,7 +17,7 @@ from onnxscript.rewriter import RewriteRule, RewriteRuleSet
 
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.rewrite.control_flow import CONTROL_FLOW_RULE
-from fns_lab.rewrite.finish import COPY_RULE, OPSET_RULE, clean_up, compute_copies, convert_opset, restore_claims
+from fns_lab.rewrite.finish import OPSET_RULE, clean_up, convert_opset, restore_claims
 from fns_lab.rewrite.folding import fold_constants
 from fns_lab.rewrite.prepare import prepared
 from fns_lab.rewrite.rule import LoweringRun, Refused, Rule
@@ -112,7 +112,6 @@ def lower(
         if rule.FIDELITY != "approximate" or allow_approximate:
             applied.append((rule.NAME, _apply(rule, lowered, run, sites), rule.FIDELITY))
     passes.RemoveUnusedNodesPass()(lowered)  # a node that no output needs must not block the conversion
-    applied.append((COPY_RULE, compute_copies(lowered, run), "exact"))
     _record_unsupported(lowered, run)
     converted = convert_opset(lowered, run)
     applied += [(CONTROL_FLOW_RULE, run.inlined, "exact"), (OPSET_RULE, converted or 0, "exact")]

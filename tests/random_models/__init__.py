@@ -23,8 +23,8 @@ from fns_lab.targets import Target
 from tests.random_models import (
     booleans,
     faults,
-    indices,
     grids,
+    indices,
     layers,
     networks,
     normalizations,

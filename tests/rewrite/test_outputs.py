@@ -58,7 +58,6 @@ def test_outputs_keep_names_and_values(name, target):
 def test_engines_that_remove_identity_nodes_keep_the_outputs(name, target):
     proto, x = case(name), values(*X)
     lowered = lower(proto, targets.load(target))
-    assert COPY not in [n.op_type for n in lowered.model.graph.node]
     with open_runner(lowered.model, target) as runner:
         found = runner.infer({"x": x})
     for output, array in outputs(proto, {"x": x}).items():

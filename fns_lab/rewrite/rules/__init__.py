@@ -2,8 +2,8 @@
 
 from fns_lab.rewrite.rule import Rule
 from fns_lab.rewrite.rules.add_sum import AddSum
-from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
 from fns_lab.rewrite.rules.affine_grid_matmul import AffineGridMatMul
+from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
 from fns_lab.rewrite.rules.cast_index import CastIndex

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, repeated_input
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, rank, repeated_input
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
 from fns_lab.targets import Target
 
 
@@ -43,24 +43,30 @@ class CopyAroundQuirk(OpRule):
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node = producer(y)
         inputs, copied = list(node.inputs), self.copied_inputs(node)
-        zero = initializer(op, np.full(1, -0.0, np.float32), f"{y.name}.zero")
         for index in copied:
-            name = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}"
-            inputs[index] = op.Add(inputs[index], zero, _outputs=[name])
+            name, value = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}", node_input(node, index)
+            inputs[index] = op.Add(value, scalar(op, value, -0.0, f"{y.name}.zero"), _outputs=[name])
         return op.op(node.op_type, *inputs, **node.attributes)
 
 
 class CopyOutput(CopyAroundQuirk):
-    """Identity(x) or Dropout(x), given out beside x  =  x + (-0).
+    """Identity(x) or Dropout(x), given out beside x  =  x + (-0), or Reshape(x) to its own shape if x is not float32.
 
     Needed by ONNX.js and by ONNX Runtime Web on webgl, which remove the node when they load the model.
     """
 
     NAME = "copy-output"
     WORKS_AROUND = ("given-out-twice",)
+    TYPES = None
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        if x.dtype != ir.DataType.FLOAT and not rank(producer(y)):
+            raise Refusal(f"{x.name} is one {x.dtype}, and these engines make a row of what they reshape")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
-        return op.Add(x, initializer(op, np.full(1, -0.0, np.float32), f"{y.name}.zero"))
+        if x.dtype != ir.DataType.FLOAT:
+            return op.Reshape(x, initializer(op, np.zeros(rank(producer(y)), np.int64), f"{y.name}.shape"))
+        return op.Add(x, scalar(op, x, -0.0, f"{y.name}.zero"))
 
 
 class CopyBeforeSharedReshape(CopyAroundQuirk):

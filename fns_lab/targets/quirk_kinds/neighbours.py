@@ -36,6 +36,8 @@ def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 def given_out_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose output is a graph output, if their first input is one too or is read in another place too.
 
+    A constant input does not count.
+
     Fields: none.
 
         [[quirk]]
@@ -43,7 +45,9 @@ def given_out_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Identity", "Dropout"]
     """
     x = node.inputs[0]
-    return node.outputs[0].is_graph_output() and x is not None and (x.is_graph_output() or len(x.uses()) > 1)
+    if x is None or x.is_initializer() or not node.outputs[0].is_graph_output():
+        return False
+    return x.is_graph_output() or len(x.uses()) > 1
 
 
 def read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
