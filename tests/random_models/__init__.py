@@ -99,6 +99,7 @@ GENERATORS = {
     "scatter-gather": indices.scatter,
     "arg-max-plain": indices.arg_max,
     "hardmax-gather": indices.hardmax,
+    "one-hot-gather": indices.one_hot,
     "expand-tile": plain_ops.expand,
     "depth-to-space-transpose": plain_ops.depth_to_space,
     "flatten-reshape": plain_ops.flatten,

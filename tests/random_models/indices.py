@@ -62,3 +62,15 @@ def hardmax(draw):
     shape, opset = any_shape(draw), draw(st.sampled_from([7, 11, 13, 18]))
     axis = draw(st.integers(-len(shape) if opset >= 11 else 0, len(shape) - 1))
     return draw(st.sampled_from([OLD, OLDEST])), model_of_one("Hardmax", shape, opset=opset, axis=axis)
+
+
+def one_hot(draw):
+    shape, opset = any_shape(draw, 2, 4), draw(st.sampled_from([11, 13, 18]))
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["i"], axis=draw(st.integers(0, len(shape) - 1)), keepdims=0),
+        helper.make_node(
+            "OneHot", ["i", "depth", "values"], ["y"], axis=draw(st.integers(-len(shape), len(shape) - 1))
+        ),
+    ]
+    constants = {"depth": np.array(draw(st.integers(1, 5))), "values": random_weights(draw, 2)}
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=opset)

@@ -61,6 +61,7 @@ from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
 from fns_lab.rewrite.rules.mean_variance_reduce import MeanVarianceReduce
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
+from fns_lab.rewrite.rules.one_hot_gather import OneHotGather
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
 from fns_lab.rewrite.rules.pad_gather import PadGather
@@ -155,6 +156,7 @@ RULES: tuple[type[Rule], ...] = (
     ScatterGather,
     ArgMaxPlain,
     HardmaxGather,
+    OneHotGather,
     ExpandTile,
     DepthToSpaceTranspose,
     FlattenReshape,
