@@ -34,7 +34,7 @@ class Quirk:
     - `source`: where the fault is known from: an issue, a file of the runtime, or that it was seen
     - `backends`: the backends of the file that have the fault
     - `ops`: the op types that it touches, `*` for all
-    - `after`, `attributes`, `counts`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see there
+    - `after`, `attributes`, `counts`, `inputs`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see there
     """
 
     name: str
@@ -46,6 +46,7 @@ class Quirk:
     after: tuple[str, ...] = ()
     attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
     counts: tuple[int, ...] = ()
+    inputs: tuple[int, ...] = ()
     opset: int = 0
     ranks: tuple[int, ...] = ()
     samples: int = 0

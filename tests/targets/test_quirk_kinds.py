@@ -56,6 +56,17 @@ def sliced(step):
     return one("Slice", constants=constants)
 
 
+def resized(scale):
+    return one("Resize", constants={"s": np.array([1, 1, scale, 1], np.float32)}, inputs="x,,s", mode="linear")
+
+
+def split(outputs):
+    proto = one("Split", constants={"l": np.array([1] * (outputs.count(",") + 1))}, axis=1)
+    del proto.graph.node[0].output[:]
+    proto.graph.node[0].output.extend(outputs.split(","))
+    return proto
+
+
 def with_mask():
     proto = one("Dropout", opset=12)
     proto.graph.node[0].output.append("mask")
@@ -122,6 +133,33 @@ MATCHES = {
     "operand-types": (one("Pow", constants={"e": np.array([2])}), one("Pow", constants=POWERS)),
     "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
     "steps": (sliced(2), sliced(1)),
+    "given-input": (
+        one("MaxUnpool", constants={"i": values(*SHAPE), "s": np.array(SHAPE)}, kernel_shape=[1, 1]),
+        one("MaxUnpool", constants={"i": values(*SHAPE)}, kernel_shape=[1, 1]),
+    ),
+    "computed-inputs": (one("STFT", inputs="x,x,x"), one("STFT", constants={"s": np.array(2)}, inputs="x,s,,s")),
+    "unnamed-output": (split("y,,z"), split("y,z")),
+    "other-attribute": (one("Attention", inputs="x,x,x", softcap=2.0), one("Attention", inputs="x,x,x", softcap=0.0)),
+    "attributes-together": (
+        one("AveragePool", kernel_shape=[2, 2], ceil_mode=1, count_include_pad=1),
+        one("AveragePool", kernel_shape=[2, 2], ceil_mode=1),
+    ),
+    "negative-pads": (
+        one("Pad", constants={"p": np.array([0, 1, 0, -1]), "v": np.float32(0), "a": np.array([2, 3])}, opset=18),
+        one("Pad", pads=[0, 0, 1, 0] * 2, opset=2),
+    ),
+    "all-ranks": (one("MatMul", inputs="x,x", shape=(8,)), one("MatMul", constants={"b": values(8)})),
+    "window-in-padding": (
+        one("MaxPool", kernel_shape=[2, 2], strides=[3, 3], pads=[0, 0, 1, 1], ceil_mode=1),
+        one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    ),
+    "smaller-indices": (
+        one("GatherElements", constants={"i": np.zeros((2, 1, 6, 8), np.int64)}, axis=2),
+        one("GatherElements", constants={"i": np.zeros((2, 4, 1, 8), np.int64)}, axis=2),
+    ),
+    "flattened": (one("Softmax", axis=2, opset=11), one("Softmax", axis=2)),
+    "fractional-size": (resized(1.3), resized(0.5)),
+    "slope-beyond-channels": (one("PRelu", constants={"s": values(8)}), one("PRelu", constants={"s": values(4, 1, 1)})),
 }  # fmt: skip
 """By kind: a model whose `y` is computed by a node that the kind matches, and one by a node that it does not."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from fns_lab.targets.quirk_kinds import convolutions, faults, limits, neighbours
+from fns_lab.targets.quirk_kinds import convolutions, faults, forms, limits, neighbours, sizes
 from fns_lab.targets.target import EVERY_OP, Quirk
 
 QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
@@ -44,6 +44,18 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "operand-types": limits.operand_types,
     "empty-value": limits.empty_value,
     "steps": limits.steps,
+    "given-input": forms.given_input,
+    "computed-inputs": forms.computed_inputs,
+    "unnamed-output": forms.unnamed_output,
+    "other-attribute": forms.other_attribute,
+    "attributes-together": forms.attributes_together,
+    "negative-pads": forms.negative_pads,
+    "all-ranks": forms.all_ranks,
+    "window-in-padding": sizes.window_in_padding,
+    "fractional-size": sizes.fractional_size,
+    "slope-beyond-channels": sizes.slope_beyond_channels,
+    "smaller-indices": sizes.smaller_indices,
+    "flattened": sizes.flattened,
 }
 """By the `kind` of the TOML."""
 

@@ -1,0 +1,115 @@
+"""Kinds of quirk for a node that states, names or leaves out something that an engine does not expect."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import NodeError, full_pads, input_constant, input_shape
+from fns_lab.targets.target import Quirk
+
+
+def given_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that are given one of these optional inputs.
+
+    Fields: `inputs`, the numbers of the inputs, from 0.
+
+        [[quirk]]
+        kind = "given-input"
+        ops = ["MaxUnpool"]
+        inputs = [2]
+    """
+    return any(index < len(node.inputs) and node.inputs[index] is not None for index in quirk.inputs)
+
+
+def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes one of whose inputs of these numbers is computed, not constant.
+
+    Fields: `inputs`, the numbers of the inputs, from 0.
+
+        [[quirk]]
+        kind = "computed-inputs"
+        ops = ["STFT"]
+        inputs = [1, 2, 3]
+    """
+    return any(
+        index < len(node.inputs) and node.inputs[index] is not None and input_constant(node, index) is None
+        for index in quirk.inputs
+    )
+
+
+def unnamed_output(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that leave out an output before another one by giving it an empty name.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unnamed-output"
+        ops = ["Split"]
+    """
+    return any(not output.name for output in node.outputs)
+
+
+def other_attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state another value of an attribute than these.
+
+    Fields: `attributes`, for each attribute a list of the values that the engine takes; an empty one for none.
+
+        [[quirk]]
+        kind = "other-attribute"
+        ops = ["Attention"]
+        attributes = { softcap = [0.0] }
+    """
+    return any(
+        name in node.attributes and _plain(node.attributes[name]) not in values
+        for name, values in quirk.attributes.items()
+    )
+
+
+def _plain(attribute: ir.Attr) -> object:
+    """Return an attribute's value, with a list where there are several, as TOML gives them."""
+    several = attribute.type in (ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS)
+    return list(attribute.value) if several else attribute.value
+
+
+def attributes_together(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state one of these values of each of these attributes.
+
+    Fields: `attributes`, for each attribute a list of the values that match.
+
+        [[quirk]]
+        kind = "attributes-together"
+        ops = ["AveragePool"]
+        attributes = { ceil_mode = [1], count_include_pad = [1] }
+    """
+    return all(
+        name in node.attributes and node.attributes[name].value in values for name, values in quirk.attributes.items()
+    )
+
+
+def negative_pads(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that cut values off by a pad below 0, or whose pads are not known.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "negative-pads"
+        ops = ["Pad"]
+    """
+    try:
+        return any(pad < 0 for pad in full_pads(node))
+    except NodeError:
+        return True
+
+
+def all_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes all of whose inputs are known to have one of these numbers of dimensions.
+
+    Fields: `ranks`, the numbers of dimensions that the engine does not take together.
+
+        [[quirk]]
+        kind = "all-ranks"
+        ops = ["MatMul"]
+        ranks = [1]
+    """
+    shapes = [input_shape(node, index) for index in range(len(node.inputs))]
+    return all(shape is not None and len(shape) in quirk.ranks for shape in shapes)

@@ -1,0 +1,107 @@
+"""Kinds of quirk for a node that an engine computes correctly or not depending on sizes that do not divide evenly."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import input_constant, input_shape
+from fns_lab.targets.target import Quirk
+
+
+def window_in_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match pools in ceil mode whose last window starts in the padding at the end. Unknown sizes count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "window-in-padding"
+        ops = ["AveragePool", "MaxPool"]
+    """
+    x, kernel = input_shape(node, 0), list(node.attributes.get_ints("kernel_shape", []))
+    if not node.attributes.get_int("ceil_mode", 0):
+        return False
+    if x is None or not all(isinstance(size, int) for size in x[2:]):
+        return True
+    n = len(kernel)
+    pads = node.attributes.get_ints("pads", [0] * 2 * n)
+    strides, dilations = (node.attributes.get_ints(name, [1] * n) for name in ("strides", "dilations"))
+    for size, k, s, d, begin, end in zip(x[2:], kernel, strides, dilations, pads[:n], pads[n:], strict=True):
+        windows = -(-(int(size) + begin + end - (k - 1) * d - 1) // s) + 1
+        if (windows - 1) * s >= int(size) + begin:
+            return True
+    return False
+
+
+def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match Resize nodes by scales that do not give whole sizes. Sizes and scales that are not known count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "fractional-size"
+        ops = ["Resize"]
+    """
+    index = 2 if opset > 10 else 1
+    if len(node.inputs) <= index or node.inputs[index] is None:
+        return False
+    scales, shape = input_constant(node, index), input_shape(node, 0)
+    if scales is None or shape is None:
+        return True
+    axes = node.attributes.get_ints("axes", range(len(scales)))
+    return not all(scale == 1 or _is_whole(shape[axis], scale) for axis, scale in zip(axes, scales, strict=False))
+
+
+def _is_whole(size: int | ir.SymbolicDim, scale: float) -> bool:
+    return isinstance(size, int) and math.isclose(size * scale, round(size * scale), rel_tol=1e-6)
+
+
+def slope_beyond_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match PRelu nodes whose slope varies over more than the channels, the second axis of the first input.
+
+    A slope of a vector's or matrix's last axis is left out. Shapes that are not known count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "slope-beyond-channels"
+        ops = ["PRelu"]
+    """
+    x, slope = input_shape(node, 0), input_shape(node, 1)
+    if x is None or slope is None:
+        return True
+    aligned = [1] * (len(x) - len(slope)) + list(slope)
+    return any(size != 1 for axis, size in enumerate(aligned) if axis != 1)
+
+
+def smaller_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input is not known to have the sizes of the first along every axis but `axis`.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "smaller-indices"
+        ops = ["GatherElements"]
+    """
+    x, indices = input_shape(node, 0), input_shape(node, 1)
+    if x is None or indices is None:
+        return True
+    axis = node.attributes.get_int("axis", 0) % len(x)
+    return any(i != axis and size != indices[i] for i, size in enumerate(x))
+
+
+def flattened(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes before opset 13 that normalize over all axes from `axis` on, more than one, together.
+
+    Fields: `opset`, from which on the engine takes such a node for one of opset 13, of one axis.
+
+        [[quirk]]
+        kind = "flattened"
+        ops = ["Softmax"]
+        opset = 11
+    """
+    x, axis = input_shape(node, 0), node.attributes.get_int("axis", 1)
+    if not quirk.opset <= opset < 13:
+        return False
+    return x is None or any(size != 1 for size in list(x)[axis % max(len(x), 1) + 1 :])
