@@ -105,6 +105,8 @@ RULES: tuple[type[Rule], ...] = (
     RecurrentUnrolled,
     # Before the rules that rewrite what it writes: InstanceNormalization.
     GroupNormInstanceNorm,
+    # Before all rules for the ops of its bodies.
+    FunctionBody,
     # Before the rules for layers of images, which take the statistics of inference only.
     BatchNormTraining,
     ReshapeToImage,
@@ -115,7 +117,6 @@ RULES: tuple[type[Rule], ...] = (
     ResizeGather,
     ResizeMatMul,
     # Before the rules that rewrite what it writes, of which there are many.
-    FunctionBody,
     LayerNormReduce,
     MeanVarianceReduce,
     LpNormalizationReduce,

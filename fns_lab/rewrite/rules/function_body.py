@@ -25,7 +25,7 @@ from fns_lab.opset.nodes import constant_array, name_of, producer
 from fns_lab.opset.schemas import schema
 from fns_lab.rewrite.rule import LoweringRun, OpRule, Refusal, RewriterContext, Rule, ValuePattern, initializer
 
-MOST_OUTPUTS = {"Attention": 4, "SoftmaxCrossEntropyLoss": 2}
+MOST_OUTPUTS = {"Attention": 4, "CausalConvWithState": 2, "SoftmaxCrossEntropyLoss": 2}
 """Number of outputs of the ops that have several."""
 
 
@@ -35,6 +35,7 @@ class FunctionBody(OpRule):
     EMITS = ()
     OPS = (
         "Attention",
+        "CausalConvWithState",
         "Celu",
         "Gelu",
         "HardSwish",
