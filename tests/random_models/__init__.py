@@ -25,8 +25,6 @@ from tests.random_models import (
     faults,
     grids,
     indices,
-    grids,
-    indices,
     layers,
     networks,
     normalizations,
