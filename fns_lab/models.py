@@ -189,7 +189,9 @@ def with_outputs(model: ModelProto, names: Iterable[str] | None = None) -> Model
 
 
 def with_dense_constants(model: ModelProto) -> ModelProto:
-    """Return a copy whose sparse initializers and sparse Constants are dense."""
+    """Return a copy whose sparse initializers and sparse Constants are dense; the model itself if it has none."""
+    if not any(graph.sparse_initializer or any(map(_is_sparse, graph.node)) for graph in graphs(model)):
+        return model
     result = ModelProto()
     result.CopyFrom(model)
     for graph in graphs(result):

@@ -12,16 +12,29 @@ from fns_lab.models import graphs, with_dense_constants
 
 
 def read_graph(model: onnx.ModelProto) -> ir.Model:
-    """Return a copy of the model in onnx_ir, with dense constants. Raises `InputError` if it is no graph."""
+    """Return the model in onnx_ir, with dense constants. The model itself never changes with it.
+
+    Raises `InputError` if it is no graph.
+    """
     try:
         result = ir.from_proto(_with_own_outputs_of_bodies(with_dense_constants(model)))
     except Exception as error:  # onnx_ir wraps whatever it stumbles over in its own class, which is a RuntimeError
         raise unreadable(error) from None
+    _own_tensors(result)
     for node in result.graph.all_nodes():
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.UNDEFINED:
                 raise InputError(f"the attribute {attribute.name!r} of a {node.op_type} node has no type")
     return result
+
+
+def _own_tensors(model: ir.Model) -> None:
+    """In place: give initializers tensors of their own, on the same memory: those of onnx_ir rename the protobuf's."""
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            tensor = value.const_value
+            if tensor is not None and tensor.dtype != ir.DataType.STRING:
+                value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name)
 
 
 def unreadable(error: BaseException) -> InputError:
@@ -30,7 +43,14 @@ def unreadable(error: BaseException) -> InputError:
 
 
 def _with_own_outputs_of_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
-    """In place: let bodies give out copies of outer values, which onnx_ir would not find. Return the model."""
+    """Return a copy whose bodies give out copies of outer values, which onnx_ir would not find.
+
+    A model without bodies is returned unchanged.
+    """
+    if not any(True for _ in itertools.islice(graphs(model), 1, None)):
+        return model
+    original, model = model, onnx.ModelProto()
+    model.CopyFrom(original)
     for graph in itertools.islice(graphs(model), 1, None):
         own = {*(name for node in graph.node for name in node.output), *(each.name for each in graph.input)}
         own |= {tensor.name for tensor in graph.initializer}

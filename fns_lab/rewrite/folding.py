@@ -17,9 +17,9 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from onnx.reference import ReferenceEvaluator
 
+from fns_lab.opset.inference import bodies, infer, infer_node
 from fns_lab.opset.nodes import input_constant, name_of
 from fns_lab.rewrite.control_flow import Inlined, inlined
-from fns_lab.rewrite.inference import bodies, infer, infer_node
 from fns_lab.rewrite.no_ops import unchanged_input
 from fns_lab.rewrite.rule import LoweringRun
 from fns_lab.rewrite.values import compute_outputs, constant, names_of_values, redirect, remove_identities
@@ -47,8 +47,10 @@ Partial = tuple[np.ndarray, np.ndarray]
 """A shape of which some sizes are not known: its elements with the first and with the second number of `UNKNOWN`."""
 
 
-def fold_constants(model: ir.Model, run: LoweringRun) -> None:
+def fold_constants(model: ir.Model, run: LoweringRun, *, inferred: bool = False) -> None:
     """In place: infer shapes, make constants initializers, and compute nodes whose inputs are all constant.
+
+    `inferred` says that the shapes are known already, as they are after `prepared`.
 
     An If whose condition is constant becomes its branch, and a Loop or Scan that the target cannot run is unrolled if
     the number of its steps is known. Large constants are folded only if the target does not support the node. Every
@@ -57,7 +59,8 @@ def fold_constants(model: ir.Model, run: LoweringRun) -> None:
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     compute_outputs(model)
     remove_identities(model)
-    infer(model)
+    if not inferred:
+        infer(model)
     before = run.inlined
     _Folder(model, run).fold(model.graph)
     if run.inlined > before:

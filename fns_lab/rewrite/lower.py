@@ -106,7 +106,7 @@ def lower(
     lowered = prepared(model, shapes or {})
     run = LoweringRun(target, onnx_opset(lowered), lowered.graph, choices or {})
     sites = SiteList(run) if list_sites else None
-    fold_constants(lowered, run)
+    fold_constants(lowered, run, inferred=True)
     applied = []
     for rule in rules:
         if rule.FIDELITY != "approximate" or allow_approximate:

@@ -10,8 +10,8 @@ import onnx_ir.passes.common as passes
 
 from fns_lab.errors import InputError
 from fns_lab.opset.domain import name_domain_alike
+from fns_lab.opset.inference import free_negative_sizes, infer_anew
 from fns_lab.opset.reading import read_graph, unreadable
-from fns_lab.rewrite.inference import infer_anew
 
 
 def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.Model:
@@ -27,27 +27,12 @@ def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.
         raise unreadable(error) from None
     name_domain_alike(result)
     passes.RemoveInitializersFromInputsPass()(result)
-    _describe_initializers(result)
-    _free_negative_sizes(result)
+    free_negative_sizes(result.graph.inputs)
     _fix_input_shapes(result, shapes)
     passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(result)
     infer_anew(result)
     return result
-
-
-def _describe_initializers(model: ir.Model) -> None:
-    """In place: give each initializer the type and shape of its values, whatever else the file says of it."""
-    for graph in model.graphs():
-        for value in graph.initializers.values():
-            if (tensor := value.const_value) is not None:
-                value.type, value.shape = ir.TensorType(tensor.dtype), ir.Shape(tensor.shape.numpy())
-
-
-def _free_negative_sizes(model: ir.Model) -> None:
-    """In place: make sizes below 0, which some exporters write for free ones, free without a name."""
-    for value in model.graph.inputs:
-        if value.shape is not None and any(isinstance(size, int) and size < 0 for size in value.shape):
-            value.shape = ir.Shape([None if isinstance(size, int) and size < 0 else size for size in value.shape])
 
 
 def _fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -13,10 +13,10 @@ import pandas as pd
 from fns_lab.models import ONNX_DOMAINS, op_name
 from fns_lab.opset.convert import convert, is_written_alike, schema
 from fns_lab.opset.domain import onnx_opset
+from fns_lab.opset.inference import infer_anew
 from fns_lab.opset.nodes import NodeError
 from fns_lab.opset.reading import read_graph
 from fns_lab.targets.element_types import type_refusal
-from fns_lab.targets.inference import infer
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
 from fns_lab.targets.target import Quirk, Target, matches
 
@@ -66,7 +66,7 @@ def check(model: onnx.ModelProto, target: Target) -> Check:
     Its inner shapes and types are those that follow from the inputs, whatever the file states.
     """
     copied = read_graph(model)
-    infer(copied)
+    infer_anew(copied)
     return check_ir(copied, target)
 
 

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from fns_lab import targets
-from fns_lab.targets.inference import infer
+from fns_lab.opset.inference import infer_anew
 from tests.rewrite.graphs import model, node, values
 
 SHAPE = (1, 3, 6, 8)
@@ -25,7 +25,7 @@ def claiming(proto, **shapes):
 def inferred(proto):
     """Return the shape of every value as text, by name."""
     read = ir.from_proto(proto)
-    infer(read)
+    infer_anew(read)
     return {value.name: str(value.shape) for each in read.graph.all_nodes() for value in each.outputs}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import onnx
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import name_of
 
+Claim = tuple[ir.TypeProtocol | None, ir.Shape | None]
+"""Type and shape that a file claims of a value."""
 LARGE = 1024
 """Bytes from which a constant's values are not given to shape inference: none of the ops looks at so many."""
 
@@ -31,20 +33,66 @@ def infer(model: ir.Model) -> None:
 
 
 def infer_anew(model: ir.Model) -> None:
-    """In place: forget what the model claims of computed values and infer it.
+    """In place: give each value the type and shape that follow from the model's inputs, whatever the file claims.
 
-    Where nothing follows, as for the ops of other domains, the claim is all there is and stands.
+    What the file claims of computed values counts only where nothing follows, and its sizes only if the sizes of all
+    inputs are fixed: exporters trace a network at one size and free its inputs afterwards. A size below 0, which some
+    exporters write for a free one, is free. Weights have the types and shapes of their tensors.
     """
-    computed = [value for node in model.graph.all_nodes() for value in node.outputs]
-    claims = [(value, value.type, value.shape) for value in (*computed, *_inputs_of_bodies(model))]
-    for value, _, _ in claims:
-        value.type = value.shape = None
+    free_negative_sizes(model.graph.inputs)
+    _read_weights(model)
+    claims = _forgotten(model)
     infer(model)
-    unknown = [claim for claim in claims if claim[0].type is None and claim[1] is not None]
-    for value, value_type, shape in unknown:
-        value.type, value.shape = value_type, shape
-    if unknown:
+    sizes_count = all(map(is_fixed, model.graph.inputs))
+    completed = [value for value, claim in claims.items() if _complete(value, claim, sizes_count)]
+    if completed:
         infer(model)
+
+
+def free_negative_sizes(values: Iterable[ir.Value]) -> None:
+    """In place: make sizes below 0, which some exporters write for free ones, free without a name."""
+    for value in values:
+        if value.shape is not None and any(isinstance(size, int) and size < 0 for size in value.shape):
+            value.shape = ir.Shape([None if isinstance(size, int) and size < 0 else size for size in value.shape])
+
+
+def _read_weights(model: ir.Model) -> None:
+    """In place: give each initializer the type and shape of its tensor, whatever the file says of it."""
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            if (tensor := value.const_value) is not None:
+                value.type, value.shape = ir.TensorType(tensor.dtype), ir.Shape(tensor.shape.numpy())
+
+
+def _forgotten(model: ir.Model) -> dict[ir.Value, Claim]:
+    """In place: forget what the file claims of computed values and return it.
+
+    The outputs of ops that onnx has no schema for keep it, since inference could not go on without.
+    """
+    claims: dict[ir.Value, Claim] = {}
+    for value in _inputs_of_bodies(model):
+        claims[value] = (value.type, value.shape)
+    for node in model.graph.all_nodes():
+        free_negative_sizes(node.outputs)
+        if onnx.defs.has(node.op_type, node.domain):
+            claims |= {value: (value.type, value.shape) for value in node.outputs}
+    for value in claims:
+        value.type = value.shape = None
+    return claims
+
+
+def _complete(value: ir.Value, claim: Claim, sizes_count: bool) -> bool:
+    """In place: take what is unknown of a value from the claim. Returns whether anything was taken."""
+    claimed_type, claimed = claim
+    before = (value.type, value.shape)
+    value.type = value.type or claimed_type
+    if claimed is not None and (value.shape is None or len(value.shape) == len(claimed)):
+        known = value.shape if value.shape is not None else ir.Shape([None] * len(claimed))
+        pairs = zip(known, claimed, strict=True)
+        value.shape = ir.Shape(
+            [stated if sizes_count and not isinstance(size, int) else size for size, stated in pairs]
+        )
+    return (value.type, value.shape) != before
 
 
 def infer_node(node: ir.Node, opset: int) -> None:
