@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import onnx
 import onnx_ir as ir
 
 from fns_lab.models import ONNX_DOMAINS
 from fns_lab.opset.conversions import CONVERSIONS, squeeze_attribute
 from fns_lab.opset.nodes import from_the_front, rank
-from fns_lab.opset.schemas import raise_unless_valid, schema
+from fns_lab.opset.schemas import default_of, is_default, raise_unless_valid, schema
 from fns_lab.opset.spec import ConversionError, NodeSpec, unmodified
 
 __all__ = ["ConversionError", "NodeSpec", "convert", "is_written_alike", "schema"]
@@ -88,21 +87,10 @@ def _with_the_same_defaults(spec: NodeSpec, opset: int, to_opset: int) -> dict[s
     attributes = {
         name: attribute
         for name, attribute in spec.attributes.items()
-        if name in there.attributes or not _is_default(here, attribute)
+        if name in there.attributes or not is_default(here, attribute)
     }
     for name in sorted(set(here.attributes) & set(there.attributes) - set(attributes)):
-        default = _default(here, name)
-        if default is not None and default.value != getattr(_default(there, name), "value", None):
+        default = default_of(here, name)
+        if default is not None and default.value != getattr(default_of(there, name), "value", None):
             attributes[name] = default
     return attributes
-
-
-def _is_default(op: onnx.defs.OpSchema, attribute: ir.Attr) -> bool:
-    default = _default(op, attribute.name)
-    return default is not None and bool(default.value == attribute.value)
-
-
-def _default(op: onnx.defs.OpSchema, name: str) -> ir.Attr | None:
-    if name not in op.attributes or op.attributes[name].default_value.type == onnx.AttributeProto.UNDEFINED:
-        return None
-    return ir.serde.deserialize_attribute(op.attributes[name].default_value)

@@ -113,3 +113,16 @@ def _written(value_type: ir.TypeProtocol) -> str | None:
             inner = _written(value_type.elem_type)
             return inner and f"{written}({inner})"
     return None
+
+
+def is_default(op: onnx.defs.OpSchema, attribute: ir.Attr) -> bool:
+    """Return whether an attribute states the value that the op has without it."""
+    default = default_of(op, attribute.name)
+    return default is not None and bool(default.value == attribute.value)
+
+
+def default_of(op: onnx.defs.OpSchema, name: str) -> ir.Attr | None:
+    """Return the default of an attribute, None if it has none."""
+    if name not in op.attributes or op.attributes[name].default_value.type == onnx.AttributeProto.UNDEFINED:
+        return None
+    return ir.serde.deserialize_attribute(op.attributes[name].default_value)

@@ -211,3 +211,10 @@ def test_the_page_has_every_target_fault_and_kind():
         assert f"`{name}`" in text
         assert all(quirk.summary in text for quirk in targets.load(name).quirks)
     assert all(f"\n### {kind}\n" in text for kind in QUIRK_KINDS)
+
+
+def test_a_newer_attribute_that_states_its_default_changes_nothing():
+    sizes = {"r": values(0), "s": np.array([1, 1, 2, 2], np.float32)}
+    opencv = targets.load("opencv/cpu")
+    assert targets.check(one("Resize", constants=sizes, opset=18, keep_aspect_ratio_policy="stretch"), opencv)
+    assert not targets.check(one("Resize", constants=sizes, opset=18, keep_aspect_ratio_policy="not_larger"), opencv)

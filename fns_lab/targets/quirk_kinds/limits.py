@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from fns_lab.opset.convert import schema
 from fns_lab.opset.nodes import input_constant, known_shapes
+from fns_lab.opset.schemas import is_default
 from fns_lab.targets.target import Quirk
 
 
@@ -34,11 +35,14 @@ def newer_attributes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     op = schema(node.op_type, quirk.opset)
     known = set() if op is None else set(op.attributes)
-    return any(name not in known and _has_effect(stated) for name, stated in node.attributes.items())
+    return any(name not in known and _has_effect(stated, node, opset) for name, stated in node.attributes.items())
 
 
-def _has_effect(stated: ir.Attr) -> bool:
-    """Return whether the value differs from doing nothing: from 0 (flags, starts) or from ones (dilations)."""
+def _has_effect(stated: ir.Attr, node: ir.Node, opset: int) -> bool:
+    """Return whether the value differs from doing nothing: from the default, 0 (flags, starts) or ones (dilations)."""
+    op = schema(node.op_type, opset)
+    if op is not None and stated.name in op.attributes and is_default(op, stated):
+        return False
     if stated.type == ir.AttributeType.INTS:
         return any(number != 1 for number in stated.as_ints())
     return bool(stated.value != 0)
