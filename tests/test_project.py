@@ -29,7 +29,13 @@ PIP_NAMES = {
 }  # fmt: skip
 """Import name to pip's name, where they differ."""
 
-INSTALLED_WITH = {"IPython": "ipykernel", "google": "onnx", "pygments": "nbconvert", "traitlets": "nbconvert"}
+INSTALLED_WITH = {
+    "IPython": "ipykernel",
+    "google": "onnx",
+    "ml_dtypes": "onnx",
+    "pygments": "nbconvert",
+    "traitlets": "nbconvert",
+}
 """Import name to the listed dependency that itself depends on it (`google` is protobuf)."""
 
 SET_UP = (

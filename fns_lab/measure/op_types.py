@@ -155,8 +155,8 @@ def taken(results: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """
     right = pd.Series({key: _is_right(runs) for key, runs in results.groupby(["op", "case", "type", "opset"])})
     by_type = right.groupby(level=[0, 1, 2]).all()
-    judged = [key for key in right.index if by_type.get((key[0], key[1], "FLOAT"), True)]
-    by_opset = right.loc[judged].groupby(level=[0, 2, 3]).all()
+    usable = [key for key in right.index if by_type.get((key[0], key[1], "FLOAT"), True)]
+    by_opset = right.loc[usable].groupby(level=[0, 2, 3]).all()
     ops: dict[str, list[str]] = {}
     for op, type_name in dict.fromkeys((op, type_name) for op, type_name, _ in by_opset.index):
         ops.setdefault(op, []).append(_since(type_name, dict(by_opset[op, type_name])))

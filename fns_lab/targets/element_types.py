@@ -40,7 +40,7 @@ def data_parameter(op: OpSchema) -> OpSchema.FormalParameter:
 
 def _taken(op_type: str, target: Target, op: OpSchema | None, opset: int) -> list[str] | None:
     """Return the types that the target's op takes at an opset; None if it takes all, or if that is not known."""
-    if op is not None and not op.inputs:  # a constant, judged by the nodes that read it
+    if op is not None and not op.inputs:  # a constant: the nodes that read it have types too
         return None
     if op_type in target.op_types:
         types = target.op_types[op_type]

@@ -1,4 +1,8 @@
-"""`Target`: one backend of one runtime version, read from `<runtime>-<version>.toml` in this folder."""
+"""`Target`: one backend of one runtime version, read from `<runtime>-<version>.toml` in this folder.
+
+The folders `types` and `quirks` hold files of the same name with the parts of a description that are long: the element
+types that each op takes, and the faults. One file may hold all as well.
+"""
 
 from __future__ import annotations
 
@@ -222,10 +226,7 @@ STRUCTURE = ("name", "ops", "op_types", "domains", "settings", "falls_back_to", 
 
 def _read(path: Path) -> list[Target]:
     """Return the targets of a file. Raises `InputError` for a key, a kind of quirk or a syntax that is not known."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path.name}: {error}") from None
+    data = functools.reduce(_merged, (_tables(folder / path.name) for folder in _folders(path)))
     quirks = [_quirk(path, table) for table in data.get("quirk", ())]
     worked_around = [_new(WorkedAround, path, table) for table in data.get("worked_around", ())]
     return [
@@ -246,6 +247,25 @@ def _read(path: Path) -> list[Target]:
         )
         for backend, table in data["backend"].items()
     ]
+
+
+def _folders(path: Path) -> tuple[Path, ...]:
+    """Return the folders that may hold a part of a description: the file itself, its element types, its quirks."""
+    return path.parent, path.parent / "types", path.parent / "quirks"
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds, nothing if there is no such file. Raises `InputError` for a mistake in it."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{path.name}: {error}") from None
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of both; where both have a table of one name, those are merged too."""
+    both = {key: _merged(one[key], other[key]) for key in one.keys() & other.keys()}
+    return {**one, **other, **both}
 
 
 def _quirk(path: Path, table: Mapping[str, Any]) -> Quirk:

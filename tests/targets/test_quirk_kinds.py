@@ -15,7 +15,7 @@ from tests.rewrite.graphs import model, node, values
 
 SHIPPED = [
     quirk
-    for path in sorted(FOLDER.glob("*.toml"))
+    for path in sorted(FOLDER.rglob("*.toml"))
     for quirk in tomllib.loads(path.read_text(encoding="utf-8")).get("quirk", ())
 ]
 

@@ -188,3 +188,18 @@ def test_a_file_is_read(tmp_path):
 def test_a_mistake_in_a_file_is_named(tmp_path, line, wrong, message):
     with pytest.raises(InputError, match=re.escape(message)):
         read(tmp_path, GOOD.replace(line, wrong))
+
+
+def test_types_and_quirks_may_stand_in_files_of_their_own(tmp_path):
+    head, _, quirk = GOOD.partition("[[quirk]]")
+    for folder, text in (("quirks", f"[[quirk]]{quirk}"), ("types", '[backend.cpu.op_types]\nRelu = ["FLOAT"]')):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "other.toml").write_text(text, encoding="utf-8")
+    (read_target,) = read(tmp_path, head)
+    assert read_target.quirks[0].name == "wrong-relu" and read_target.op_types == {"Relu": ("FLOAT",)}
+    assert read_target.ops == {"Relu": ("*",)}
+
+
+def test_every_part_of_a_description_belongs_to_a_target():
+    names = {path.name for path in FOLDER.glob("*.toml")}
+    assert {path.name for path in FOLDER.rglob("*.toml")} == names
