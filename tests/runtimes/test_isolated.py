@@ -20,20 +20,12 @@ from fns_lab.paths import ROOT
 from fns_lab.runtimes import isolated, open_runner
 from fns_lab.runtimes.shared_arrays import SharedArrays
 from tests.runtimes.graphs import graph, image, node, relu
+from tests.runtimes.own_process import X, is_right, process_of
 from tests.runtimes.waiting import wait_until
 
 TARGETS = ("opencv/cpu", "openvino/cpu", "tract/cpu")
-X = image(1, 3, 5, 7, mean=0.0)
 HANG_S = 3.0
 GONE_S = 20.0
-
-
-def is_right(runner) -> bool:
-    return np.array_equal(runner.infer({"x": X})["y"], np.maximum(X, 0))
-
-
-def process_of(runner) -> int:
-    return runner._process._process.pid
 
 
 def slow_model():
@@ -210,7 +202,7 @@ def test_a_forked_child_starts_a_process_of_its_own_and_leaves_its_parent_s_alon
     script = """
 import os, sys, threading
 from fns_lab.runtimes import open_runner
-from tests.runtimes.test_isolated import X, is_right, process_of
+from tests.runtimes.own_process import X, is_right, process_of
 from tests.runtimes.graphs import relu
 runner = open_runner(relu(X), "tract/cpu")
 theirs = process_of(runner)

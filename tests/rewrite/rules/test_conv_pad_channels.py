@@ -18,8 +18,8 @@ def test_channels_are_filled_up_to_a_multiple_of_four(spatial, opset):
     before = conv((2, 9, *spatial), 8, 9, *[3] * len(spatial), opset=opset, pads=[1] * 2 * len(spatial))
     lowered = lower(before, TARGET)
     assert lowered, str(lowered)
-    assert ops(lowered.model) == ["Pad", "Conv"]
-    assert (8, 12, *[3] * len(spatial)) in [tuple(t.dims) for t in lowered.model.graph.initializer]
+    assert ops(lowered.model) == (["Pad", "Conv"] if len(spatial) > 1 else ["Reshape", "Pad", "Conv", "Reshape"])
+    assert [8, 12] in [list(tensor.dims[:2]) for tensor in lowered.model.graph.initializer]
     assert_same(before, lowered.model, values(2, 9, *spatial), ROUNDING)
 
 
