@@ -198,6 +198,9 @@ def weights(*shape: int) -> np.ndarray:
 ALL, OLD = ("0.1.3", "0.1.4", "0.1.8"), ("0.1.3", "0.1.4")
 SMALL = image(1, 4, 7, 9, mean=0.5, sd=1.0)
 ONE_OP = {
+    "pads-that-cut": (
+        node("Pad", "x", "y", pads=[0, 0, -1, 0, 0, 0, 0, -2]), {}, SMALL, (1, 4, 6, 7), ("0.1.8",), ("cpu", "wasm")
+    ),
     "same-padding": (
         node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=[2, 2]), {"w": weights(3, 4, 3, 2)}, SMALL[:, :, :6],
         (1, 3, 3, 5), ALL, ("cpu", "wasm", "webgl"),
