@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from fns_lab import targets
+from fns_lab.errors import RuntimeFault
 from fns_lab.measure.matrix.cases import node_cases
 from fns_lab.measure.matrix.run import run_case
 from fns_lab.measure.matrix.variants import converted, loadable
+from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
 from fns_lab.targets import check
 from fns_lab.targets.quirk_kinds import QUIRK_KINDS, limits
+from tests.runtimes.graphs import graph, image, node
 
 OLD = ("onnxjs-0.1.3/cpu", "onnxjs-0.1.4/wasm")
 LAST = ("onnxjs-0.1.8/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl")
@@ -60,3 +65,15 @@ def test_bound(name, target, cases):
     model = next(m for m in variants if m and quirk.summary in "; ".join(check(m, target).table.reason))
     assert run_case(case, model, target).result in ("wrong", "error")
     assert run_case(neighbour, converted(neighbour.model, target).model, target).result == "pass"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["onnxjs-0.1.3/cpu", "onnxjs-0.1.8/wasm", "ort-web/webgl"])
+def test_squeeze_without_axes_fails_and_states_them_when_lowered(name):
+    x = image(1, 3, 1, 5)
+    model, target = graph([node("Squeeze", "x", "y")], {"x": x}, outputs={"y": (3, 5)}, opset=11), targets.load(name)
+    assert "unstated-axes" in [quirk.name for quirk in target.quirks] and not check(model, target)
+    with pytest.raises(RuntimeFault), open_runner(model, name) as runner:
+        runner.infer({"x": x})
+    with open_runner(lower(model, target).model, name) as runner:
+        np.testing.assert_array_equal(runner.infer({"x": x})["y"], x[0, :, 0])

@@ -106,6 +106,9 @@ MATCHES = {
     "scalar-indices": (one("Gather", constants={"i": np.array(1)}), one("Gather", constants={"i": np.array([1])})),
     "same-input-twice": (one("Mul", RESHAPED, inputs="r,r"), one("Mul", inputs="x,x")),
     "shared-input": (one("Flatten", node("Relu", "x", "r")), one("Flatten", node("Relu", "x", "r"), inputs="r")),
+    "unstated-axes": (
+        one("Squeeze", shape=(1, 3), opset=11), one("Squeeze", constants={"a": np.array([0])}, shape=(1, 3))
+    ),
     "given-out-twice": (
         one("Identity", node("Relu", "x", "r"), node("Neg", "r", "n"), inputs="r"),
         one("Identity", node("Relu", "x", "r"), inputs="r"),

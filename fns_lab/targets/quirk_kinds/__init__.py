@@ -46,6 +46,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "steps": limits.steps,
     "given-input": forms.given_input,
     "computed-inputs": forms.computed_inputs,
+    "unstated-axes": forms.unstated_axes,
     "unnamed-output": forms.unnamed_output,
     "other-attribute": forms.other_attribute,
     "attributes-together": forms.attributes_together,

@@ -37,6 +37,18 @@ def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     )
 
 
+def unstated_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state no axes, neither as an attribute nor as the second input.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unstated-axes"
+        ops = ["Squeeze"]
+    """
+    return "axes" not in node.attributes and (len(node.inputs) < 2 or node.inputs[1] is None)
+
+
 def unnamed_output(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that leave out an output before another one by giving it an empty name.
 
