@@ -232,12 +232,10 @@ def inputs_computed_by(node: ir.Node, op_types: Collection[str]) -> tuple[int, .
     return tuple(i for i, producer in enumerate(producers) if producer is not None and producer.op_type in op_types)
 
 
-def repeated_input(node: ir.Node) -> int | None:
-    """Return the index of the first computed input that stands among the earlier inputs too, None if there is none."""
-    for index, value in enumerate(node.inputs):
-        if value is not None and value.producer() is not None and value in node.inputs[:index]:
-            return index
-    return None
+def repeated_inputs(node: ir.Node) -> tuple[int, ...]:
+    """Return the indices of the inputs that the same node computes as an earlier input, the same value included."""
+    producers = [None if value is None else value.producer() for value in node.inputs]
+    return tuple(i for i, each in enumerate(producers) if each is not None and each in producers[:i])
 
 
 def known_shapes(values: Sequence[ir.Value | None]) -> list[ir.Shape]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, rank, repeated_input
+from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, rank, repeated_inputs
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
 from fns_lab.targets import Target
 
@@ -107,12 +107,11 @@ class CopyBetweenAlike(CopyAroundQuirk):
 class CopySecondOperand(CopyAroundQuirk):
     """Mul(x, x)  =  Mul(x, x + 0).
 
-    Needed by ONNX.js 0.1.3, which fails on a node that reads one computed value twice.
+    Needed by ONNX.js 0.1.3, which fails on a node that reads two results of one node, or one twice.
     """
 
     NAME = "copy-second-operand"
     WORKS_AROUND = ("same-input-twice",)
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        index = repeated_input(node)
-        return () if index is None else (index,)
+        return repeated_inputs(node)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import inputs_computed_by, known_shapes, repeated_input
+from fns_lab.opset.nodes import inputs_computed_by, known_shapes, repeated_inputs
 from fns_lab.targets.target import Quirk
 
 
 def same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes that read one computed value twice, such as `Mul(r, r)`; graph inputs do not count.
+    """Match nodes that read two results of one node, or one twice, such as `Mul(r, r)`; graph inputs do not count.
 
     Fields: none.
 
@@ -17,7 +17,7 @@ def same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "same-input-twice"
         ops = ["Add", "Mul"]
     """
-    return repeated_input(node) is not None
+    return bool(repeated_inputs(node))
 
 
 def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
