@@ -99,7 +99,8 @@ def lower(
     - `list_sites`: list all sites in the result, and leave those without a choice unmodified
 
     The result has the opset and the IR version of the target, or those of the model if they are lower. If a node can't
-    be converted, the whole model stays at its own opset, and `refused` and `check` name the node and the reason.
+    be converted, the whole model stays at its own opset. If the target does not run it there, `refused` and `check`
+    name the node and the reason.
     Values that are still computed keep their names, and the `doc_string` of each new node names its rule.
     Raises `InputError` if `shapes` doesn't fit the model.
     """
@@ -117,6 +118,11 @@ def lower(
     applied += [(CONTROL_FLOW_RULE, run.inlined, "exact"), (OPSET_RULE, converted or 0, "exact")]
     clean_up(lowered, target)
     restore_claims(lowered, model)
+    checked = check_ir(lowered, target)
+    if converted is None and checked:
+        run.refused = [row for row in run.refused if row.rule != OPSET_RULE]
+    elif converted is None:
+        checked = check_ir(lowered, target, converted_refusal)
     return Lowering(
         model=ir.to_proto(lowered),
         target=target,
@@ -124,15 +130,15 @@ def lower(
         refused=pd.DataFrame(_still_refused(lowered, run.refused), columns=list(Refused._fields)),
         nodes_before=len(model.graph.node),
         nodes_after=len(lowered.graph),
-        check=check_ir(lowered, target, converted_refusal if converted is None else None),
+        check=checked,
         sites=tuple(sites.sites.values()) if sites else (),
     )
 
 
 def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList | None) -> int:
     """In place: apply a rule wherever it matches and return how often it did."""
-    op_types = {node.op_type for node in model.graph.all_nodes()}
-    if op_types.isdisjoint(rule.roots(run.target)) or rule.missing_ops(run.target):
+    roots = set(rule.roots(run.target))
+    if rule.missing_ops(run.target) or not any(node.op_type in roots for node in model.graph.all_nodes()):
         return 0
     instances = rule.instances(run)
     if not instances:

@@ -119,6 +119,14 @@ def test_every_node_that_nothing_can_lower_is_named_and_no_other():
     assert "has no RandomUniformLike" in lowered.refused.reason[2]
 
 
+def test_a_model_that_runs_at_its_own_opset_only_is_left_there():
+    """TensorScatter is new in opset 24, and `lower` writes opset 23 at most for ONNX Runtime."""
+    newer = model([node("TensorScatter", "x", "u", "y")], (1, 4, 3), {"u": np.ones((1, 2, 3), np.float32)}, opset=24)
+    lowered = lower(newer, targets.load("ort/cpu"))
+    assert lowered and not len(lowered.refused)
+    assert lowered.model.opset_import[0].version == 24
+
+
 def shape_arithmetic(size):
     """Flatten as older exporters write it: Shape, Gather, Unsqueeze, Concat, Reshape; the nodes have no names."""
     from onnx import helper
