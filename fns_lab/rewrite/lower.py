@@ -24,6 +24,7 @@ from fns_lab.rewrite.rule import LoweringRun, Refused, Rule
 from fns_lab.rewrite.rules import RULES
 from fns_lab.rewrite.site_list import SiteList
 from fns_lab.rewrite.sites import Site
+from fns_lab.rewrite.values import names_of_values
 from fns_lab.targets import Check, Target
 from fns_lab.targets.check import check_ir, converted_refusal
 
@@ -143,7 +144,7 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     instances = rule.instances(run)
     if not instances:
         return 0
-    run.read_names()
+    run.names = names_of_values(model)
     checks = [sites.check_of(instance) if sites else instance.check for instance in instances]
     count = RewriteRuleSet(
         [

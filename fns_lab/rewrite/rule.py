@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
@@ -15,6 +14,7 @@ from onnxscript.rewriter.pattern import OpsetPatternBuilder, RewriteRuleClassBas
 
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.sites import key_of
+from fns_lab.rewrite.values import unused_name
 from fns_lab.targets import Target
 from fns_lab.targets.check import runs_converted
 from fns_lab.targets.quirk_kinds import touches
@@ -103,20 +103,6 @@ class LoweringRun:
     refused: list[Refused] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     inlined: int = 0
-
-    def read_names(self) -> None:
-        """Make `names` the names of all values of the graph and of its subgraphs."""
-        graphs = [self.graph, *self.graph.subgraphs()]
-        values = [value for graph in graphs for value in (*graph.inputs, *graph.initializers.values())]
-        values += [value for node in self.graph.all_nodes() for value in node.outputs]
-        self.names = {value.name for value in values if value.name}
-
-    def unused_name(self, name: str) -> str:
-        """Return `name`, with a number if a value has it already, and add it to `names`."""
-        numbered = (name if i == 0 else f"{name}_{i}" for i in itertools.count())
-        unused = next(candidate for candidate in numbered if candidate not in self.names)
-        self.names.add(unused)
-        return unused
 
 
 class Rule(RewriteRuleClassBase):
@@ -226,7 +212,7 @@ class Rule(RewriteRuleClassBase):
         computed = [value for node in op.nodes for value in node.outputs]
         for value in (*op.initializers, *computed):
             if value not in results and value.name:
-                value.name = self.run.unused_name(value.name)
+                value.name = unused_name(value.name, self.run.names)
         results = [value if value in computed else op.Identity(value) for value in results]
         return results[0] if isinstance(outputs, ir.Value) else results
 

@@ -2,7 +2,7 @@
 
     Clip(x, low, high)  =  ReduceMin(stack(ReduceMax(stack(x, low)), high))
 
-- Supported: Clip of any opset, any element type, constant or computed limits in any order, `x` of fixed shape.
+- Supported: Clip of any opset, float32, constant or computed limits in any order, `x` of fixed shape.
 - Fidelity: exact.
 - Needed by: ONNX.js before 0.1.5, which has no Clip; all versions of it for computed limits.
 """
