@@ -4,7 +4,7 @@ import pytest
 from fns_lab.rewrite.lower import lower
 from tests.rewrite.graphs import EXACT, assert_refused, assert_same, model, node, ops, preferring, values
 
-TARGET = preferring("onnxjs-0.1.8/cpu", "pad-concat")
+TARGET = preferring("onnxjs-0.1.8/webgl", "pad-concat")
 SHAPE = (2, 3, 5, 7)
 
 
