@@ -114,7 +114,7 @@ MATCHES = {
         one("Identity", node("Relu", "x", "r"), inputs="r"),
     ),
     "read-after": (one("Relu", RESHAPED, inputs="r"), one("Relu", node("Exp", "x", "r"), inputs="r")),
-    "grouped-weights-after": (
+    "weights-after": (
         one("Conv", node("Reshape", "w", "s", "k"), inputs="x,k", group=2,
             constants={"w": GROUPED_W.reshape(4, 18), "s": np.array([4, 2, 3, 3])}),
         one("Conv", constants={"w": GROUPED_W}, group=2),

@@ -33,7 +33,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "shared-input": neighbours.shared_input,
     "given-out-twice": neighbours.given_out_twice,
     "read-after": neighbours.read_after,
-    "grouped-weights-after": neighbours.grouped_weights_after,
+    "weights-after": neighbours.weights_after,
     "read-after-alike": neighbours.read_after_alike,
     "unshifted": neighbours.unshifted,
     "broken-since": limits.broken_since,

@@ -63,17 +63,17 @@ def read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return 0 in inputs_computed_by(node, quirk.after)
 
 
-def grouped_weights_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match grouped nodes whose second input is computed by one of some other ops.
+def weights_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input is computed by one of some other ops.
 
     Fields: `after`, the op types that compute the weights.
 
         [[quirk]]
-        kind = "grouped-weights-after"
+        kind = "weights-after"
         ops = ["Conv"]
         after = ["Reshape"]
     """
-    return node.attributes.get_int("group", 1) > 1 and 1 in inputs_computed_by(node, quirk.after)
+    return 1 in inputs_computed_by(node, quirk.after)
 
 
 def read_after_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
