@@ -66,14 +66,10 @@ def copied(
     The result takes the place of `y` unless `name` is given.
     """
     name = name or name_of(y)
-    flat = []
-    for i, value in enumerate(values):
-        if (tensor := ir.convenience.get_const_tensor(value)) is not None:
-            flat.append(initializer(op, tensor.numpy().reshape(-1), f"{name}.flat{i}"))
-        elif len(fixed_shape(value)) == 1:
-            flat.append(value)
-        else:
-            flat.append(rule.reshape(op, value, (-1,), f"{name}.flat{i}"))
+    flat = [
+        value if len(fixed_shape(value)) == 1 else rule.reshape(op, value, (-1,), f"{name}.flat{i}")
+        for i, value in enumerate(values)
+    ]
     joined = flat[0] if len(flat) == 1 else op.Concat(*flat, axis=0, _outputs=[f"{name}.joined"])
     if source.ndim:
         return op.Gather(joined, initializer(op, source, f"{name}.source"), axis=0, _outputs=[name])

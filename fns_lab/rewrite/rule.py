@@ -251,9 +251,14 @@ class Rule(RewriteRuleClassBase):
         return op.Slice(x, *(initializer(op, np.array(v, np.int64), f"{name}.{k}") for k, v in limits.items()))
 
     def reshape(self, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
-        """Add a Reshape to a constant shape. Raises `Refusal` for a 0 in it, which would copy the size of an axis."""
+        """Add a Reshape to a constant shape; of a constant, an initializer of that shape.
+
+        Raises `Refusal` for a 0 in the shape, which would copy the size of an axis.
+        """
         if 0 in shape:
             raise Refusal(f"{name} has no elements")
+        if (tensor := ir.convenience.get_const_tensor(x)) is not None:
+            return initializer(op, tensor.numpy().reshape(shape), name)
         return op.Reshape(x, initializer(op, np.array(shape, np.int64), f"{name}.shape"), _outputs=[name])
 
     def clip(

@@ -17,37 +17,21 @@ import math
 from collections.abc import Sequence
 
 import onnx_ir as ir
-from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
 from fns_lab.opset.nodes import fixed_shape, node_inputs, producer
-from fns_lab.rewrite.rule import LoweringRun, Refusal, RewriterContext, Rule, ValuePattern, initializer, scalar
-from fns_lab.targets import Target
+from fns_lab.rewrite.rule import Refusal, RewriterContext, scalar
+from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
 
-class BatchNormTraining(Rule):
+class BatchNormTraining(SeveralOutputsRule):
     NAME = "batch-norm-training"
     FIDELITY = "rounding"
     EMITS = ("Add", "Div", "Mul", "ReduceMean", "ReduceSumSquare", "Reshape", "Sqrt", "Sub")
-
-    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
-        super().__init__(run, root)
-        self.outputs = outputs
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("BatchNormalization",)
-
-    @classmethod
-    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
-        return [cls(run, "BatchNormalization", outputs) for outputs in (1, 2, 3)]
-
-    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
-        outputs: list[str | None] = [f"y{i}" for i in range(self.outputs)]
-        return op.BatchNormalization(x, _allow_other_inputs=True, _outputs=outputs)
+    OPS = ("BatchNormalization",)
 
     def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
         training = nodes[0].attributes.get_int("training_mode", 0)
-        return bool(training) and len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
+        return bool(training) and super().is_needed(nodes)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
         if len(fixed_shape(x)) < 2:
@@ -65,10 +49,10 @@ class BatchNormTraining(Rule):
         eps = scalar(op, x, n * node.attributes.get_float("epsilon", 1e-5), f"{name}.epsilon")
         root = op.Sqrt(op.Add(s, eps, _outputs=[f"{name}.shifted"]), _outputs=[f"{name}.root"])
         per_channel = (1, channels, *[1] * (len(shape) - 2))
-        weight = self._reshaped(op, gamma, per_channel, f"{name}.gamma")
+        weight = self.reshape(op, gamma, per_channel, f"{name}.gamma")
         factor = op.Mul(weight, scalar(op, x, math.sqrt(n), f"{name}.root_n"), _outputs=[f"{name}.factor"])
         scale = op.Div(factor, root, _outputs=[f"{name}.scale"])
-        shift = self._reshaped(op, beta, per_channel, f"{name}.beta")
+        shift = self.reshape(op, beta, per_channel, f"{name}.beta")
         result = op.Add(op.Mul(d, scale, _outputs=[f"{name}.scaled"]), shift)
         momentum = node.attributes.get_float("momentum", 0.9)
         flat = [self.reshape(op, value, (channels,), f"{name}.{what}") for value, what in ((mu, "mu"), (s, "sums"))]
@@ -81,9 +65,3 @@ class BatchNormTraining(Rule):
             for old, new, share in zip((mean, variance), flat, shares, strict=True)
         ]
         return [result, *running[: self.outputs - 1]]
-
-    def _reshaped(self, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
-        constant = ir.convenience.get_const_tensor(x)
-        if constant is None:
-            return self.reshape(op, x, shape, name)
-        return initializer(op, constant.numpy().reshape(shape), name)

@@ -19,17 +19,17 @@ from collections.abc import Sequence
 import onnx
 import onnx_ir as ir
 from onnx import inliner
-from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
 from fns_lab.opset.nodes import constant_array, name_of, producer
 from fns_lab.opset.schemas import schema
-from fns_lab.rewrite.rule import LoweringRun, OpRule, Refusal, RewriterContext, Rule, ValuePattern, initializer
+from fns_lab.rewrite.rule import LoweringRun, Refusal, RewriterContext, Rule, initializer
+from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
 MOST_OUTPUTS = {"Attention": 4, "CausalConvWithState": 2, "SoftmaxCrossEntropyLoss": 2}
 """Number of outputs of the ops that have several."""
 
 
-class FunctionBody(OpRule):
+class FunctionBody(SeveralOutputsRule):
     NAME = "function-body"
     FIDELITY = "rounding"
     EMITS = ()
@@ -48,21 +48,10 @@ class FunctionBody(OpRule):
         "Swish",
     )
 
-    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
-        super().__init__(run, root)
-        self.outputs = outputs
-
     @classmethod
     def instances(cls, run: LoweringRun) -> Sequence[Rule]:
-        """Return one instance per op and number of outputs, since a pattern names all outputs."""
+        """Return one instance per op and number of outputs, for the nodes that the rule itself writes too."""
         return [cls(run, op, count) for op in cls.OPS for count in range(1, MOST_OUTPUTS.get(op, 1) + 1)]
-
-    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
-        names = [f"y{i}" for i in range(self.outputs)]
-        return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=names)
-
-    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
-        return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
         node = producer(y0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import fixed_shape, node_input, producer
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
 
 class GemmScalarBias(OpRule):
@@ -29,9 +29,5 @@ class GemmScalarBias(OpRule):
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node = producer(y)
-        bias = node_input(node, 2)
-        if (tensor := ir.convenience.get_const_tensor(bias)) is not None:
-            bias = initializer(op, tensor.numpy().reshape(1), f"{y.name}.bias")
-        else:
-            bias = self.reshape(op, bias, (1,), f"{y.name}.bias")
+        bias = self.reshape(op, node_input(node, 2), (1,), f"{y.name}.bias")
         return op.Gemm(*node.inputs[:2], bias, **node.attributes)

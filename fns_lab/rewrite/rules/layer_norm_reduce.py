@@ -21,39 +21,20 @@ import math
 from collections.abc import Sequence
 
 import onnx_ir as ir
-from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
 from fns_lab.opset.nodes import axis_attribute, fixed_size, node_input, producer, rank
-from fns_lab.rewrite.rule import LoweringRun, RewriterContext, Rule, ValuePattern, initializer, scalar
-from fns_lab.targets import Target
+from fns_lab.rewrite.rule import RewriterContext, initializer, scalar
+from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
 DEFAULT_EPSILON = 1e-5
 """ONNX's default for `epsilon`."""
 
 
-class LayerNormReduce(Rule):
+class LayerNormReduce(SeveralOutputsRule):
     NAME = "layer-norm-reduce"
     FIDELITY = "rounding"
     EMITS = ("ReduceMean", "Sub", "ReduceSumSquare", "Add", "Sqrt", "Div", "Mul")
-
-    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
-        super().__init__(run, root)
-        self.outputs = outputs
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return ("LayerNormalization",)
-
-    @classmethod
-    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
-        return [cls(run, "LayerNormalization", outputs) for outputs in (1, 2, 3)]
-
-    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
-        outputs: list[str | None] = [f"y{i}" for i in range(self.outputs)]
-        return op.LayerNormalization(x, _allow_other_inputs=True, _outputs=outputs)
-
-    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
-        return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
+    OPS = ("LayerNormalization",)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
         for axis in _axes(producer(y0)):

@@ -17,42 +17,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
-from onnxscript.rewriter.pattern import OpsetPatternBuilder
 
 from fns_lab.opset.nodes import constant_input, fixed_shape, producer
 from fns_lab.rewrite.recurrent import STATES, Cell, Direction, activation_names, directions, sizes
-from fns_lab.rewrite.rule import LoweringRun, Refusal, RewriterContext, Rule, ValuePattern, initializer
-from fns_lab.targets import Target
+from fns_lab.rewrite.rule import Refusal, RewriterContext, initializer
+from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
 MOST_STEPS = 512
 """Most steps of all directions together; each is 5 to 25 nodes."""
 
 
-class RecurrentUnrolled(Rule):
+class RecurrentUnrolled(SeveralOutputsRule):
     NAME = "recurrent-unrolled"
     FIDELITY = "rounding"
     EMITS = ("MatMul", "Add", "Sub", "Mul", "Reshape", "Concat", "Slice", "Transpose")
-
-    def __init__(self, run: LoweringRun, root: str, outputs: int) -> None:
-        super().__init__(run, root)
-        self.outputs = outputs
-
-    @classmethod
-    def roots(cls, target: Target) -> tuple[str, ...]:
-        return tuple(STATES)
-
-    @classmethod
-    def instances(cls, run: LoweringRun) -> Sequence[Rule]:
-        """Return one instance per op and number of outputs in the graph, since a pattern has a fixed number of them."""
-        found = {(node.op_type, len(node.outputs)) for node in run.graph.all_nodes() if node.op_type in STATES}
-        return [cls(run, op_type, outputs) for op_type, outputs in sorted(found)]
-
-    def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
-        names = [f"y{i}" for i in range(self.outputs)]
-        return getattr(op, self.root)(x, _allow_other_inputs=True, _outputs=names)
-
-    def is_needed(self, nodes: Sequence[ir.Node]) -> bool:
-        return len(nodes[0].outputs) == self.outputs and super().is_needed(nodes)
+    OPS = tuple(STATES)
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
         node = producer(y0)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import fixed_shape, input_shape, node_input, producer, require_first_output_only
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 WINDOWS = (*CONVOLUTIONS, "AveragePool", "MaxPool", "LpPool")
@@ -66,10 +66,7 @@ class ReshapeToImage(OpRule):
 
     def _kernel_of_one_row(self, op: RewriterContext, kernel: ir.Value, name: str) -> ir.Value:
         c_out, c_in, size = fixed_shape(kernel)
-        constant = ir.convenience.get_const_tensor(kernel)
-        if constant is None:
-            return self.reshape(op, kernel, (c_out, c_in, 1, size), name)
-        return initializer(op, constant.numpy().reshape(c_out, c_in, 1, size), name)
+        return self.reshape(op, kernel, (c_out, c_in, 1, size), name)
 
 
 def _image(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
