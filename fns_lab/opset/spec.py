@@ -52,6 +52,10 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 def new_constant(node: ir.Node, array: np.ndarray, name: str) -> ir.Value:
     """Return an initializer that is in no graph yet, named after the first named output of `node` and `name`."""
-    full_name = f"{next(output.name for output in node.outputs if output.name)}.{name}"
-    tensor = ir.tensor(array, name=full_name)
-    return ir.Value(name=full_name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
+    return constant(array, f"{next(output.name for output in node.outputs if output.name)}.{name}")
+
+
+def constant(array: np.ndarray, name: str) -> ir.Value:
+    """Return an initializer that is in no graph yet."""
+    tensor = ir.tensor(array, name=name)
+    return ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)

@@ -17,8 +17,9 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import NodeError, fixed_size, from_the_front, input_constant
+from fns_lab.opset.spec import constant
 from fns_lab.rewrite.rule import LoweringRun, Refusal, Refused
-from fns_lab.rewrite.values import constant, unused_name
+from fns_lab.rewrite.values import unused_name
 from fns_lab.targets.check import runs_converted
 
 CONTROL_FLOW_RULE = "control-flow"

@@ -19,10 +19,11 @@ from onnx.reference import ReferenceEvaluator
 
 from fns_lab.opset.inference import bodies, infer, infer_node
 from fns_lab.opset.nodes import input_constant, name_of
+from fns_lab.opset.spec import constant
 from fns_lab.rewrite.control_flow import Inlined, inlined
 from fns_lab.rewrite.no_ops import unchanged_input
 from fns_lab.rewrite.rule import LoweringRun
-from fns_lab.rewrite.values import compute_outputs, constant, names_of_values, redirect, remove_identities
+from fns_lab.rewrite.values import compute_outputs, names_of_values, redirect, remove_identities
 from fns_lab.targets.check import runs_converted
 
 MOST_INPUT = 1024

@@ -1,8 +1,7 @@
-"""Values of a graph: unused names, constants, and outputs, each of which a node computes and keeps its name."""
+"""Values of a graph: unused names, and outputs, each of which a node computes and keeps its name."""
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 
@@ -21,12 +20,6 @@ def names_of_values(model: ir.Model) -> set[str]:
     given = (value for graph in model.graphs() for value in (*graph.inputs, *graph.initializers.values()))
     computed = (output for node in model.graph.all_nodes() for output in node.outputs)
     return {value.name for value in (*given, *computed) if value.name}
-
-
-def constant(array: np.ndarray, name: str) -> ir.Value:
-    """Return an initializer that is in no graph yet."""
-    tensor = ir.tensor(array, name=name)
-    return ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
 
 
 def compute_outputs(model: ir.Model) -> None:
