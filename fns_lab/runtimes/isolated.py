@@ -89,6 +89,7 @@ class IsolatedRunner(ClosingRunner):
         self.target, self.model, self.once = target, model, once
         self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
         self._session = next(_SESSIONS)
+        self._key = repr(target)  # its tables are long: not to be written out in each run
         self._process: EngineProcess | None = None
         """The process that holds the session; another one after a crash."""
         with self._ready():
@@ -111,7 +112,7 @@ class IsolatedRunner(ClosingRunner):
     @contextlib.contextmanager
     def _ready(self) -> Iterator[EngineProcess]:
         """Yield the target's process with this model loaded in it, for this thread alone."""
-        with _held_process(self.target) as process:
+        with _held_process(self._key, self.target) as process:
             if process is not self._process:
                 content = np.frombuffer(self.model.SerializeToString(), np.uint8)
                 (place,) = process.feeds.write({"model": content})
@@ -239,19 +240,18 @@ _START = threading.Lock()
 
 
 @contextlib.contextmanager
-def _held_process(target: Target) -> Iterator[EngineProcess]:
-    """Yield the process of `target` once no other thread uses it; start one if there is none."""
+def _held_process(key: str, target: Target) -> Iterator[EngineProcess]:
+    """Yield the process of `target`, whose key it is, once no other thread uses it; start one if there is none."""
     while True:
         with _START:
-            process = _process_for(target)
+            process = _process_for(key, target)
         with process.lock:
             if process.alive:  # another thread may have stopped it while this one waited
                 yield process
                 return
 
 
-def _process_for(target: Target) -> EngineProcess:
-    key = repr(target)
+def _process_for(key: str, target: Target) -> EngineProcess:
     process = _PROCESSES.get(key)
     if process and not process.alive:
         with process.lock:
