@@ -13,7 +13,7 @@ HEAD = f"""\
 
 <!-- Written by `python -m benchmarks foreign`. -->
 
-ONNX files that packages of pip and npm carry, each lowered with fixed input shapes for every target and run there in
+ONNX files from packages of pip and npm, each lowered with fixed input shapes for every target and run there in
 the real engine on drawn input. The number is the largest error of an output, as a fraction of its range, against ONNX
 Runtime's result of the file as it is; up to {RIGHT:g} counts as right. **wrong** is a larger error, **failed** is an
 engine that broke off, and - is a model that `lower` refused. The reasons are below the table.
