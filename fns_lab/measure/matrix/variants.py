@@ -33,27 +33,33 @@ class Variant:
 BY_ONNX_CONVERTER = "written by onnx's version converter, which is not always right"
 
 
+def as_written(model: ModelProto, target: Target) -> Variant:
+    """Return the case in a form that the target loads, otherwise unmodified."""
+    unmodified = loadable(model, target)
+    checked = check(unmodified, target)
+    return Variant(unmodified, bool(checked), _first_reason(checked))
+
+
 def native(model: ModelProto, target: Target) -> Variant:
     """Return the case converted to the target's opset by onnx's version converter; unmodified where that fails.
 
     The converter is not always right (a Softmax over the first axis, axes counted from the end), so that what it wrote
     counts as not supported, whatever the engine's result.
     """
-    unmodified = loadable(model, target)
-    checked = check(unmodified, target)
-    if not checked and models.opset(model) > target.opset:
+    unmodified = as_written(model, target)
+    if not unmodified.supported and models.opset(model) > target.opset:
         with contextlib.suppress(RuntimeError):  # no adapter for an op, or a model that its C++ cannot read
             return Variant(
                 loadable(version_converter.convert_version(model, target.opset), target), False, BY_ONNX_CONVERTER
             )
-    return Variant(unmodified, bool(checked), _first_reason(checked))
+    return unmodified
 
 
 def converted(model: ModelProto, target: Target) -> Variant:
     """Return the case unmodified if the table supports it, else with each node converted and no rule applied."""
-    unmodified = loadable(model, target)
-    if check(unmodified, target):
-        return Variant(unmodified, True, "")
+    unmodified = as_written(model, target)
+    if unmodified.supported:
+        return unmodified
     result = lower(model, target, rules=())
     if models.opset(result.model) > target.opset:
         return Variant(None, False, _reasons(result))

@@ -14,24 +14,15 @@ from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.measure.matrix.cache import ResultCache
 from fns_lab.measure.matrix.outcome import check_outputs
 from fns_lab.measure.matrix.run import run_cached, run_case
-from fns_lab.measure.matrix.variants import Variant, loadable, lowered
+from fns_lab.measure.matrix.variants import Variant, as_written, lowered
 from fns_lab.measure.sweep.samples import Sample, truth_target
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.engines import runs_in_a_page
 from fns_lab.runtimes.float64 import Float64Runner
-from fns_lab.targets import Target, check
+from fns_lab.targets import Target
 
-
-def as_drawn(model: ModelProto, target: Target) -> Variant:
-    """Return the model as the target loads it, otherwise unmodified."""
-    unmodified = loadable(model, target)
-    checked = check(unmodified, target)
-    missing = checked.table[~checked.table.supported]
-    return Variant(unmodified, bool(checked), "" if checked else f"{missing.op.iloc[0]}: {missing.reason.iloc[0]}")
-
-
-VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {"native": as_drawn, "lowered": lowered}
+VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {"native": as_written, "lowered": lowered}
 
 
 class Result(NamedTuple):
