@@ -12,29 +12,19 @@ from fns_lab.models import graphs, with_dense_constants
 
 
 def read_graph(model: onnx.ModelProto) -> ir.Model:
-    """Return the model in onnx_ir, with dense constants. The model itself never changes with it.
+    """Return the model in onnx_ir, with dense constants. Raises `InputError` if it is no graph.
 
-    Raises `InputError` if it is no graph.
+    Initializers share their memory and names with the model: who renames one gives it a tensor of its own first.
     """
     try:
         result = ir.from_proto(_with_own_outputs_of_bodies(with_dense_constants(model)))
     except Exception as error:  # onnx_ir wraps whatever it stumbles over in its own class, which is a RuntimeError
         raise unreadable(error) from None
-    _own_tensors(result)
     for node in result.graph.all_nodes():
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.UNDEFINED:
                 raise InputError(f"the attribute {attribute.name!r} of a {node.op_type} node has no type")
     return result
-
-
-def _own_tensors(model: ir.Model) -> None:
-    """In place: give initializers tensors of their own, on the same memory: those of onnx_ir rename the protobuf's."""
-    for graph in model.graphs():
-        for value in graph.initializers.values():
-            tensor = value.const_value
-            if tensor is not None and tensor.dtype != ir.DataType.STRING:
-                value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name)
 
 
 def unreadable(error: BaseException) -> InputError:

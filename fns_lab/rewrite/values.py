@@ -44,6 +44,8 @@ def _copy(value: ir.Value, graph: ir.Graph, used: set[str], *, rename: bool) -> 
     """Add an Identity node to the end of `graph` and return its output, which takes the name of `value` if it asked."""
     name = value.name or "v"
     if rename:
+        if value.const_value is not None:  # that of the model which was read keeps its name
+            value.const_value = ir.serde.deserialize_tensor(ir.serde.serialize_tensor(value.const_value))
         value.name = unused_name(name, used)
     node = ir.Node("", "Identity", [value], name=f"copy_of_{value.name}")
     output = node.outputs[0]
