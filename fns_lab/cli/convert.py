@@ -15,6 +15,7 @@ from fns_lab.cli.common import (
     OutputModel,
     Shapes,
     TargetName,
+    note,
     parent_exists,
     parse_shapes,
     print_json,
@@ -34,12 +35,15 @@ def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
     """
     from fns_lab import models, targets
 
-    result = targets.check(models.load(model), targets.load(target))
+    chosen = targets.load(target)
+    result = targets.check(models.load(model), chosen)
     if json:
         print_json(result.to_json())
     else:
         print_table(result.table)
         print(result)
+        if chosen.undefined_values:
+            note(f"{chosen} leaves open what an op does with {' and '.join(chosen.undefined_values)} values")
     return 0 if result else 1
 
 

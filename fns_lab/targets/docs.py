@@ -27,6 +27,10 @@ A target is one backend of one runtime version, such as `onnxjs-0.1.8/webgl`. `f
 runtime version. It says which ops the runtime supports and at which opsets, which files it loads, and which faults it
 has. `check` compares a model with a target, `lower` rewrites a model until the target supports every node."""
 
+OVERVIEW = """\
+`opset` is the highest that `lower` writes. Where values are named under "undefined for", the language in which the
+engine computes leaves open what an op does with them; `check` promises nothing for a model in which they occur."""
+
 LAYOUT = """\
 A file has the fields that all its backends share at the top, one table per backend with what differs there, and one
 table per fault:
@@ -69,8 +73,8 @@ def page() -> str:
     sections = [
         INTRODUCTION,
         "## All targets",
-        _table(("target", "engine", "opset", "loads IR", "ops", "quirks"), map(_overview, every)),
-        "`opset` is the highest that `lower` writes.",
+        _table(("target", "engine", "opset", "loads IR", "ops", "undefined for", "quirks"), map(_overview, every)),
+        OVERVIEW,
         "## The fields of a target",
         LAYOUT,
         *map(_fields, (Target, Quirk, WorkedAround)),
@@ -111,7 +115,15 @@ def _overview(target: Target) -> tuple[str, ...]:
     engine = f"{target.runtime} {target.version or '(any version)'}"
     selectors = target.ops.get(EVERY_OP)
     ops = f"all at opset {', '.join(selectors)}" if selectors else str(len(target.ops))
-    return f"`{target}`", engine, str(target.opset), target.ir_versions, ops, str(len(target.quirks))
+    return (
+        f"`{target}`",
+        engine,
+        str(target.opset),
+        target.ir_versions,
+        ops,
+        ", ".join(target.undefined_values),
+        str(len(target.quirks)),
+    )
 
 
 def _faults(every: Sequence[Target]) -> list[str]:
