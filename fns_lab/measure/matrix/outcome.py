@@ -48,7 +48,7 @@ def check_outputs(
 
 def _compare(x: np.ndarray, y: np.ndarray, elementwise: bool) -> tuple[float, str]:
     """Return the largest error of the finite values, and why it is a fault; an empty string if it is none."""
-    limit = _limit(x, elementwise)
+    limit = largest_error(x, elementwise=elementwise)
     x, y = x.astype(np.float64), y.astype(np.float64)
     finite = np.isfinite(x) & np.isfinite(y)
     errors = np.abs(np.where(finite, x, 0.0) - np.where(finite, y, 0.0))
@@ -63,7 +63,7 @@ def _compare(x: np.ndarray, y: np.ndarray, elementwise: bool) -> tuple[float, st
     return max_abs, f"max_abs {max_abs:.3g} is beyond {float(np.broadcast_to(limit, x.shape)[at]):.3g}"
 
 
-def _limit(x: np.ndarray, elementwise: bool) -> np.ndarray:
+def largest_error(x: np.ndarray, *, elementwise: bool) -> np.ndarray:
     """Return the largest error allowed: one number, or with `elementwise` one per element."""
     if x.dtype.kind != "f":
         return np.zeros(())

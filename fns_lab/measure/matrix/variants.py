@@ -23,11 +23,13 @@ class Variant:
     - `model`: what runs; None where the case cannot be written at the target's opset, or `lower` refuses it
     - `supported`: whether the target's table supports it
     - `reason`: why not, or an empty string
+    - `exact`: whether every rule that was applied is exact; others hold for finite inputs alone
     """
 
     model: ModelProto | None = field(repr=False)
     supported: bool
     reason: str
+    exact: bool = True
 
 
 BY_ONNX_CONVERTER = "written by onnx's version converter, which is not always right"
@@ -69,7 +71,9 @@ def converted(model: ModelProto, target: Target) -> Variant:
 def lowered(model: ModelProto, target: Target) -> Variant:
     """Return the case after `lower`; without a model where the target does not support all of the result."""
     result = lower(model, target)
-    return Variant(result.model, True, "") if result else Variant(None, False, _reasons(result))
+    if not result:
+        return Variant(None, False, _reasons(result))
+    return Variant(result.model, True, "", exact=bool((result.applied.fidelity == "exact").all()))
 
 
 VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {

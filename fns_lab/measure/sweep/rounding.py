@@ -1,0 +1,83 @@
+"""How far rounding alone can move the outputs of a case, so that a sum in another order does not count as a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from onnx import ModelProto, numpy_helper
+
+from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.measure.matrix.cases import Case
+from fns_lab.measure.matrix.outcome import largest_error
+from fns_lab.runtimes.float64 import Float64Runner
+
+DRAWS = 4
+UNITS = 4
+"""Units in the last place by which each float input and weight is moved, at most."""
+FACTOR = 4.0
+"""An engine may be off by so many times what moved inputs make of the outputs."""
+Outputs = Mapping[str, np.ndarray]
+
+
+def explains(case: Case, actual: Outputs, truth: Outputs) -> bool:
+    """Return whether rounding explains every difference between `actual` and `truth`, the outputs in float64.
+
+    An output may be off by the usual tolerance, and by `FACTOR` times the most that it moves in float64 when inputs and
+    weights move by `UNITS` units in the last place. A sum of 1e30 and -1e30, or the normalization of a flat image,
+    moves much; most outputs move by less than the tolerance. An infinite or NaN output must be the same.
+    """
+    try:
+        moved = [_outputs(case, seed) for seed in range(1, DRAWS + 1)]
+    except (RuntimeFault, InputError):
+        return False
+    return all(
+        _close(actual[name], truth[name], [other[name] for other in moved], elementwise=case.elementwise)
+        for name in truth
+    )
+
+
+def float64_outputs(case: Case) -> Outputs:
+    """Return the outputs in float64. Raises `RuntimeFault` where onnx's reference evaluator fails."""
+    return _outputs(case, 0)
+
+
+def _close(actual: np.ndarray, truth: np.ndarray, moved: list[np.ndarray], *, elementwise: bool) -> bool:
+    if any(other.shape != actual.shape for other in (truth, *moved)):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = truth.astype(actual.dtype)
+        limit = largest_error(expected, elementwise=elementwise)
+        spread = np.max([np.abs(_wide(other) - _wide(truth)) for other in moved], axis=0)
+        x, y = _wide(expected), _wide(actual)
+        same = (x == y) | (np.isnan(x) & np.isnan(y))
+        return bool(np.all(same | (np.abs(x - y) <= limit + FACTOR * spread)))
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float64)
+
+
+def _outputs(case: Case, seed: int) -> Outputs:
+    """Return the outputs in float64 of inputs and weights that are moved, with seed 0 not."""
+    draw = np.random.default_rng(seed)
+    model = _moved_weights(case.model, draw) if seed else case.model
+    feeds = {name: _moved(x, draw) if seed else x for name, x in case.feeds.items()}
+    with np.errstate(all="ignore"), Float64Runner(model) as runner:
+        return runner.infer(feeds)
+
+
+def _moved_weights(model: ModelProto, draw: np.random.Generator) -> ModelProto:
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for tensor in copy.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(_moved(numpy_helper.to_array(tensor), draw), tensor.name))
+    return copy
+
+
+def _moved(x: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Return the array with each float off by up to `UNITS` units in the last place; other types as they are."""
+    if x.dtype.kind != "f":
+        return x
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(x + draw.integers(-UNITS, UNITS + 1, x.shape) * np.spacing(np.abs(x)), x.dtype)

@@ -1,0 +1,58 @@
+"""Differences that rounding explains, and faults that look like rounding."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from fns_lab.measure.sweep.rounding import explains, float64_outputs
+from fns_lab.measure.sweep.run import SweptTarget
+from fns_lab.measure.sweep.samples import axes_of, make_sample
+
+
+def sample(op, **values):
+    """Return the sample of the simplest row with these values; `_` in a name stands for a space."""
+    row = {axis: choices[0] for axis, choices in axes_of(op).items()} | values
+    return make_sample(op, row, 0)
+
+
+def test_the_sum_of_far_values_in_another_order_is_explained():
+    case = sample("ReduceSum", values="far").case
+    (name,) = case.expected
+    (x,) = case.feeds.values()
+    total = np.float32(0)
+    for value in x.ravel()[::-1]:
+        total += value
+    assert explains(case, {name: np.full(case.expected[name].shape, total)}, float64_outputs(case))
+
+
+def test_a_wrong_result_is_not_explained():
+    for op, values in (("ReduceSum", "plain"), ("Conv", "plain"), ("Exp", "far")):
+        case = sample(op, **({"values": values} if "values" in axes_of(op) else {})).case
+        (name,) = case.expected
+        truth = float64_outputs(case)
+        assert explains(case, case.expected, truth)
+        off = np.where(np.isfinite(case.expected[name]), case.expected[name] * np.float32(1.01), case.expected[name])
+        assert not explains(case, {name: off}, truth)
+
+
+def test_another_shape_is_not_explained():
+    case = sample("Relu").case
+    (name,) = case.expected
+    assert not explains(case, {name: case.expected[name][:, :, 1:]}, float64_outputs(case))
+
+
+def test_nothing_is_promised_for_values_that_the_language_of_an_engine_leaves_open():
+    gpu = dataclasses.replace(targets.load("ort/cpu"), undefined_values=("nan", "infinite", "denormal"))
+    for values, promised in (("plain", True), ("nan", False), ("denormal", False)):
+        native, _ = SweptTarget(gpu, cached=False).measure(sample("Relu", values=values))
+        assert native.supported is promised
+        assert promised or native.message == f"ort/cpu leaves open what an op does with {values} values"
+
+
+@pytest.mark.parametrize(("values", "promised"), [("far", True), ("infinite", False)])
+def test_a_rule_of_fidelity_rounding_promises_nothing_for_infinite_inputs(values, promised):
+    limited = dataclasses.replace(targets.load("ort/cpu"), ops={"*": ("7-25",), "Softplus": ("30+",)})
+    _, lowered = SweptTarget(limited, cached=False).measure(sample("Softplus", values=values))
+    assert lowered.supported is promised
