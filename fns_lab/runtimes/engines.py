@@ -8,6 +8,7 @@
                  provider) or "ort.min.js" (the older one, JSEP); by default that of the backend in BUNDLES.
     threads      wasm only: the number of workers of ONNX.js, by default DEFAULT_WORKERS, or of threads of ONNX Runtime
                  Web, by default what the engine chooses.
+    cpu_fallback ONNX Runtime Web webgpu only: false to refuse a model with nodes that the CPU would run.
     context_id   ONNX.js webgl only: "webgl" or "webgl2"; by default the engine tries webgl2 first.
 """
 
@@ -99,7 +100,12 @@ def _ort_web_page(target: Target) -> Engine:
     if stem:
         files[f"{stem}.mjs"] = dist / f"{stem}.mjs"
         files[f"{stem}.wasm"] = wasm = dist / f"{stem}.wasm"
-    options = {"backend": target.backend, "threads": target.settings.get("threads"), "binary": wasm is not None}
+    options = {
+        "backend": target.backend,
+        "threads": target.settings.get("threads"),
+        "cpuFallback": target.settings.get("cpu_fallback"),
+        "binary": wasm is not None,
+    }
     return Engine(f"ONNX Runtime Web {target.version} ({script})", files, wasm, options)
 
 

@@ -96,6 +96,17 @@ def test_an_engine_out_of_memory_says_so():
 
 
 @pytest.mark.browser
+def test_an_engine_that_aborts_does_not_break_the_models_after_it():
+    x = image(3, 9)
+    constants = {"w": image(9, 64), "c": np.array(2, np.float32)}
+    scalar_bias = graph([node("Gemm", "x w c", "y")], {"x": x}, constants, outputs={"y": (3, 64)}, opset=13)
+    with open_runner(relu(X), "ort-web/webgpu") as neighbour:
+        with pytest.raises(RuntimeFault, match="Aborted"), open_runner(scalar_bias, "ort-web/webgpu") as runner:
+            runner.infer({"x": x})
+        assert is_right(neighbour)
+
+
+@pytest.mark.browser
 def test_a_closed_browser_starts_again():
     chromium = Chromium()
     try:

@@ -111,8 +111,14 @@ const calls = {
   },
 };
 
+// An engine in WebAssembly that aborts, or throws the address of a C++ exception, fails at every later call too.
+function failure(error) {
+  const fatal = error instanceof WebAssembly.RuntimeError || typeof error === "number";
+  return { error: String((error && error.message) || error), fatal };
+}
+
 async function host([call, request]) {
-  const reply = await calls[call](request).catch((error) => ({ error: String((error && error.message) || error) }));
+  const reply = await calls[call](request).catch(failure);
   if (isContextLost()) {
     return { error: "the WebGL context was lost: out of graphics memory, or the GPU process died", fatal: true };
   }

@@ -2,15 +2,16 @@
 "use strict";
 
 const adapter = {
-  async setup({ backend, threads, paths }, wasm) {
-    this.backend = backend;
+  async setup({ backend, threads, paths, cpuFallback }, wasm) {
+    this.options = { executionProviders: [backend] };
+    if (cpuFallback === false) this.options.extra = { session: { disable_cpu_ep_fallback: "1" } };
     ort.env.wasm.wasmPaths = paths || location.origin + "/";
     ort.env.wasm.wasmBinary = wasm;
     if (threads != null) ort.env.wasm.numThreads = threads;
   },
 
   create(bytes) {
-    return ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: [this.backend] });
+    return ort.InferenceSession.create(new Uint8Array(bytes), this.options);
   },
 
   tensors(arrays) {
