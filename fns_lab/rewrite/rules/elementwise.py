@@ -3,16 +3,17 @@
     HardSigmoid(x) = Clip(alpha x + beta, 0, 1)
     Softplus(x)    = Relu(x) + Log(1 + Exp(-Abs(x)))             never the exponential of a large number
     Elu(x)         = Relu(x) + alpha (Exp(-Relu(-x)) - 1)
+    Celu(x)        = Relu(x) + alpha (Exp(-Relu(-x) / alpha) - 1)
     Selu(x)        = gamma Elu(x; alpha)
     Softsign(x)    = x / (1 + Abs(x))
     Reciprocal(x)  = 1 / x
     Mean(a, b, c)  = (a + b + c) / 3
 
-- Supported: these ops of any opset, any shape.
+- Supported: these ops of any opset, any shape; Celu with an alpha that is not 0.
 - Fidelity: rounding.
 - Needed by: targets without one of these ops.
 - Why not ONNX's function bodies of HardSigmoid, Elu, Selu and Softplus: they use Max, Min, Where or the exponential of
-  a large number, and start at opset 18.
+  a large number, and start at opset 18. That of Celu holds for an alpha above 0 only, and gives a scalar a dimension.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import NamedTuple
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import name_of, producer
-from fns_lab.rewrite.rule import OpRule, RewriterContext, scalar
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, scalar
 from fns_lab.targets import Target
 
 
@@ -58,11 +59,25 @@ def _softplus(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> 
 def _elu(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
     name = node.outputs[0].name
     alpha = scalar(op, x, node.attributes.get_float("alpha", 1.0), f"{name}.alpha")
-    negative = op.Neg(op.Relu(op.Neg(x, _outputs=[f"{name}.negated"]), _outputs=[f"{name}.below"]))
-    negative.name = f"{name}.negative"
+    negative = _negative_part(op, x, name)
     curve = op.Sub(op.Exp(negative, _outputs=[f"{name}.exp"]), scalar(op, x, 1.0, f"{name}.one"))
     curve.name = f"{name}.curve"
     return op.Add(op.Relu(x, _outputs=[f"{name}.positive"]), op.Mul(curve, alpha, _outputs=[f"{name}.scaled"]))
+
+
+def _celu(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
+    name = name_of(node.outputs[0])
+    alpha = scalar(op, x, node.attributes.get_float("alpha", 1.0), f"{name}.alpha")
+    ratio = op.Div(_negative_part(op, x, name), alpha, _outputs=[f"{name}.ratio"])
+    curve = op.Sub(op.Exp(ratio, _outputs=[f"{name}.exp"]), scalar(op, x, 1.0, f"{name}.one"))
+    curve.name = f"{name}.curve"
+    return op.Add(op.Relu(x, _outputs=[f"{name}.positive"]), op.Mul(curve, alpha, _outputs=[f"{name}.scaled"]))
+
+
+def _negative_part(op: RewriterContext, x: ir.Value, name: str | None) -> ir.Value:
+    """Return the lesser of `x` and 0."""
+    below = op.Relu(op.Neg(x, _outputs=[f"{name}.negated"]), _outputs=[f"{name}.below"])
+    return op.Neg(below, _outputs=[f"{name}.negative"])
 
 
 def _selu(rule: OpRule, op: RewriterContext, x: ir.Value, node: ir.Node) -> ir.Value:
@@ -93,6 +108,7 @@ FORMULAS = {
     "Softplus": Formula(("Relu", "Abs", "Neg", "Exp", "Add", "Log"), _softplus),
     "Selu": Formula(("Mul",), _selu),
     "Elu": Formula(("Relu", "Neg", "Exp", "Sub", "Mul", "Add"), _elu),
+    "Celu": Formula(("Relu", "Neg", "Div", "Exp", "Sub", "Mul", "Add"), _celu),
     "Softsign": Formula(("Abs", "Add", "Div"), _softsign),
     "Reciprocal": Formula(("Div",), _reciprocal),
     "Mean": Formula(("Add", "Mul"), _mean),
@@ -112,6 +128,10 @@ class Elementwise(OpRule):
         return tuple(
             root for root, formula in FORMULAS.items() if all(target.takes(op, target.opset) for op in formula.emits)
         )
+
+    def guard(self, x: ir.Value, y: ir.Value) -> None:
+        if self.root == "Celu" and producer(y).attributes.get_float("alpha", 1.0) == 0:
+            raise Refusal("alpha is 0")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         return FORMULAS[self.root].write(self, op, x, producer(y))

@@ -36,7 +36,6 @@ class FunctionBody(SeveralOutputsRule):
     OPS = (
         "Attention",
         "CausalConvWithState",
-        "Celu",
         "Gelu",
         "HardSwish",
         "Mish",

@@ -10,7 +10,7 @@
     Log1p(u)  =  u Log(w) / (w - 1)   with w = 1 + u;   u where w is 1
 
 - Supported: these ops of any opset, float32 of any shape.
-- Fidelity: rounding.
+- Fidelity: rounding for all finite inputs; Acosh and Asinh of an infinity are NaN.
 - Needed by: ONNX.js, which has none of them at opset 7.
 - Why not (Exp(x) - Exp(-x)) / 2 and Log(x + Sqrt(x x + 1)): near 0 they lose all digits, and x x overflows.
 """

@@ -2,7 +2,7 @@
 
     y = d / (sqrt(S / n) + 1e-9),   d = x - ReduceMean(x),   S = ReduceSumSquare(d)   over `axes`, n elements
 
-- Supported: MeanVarianceNormalization 9 and 13, fixed sizes along the reduced axes.
+- Supported: MeanVarianceNormalization 9 and 13, fixed sizes along the reduced axes, none of them 0.
 - Fidelity: rounding (two passes).
 - Needed by: targets below opset 9, where the op does not exist.
 - Why not ONNX's function body: it subtracts E[x]^2 from E[x^2].
@@ -15,7 +15,7 @@ import math
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import fixed_size, from_the_front, producer, rank
-from fns_lab.rewrite.rule import OpRule, RewriterContext, scalar
+from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, scalar
 
 EPSILON = 1e-9
 """What ONNX's function body adds to the deviation."""
@@ -28,8 +28,8 @@ class MeanVarianceReduce(OpRule):
     OPS = ("MeanVarianceNormalization",)
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
-        for axis in _axes(producer(y)):
-            fixed_size(x, axis)
+        if any(fixed_size(x, axis) == 0 for axis in _axes(producer(y))):
+            raise Refusal("the mean of no elements")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         axes, name = _axes(producer(y)), y.name

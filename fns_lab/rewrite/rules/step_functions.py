@@ -3,13 +3,14 @@
     Sign(x)              =  step(x) - step(-x)
     Round(x)             =  f + step(r - 1/2) + odd (1 - step(1/2 - r) - step(r - 1/2))     f = Floor(x), r = x - f,
                             odd = f - 2 Floor(f / 2), so that a half goes to the even number
-    ThresholdedRelu(x)   =  x step(x - alpha)
+    ThresholdedRelu(x)   =  x step(x - alpha)               Relu(x) for x if alpha is at least 0, which holds for -Inf too
     Shrink(x)            =  (x - bias) step(x - lambd) + (x + bias) step(-x - lambd)
 
 A difference of two numbers is 0 only if they are equal, so that the steps stand where they should.
 
 - Supported: these ops of any opset, float32 of any shape; Shrink with a lambd of at least 0.
-- Fidelity: rounding; only an infinity may give NaN, and a zero lose its sign.
+- Fidelity: rounding for all finite inputs, where only a zero may lose its sign. Round and Shrink of an infinity are NaN,
+  and so is ThresholdedRelu of -Inf with an alpha below 0; NaN stays NaN, also where ONNX's ThresholdedRelu gives 0.
 - Needed by: ONNX.js, which has none of them at opset 7.
 - Why not a Where of a comparison, which needs ArgMax and fixed shapes.
 """
@@ -39,8 +40,9 @@ class StepFunctions(OpRule):
         if self.root == "Round":
             return _round(op, x, name)
         if self.root == "ThresholdedRelu":
-            alpha = scalar(op, x, attributes.get_float("alpha", 1.0), f"{name}.alpha")
-            return op.Mul(x, _step(op, x, op.Sub(x, alpha), f"{name}.above"))
+            alpha = attributes.get_float("alpha", 1.0)
+            above = _step(op, x, op.Sub(x, scalar(op, x, alpha, f"{name}.alpha")), f"{name}.above")
+            return op.Mul(x if alpha < 0 else op.Relu(x), above)
         lambd = scalar(op, x, attributes.get_float("lambd", 0.5), f"{name}.lambd")
         bias = scalar(op, x, attributes.get_float("bias", 0.0), f"{name}.bias")
         above = _step(op, x, op.Sub(x, lambd), f"{name}.above")

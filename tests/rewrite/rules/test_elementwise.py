@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import ROUNDING, assert_same, model, node, ops, values
+from tests.rewrite.graphs import ROUNDING, assert_refused, assert_same, model, node, ops, run, values
 
 TARGET = targets.load("onnxjs-0.1.8/webgl")
 OLDEST = targets.load("onnxjs-0.1.3/cpu")
@@ -50,3 +51,18 @@ def test_mean_of_unlike_shapes():
     lowered = lower(before, TARGET)
     assert ops(lowered.model) == ["Add", "Mul"]
     assert_same(before, lowered.model, values(*SHAPE), ROUNDING)
+
+
+@pytest.mark.parametrize("alpha", [0.7, -0.3])
+@pytest.mark.parametrize("shape", [SHAPE, ()])
+def test_celu_with_either_sign_of_alpha_and_of_a_scalar(shape, alpha):
+    before = model([node("Celu", "x", "y", alpha=alpha)], shape, opset=12)
+    lowered = lower(before, TARGET)
+    assert lowered, lowered.refused.to_string()
+    for sign in (1, -1):
+        x = np.asarray(sign * np.abs(values(*shape)), np.float32)
+        np.testing.assert_allclose(run(lowered.model, x), run(before, x), rtol=1e-5, atol=1e-6)
+
+
+def test_celu_with_an_alpha_of_0_is_refused():
+    assert_refused(model([node("Celu", "x", "y", alpha=0.0)], SHAPE, opset=12), TARGET, "elementwise", "alpha is 0")

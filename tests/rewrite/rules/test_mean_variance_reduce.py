@@ -25,3 +25,7 @@ def test_two_passes(attributes, opset):
 
 def test_a_size_that_is_not_fixed_is_refused():
     assert_refused(mean_variance((2, 3, "h", 7)), TARGET, "mean-variance-reduce", "--shape")
+
+
+def test_an_empty_batch_is_refused():
+    assert_refused(mean_variance((0, 3, 5, 7)), TARGET, "mean-variance-reduce", "no elements")

@@ -33,6 +33,12 @@ def test_thresholds_at_and_below_0(alpha):
     np.testing.assert_array_equal(run(lower(before, TARGETS[0]).model, x), run(before, x))
 
 
+def test_a_threshold_of_infinities():
+    x = np.float32([-np.inf, -1, 0.5, 2, np.inf])
+    before = model([node("ThresholdedRelu", "x", "y", alpha=0.0)], x.shape)
+    np.testing.assert_array_equal(run(lower(before, TARGETS[0]).model, x), run(before, x))
+
+
 def test_a_negative_lambd_is_refused():
     before = model([node("Shrink", "x", "y", lambd=-1.0)], (2, 3))
     assert_refused(before, TARGETS[0], "step-functions", "below 0")
