@@ -89,6 +89,9 @@ GENERATORS = {
     "power": plain_ops.power,
     "sum-add": plain_ops.sum_of_values,
     "where-gather": plain_ops.where,
+    "cast-step": booleans.cast_in_float,
+    "where-step": booleans.where_in_float,
+    "or-equal-not": booleans.or_equal,
     "mat-mul-vector": products.product_with_a_vector,
     "gemm-scalar-bias": products.gemm_with_a_number,
     "concat-filled": plain_ops.concat_with_nothing,
@@ -195,6 +198,8 @@ def _relative_error(expected: np.ndarray, actual: np.ndarray) -> float:
     assert np.isfinite(expected).all() and np.isfinite(actual).all()
     if not expected.size:
         return 0.0
+    if expected.dtype == bool:
+        return float((expected != actual).any())
     return float(np.abs(expected - actual).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
 
 

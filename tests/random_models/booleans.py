@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 
 from tests.random_models.draw import OLD, OLDEST, any_shape, model_of, random_weights
 
+WEBGL = "onnxjs-0.1.8/webgl"
 COMPARISONS = [("Greater", 9), ("Less", 9), ("Equal", 11), ("GreaterOrEqual", 12), ("LessOrEqual", 12)]
 
 
@@ -54,6 +55,24 @@ def where(draw):
     order = draw(st.sampled_from([["x", "other"], ["other", "x"], ["other", "other"]]))
     nodes.append(helper.make_node("Where", ["a", *order], ["y"]))
     return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=draw(_opsets(since)))
+
+
+def cast_in_float(draw):
+    _, model = draw(st.sampled_from([comparison, logic]))(draw)
+    return WEBGL, model
+
+
+def where_in_float(draw):
+    return WEBGL, where(draw)[1]
+
+
+def or_equal(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([12, 16, 18]))
+    other = random_weights(draw, *shape[draw(st.integers(0, len(shape))) :])
+    op = draw(st.sampled_from(["GreaterOrEqual", "LessOrEqual"]))
+    model = model_of([helper.make_node(op, ["x", "c"], ["y"])], shape, {"c": other}, opset=opset)
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.BOOL
+    return WEBGL, model
 
 
 def _opsets(since):

@@ -9,6 +9,7 @@ from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
 from fns_lab.rewrite.rules.cast_index import CastIndex
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
+from fns_lab.rewrite.rules.cast_step import CastStep
 from fns_lab.rewrite.rules.center_crop_pad import CenterCropPad
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
@@ -62,6 +63,7 @@ from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
 from fns_lab.rewrite.rules.mean_variance_reduce import MeanVarianceReduce
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
 from fns_lab.rewrite.rules.one_hot_gather import OneHotGather
+from fns_lab.rewrite.rules.or_equal_not import OrEqualNot
 from fns_lab.rewrite.rules.pad_concat import PadConcat
 from fns_lab.rewrite.rules.pad_constant import PadConstant
 from fns_lab.rewrite.rules.pad_gather import PadGather
@@ -87,6 +89,7 @@ from fns_lab.rewrite.rules.sum_add import SumAdd
 from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
 from fns_lab.rewrite.rules.where_gather import WhereGather
 from fns_lab.rewrite.rules.where_index import WhereIndex
+from fns_lab.rewrite.rules.where_step import WhereStep
 
 RULES: tuple[type[Rule], ...] = (
     # Rules for several nodes before those for one of these nodes.
@@ -145,6 +148,11 @@ RULES: tuple[type[Rule], ...] = (
     Power,
     SumAdd,
     WhereGather,
+    # After the rules that copy what a condition chooses.
+    CastStep,
+    WhereStep,
+    # After the rules that read its comparisons.
+    OrEqualNot,
     # Matrix products in forms that an engine lacks.
     MatMulVector,
     GemmScalarBias,
