@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import comparing, lowering, lowering_cost, random_cases, training, tuning
+from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, training, tuning
 from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -40,6 +40,20 @@ def test_random_models_of_every_rule_are_within_their_limits():
     assert all(row["right"] for row in result["rows"])
     assert all(row["cases"] >= 1 for row in result["rows"])
     assert len(random_cases.table(result)) == len(random_cases.GENERATORS)
+
+
+def test_networks_are_exported_lowered_and_run(tmp_path):
+    result = architectures.run(["GRU", "MultiheadAttention"], [TARGET])
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [(row["model"], row["right"], row["stopped_by"]) for row in result["rows"]] == [
+        ("GRU", True, ""),
+        ("MultiheadAttention", True, ""),
+    ]
+    assert len(architectures.table(result)) == 2
+    architectures.write(tmp_path / "page.md", result)
+    text = (tmp_path / "page.md").read_text()
+    assert "| `ort/cpu` | 2 | 0 | 0 | 0 |" in text
+    assert "stops" not in text
 
 
 def test_tuning_times_all_three_models_and_checks_their_images(checkpoint):

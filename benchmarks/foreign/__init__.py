@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.foreign import page, runs
+from benchmarks import runs
+from benchmarks.foreign import page
 from benchmarks.foreign.models import ForeignModel, listed
 from fns_lab import targets
 from fns_lab.errors import InputError
@@ -42,14 +43,7 @@ def chosen_of(words: Sequence[str] | None) -> list[ForeignModel]:
 def run(chosen: Sequence[ForeignModel], names: Sequence[str]) -> dict:
     """Lower each model for each target and run it there.
 
-    Returns a JSON object with `title` and `rows`, one row per model and target:
-
-    - `model`, `target`: their names
-    - `before`, `after`: nodes before and after lowering; None if it was refused before
-    - `right`: whether `error` is within `runs.RIGHT`
-    - `error`: largest error of an output over the output's range; None if it did not run
-    - `ms`: milliseconds of the run; None if it did not run
-    - `stopped_by`: why it did not run; an empty string if it did
+    Returns a JSON object with `title` and `rows`, one row per model and target as `runs.row` returns it.
     """
     from tqdm import tqdm
 

@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from onnx import ModelProto
 
-from benchmarks.foreign.models import ForeignModel
 from fns_lab.compare import VALUES_ACROSS_ENGINES, value_range
 from fns_lab.compare.metrics import mismatch
 from fns_lab.errors import InputError, RuntimeFault, one_line
@@ -28,29 +28,57 @@ FLOOR = VALUES_ACROSS_ENGINES.floor / VALUES_ACROSS_ENGINES.fraction
 """Added to the range, in the output's unit: an output that is nearly zero everywhere may be off by this share of it."""
 TIMEOUT_S = 300.0
 LONGEST_REASON = 160
-KEPT = CACHE / "foreign-runs.json"
+KEPT = CACHE / "benchmark-runs.json"
 """What ran once, by the bytes of the lowered model, the engine and the input: it is not run again."""
 
 
-def row(foreign: ForeignModel, target_name: str) -> dict[str, Any]:
-    """Return what became of a model in a target; the keys are those of the result's rows."""
+class Subject(Protocol):
+    """A model that is lowered and run, and its input."""
+
+    name: str
+
+    @property
+    def model(self) -> ModelProto:
+        """The model as it was exported."""
+        ...
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each input that is fed."""
+        ...
+
+    def feeds(self) -> dict[str, np.ndarray]:
+        """Return the inputs, the same in every run."""
+        ...
+
+
+def row(subject: Subject, target_name: str) -> dict[str, Any]:
+    """Return what became of a model in a target, as JSON.
+
+    - `model`, `target`: their names
+    - `before`, `after`: nodes before and after lowering; `after` is None if it was refused before
+    - `right`: whether `error` is within `RIGHT`
+    - `error`: largest error of an output over the output's range; None if it did not run
+    - `ms`: milliseconds of the run; None if it did not run
+    - `stopped_by`: why it did not run; an empty string if it did
+    """
     target = load(target_name)
-    result = {"model": foreign.name, "target": target_name, "before": len(foreign.model.graph.node), "after": None}
+    result = {"model": subject.name, "target": target_name, "before": len(subject.model.graph.node), "after": None}
     result |= {"right": False, "error": None, "ms": None, "stopped_by": ""}
     try:
-        lowered = lower(foreign.model, target, shapes=foreign.shapes)
+        lowered = lower(subject.model, target, shapes=subject.shapes)
     except InputError as error:
         return result | {"stopped_by": one_line(error, LONGEST_REASON)}
     result["after"] = lowered.nodes_after
     if not lowered:
         return result | {"stopped_by": _reasons(lowered)}
-    return result | _run_once(lowered.model, foreign, target)
+    return result | _run_once(lowered.model, subject, target)
 
 
-def expected(foreign: ForeignModel) -> dict[str, np.ndarray]:
-    """Return ONNX Runtime's outputs of the model as it is in the package."""
-    with open_runner(foreign.model, REFERENCE) as runner:
-        return runner.infer(foreign.feeds())
+def expected(subject: Subject) -> dict[str, np.ndarray]:
+    """Return ONNX Runtime's outputs of the model as it was exported."""
+    with open_runner(subject.model, REFERENCE) as runner:
+        return runner.infer(subject.feeds())
 
 
 def error_of(actual: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> float:
@@ -72,23 +100,23 @@ def _reasons(lowered: Lowering) -> str:
     return "; ".join(f"{row['count']} {row['op']}: {one_line(row['reason'], LONGEST_REASON)}" for row in rows)
 
 
-def _run_once(model: ModelProto, foreign: ForeignModel, target: Target) -> dict[str, Any]:
-    shown = json.dumps([engine_name(target), target.name, str(foreign.shapes)])
+def _run_once(model: ModelProto, subject: Subject, target: Target) -> dict[str, Any]:
+    shown = json.dumps([engine_name(target), target.name, str(subject.shapes)])
     key = hashlib.sha256(model.SerializeToString(deterministic=True) + shown.encode()).hexdigest()
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     if key not in kept:
-        kept[key] = _run(model, foreign, target)
+        kept[key] = _run(model, subject, target)
         with atomic_write(KEPT) as temporary:
             temporary.write_text(json.dumps(kept), encoding="utf-8")
     return kept[key]
 
 
-def _run(model: ModelProto, foreign: ForeignModel, target: Target) -> dict[str, Any]:
-    wanted = expected(foreign)
+def _run(model: ModelProto, subject: Subject, target: Target) -> dict[str, Any]:
+    wanted = expected(subject)
     with contextlib.ExitStack() as stack:
         try:
             runner = stack.enter_context(open_runner(model, target, timeout_s=TIMEOUT_S))
-            actual = runner.infer(foreign.feeds())
+            actual = runner.infer(subject.feeds())
         except (RuntimeFault, InputError) as fault:
             return {"stopped_by": f"the engine: {one_line(getattr(fault, 'message', fault), LONGEST_REASON)}"}
         error = error_of(actual, wanted)
