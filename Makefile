@@ -51,11 +51,12 @@ test: setup lint ## lint, then every test
 report: setup ## run the notebooks and write reports/index.html, which opens offline
 	$(BIN)/fns-lab report
 
-lint: setup ## check style, types, import direction, notebooks without outputs
+lint: setup ## check style, types of Python and JavaScript, import direction, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	PATH="$(abspath $(BIN)):$$PATH" node_modules/.bin/tsc --project fns_lab/web/jsconfig.json
 	git ls-files -z -- '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
 
 bench: setup ## measure what lowering costs and gains; python -m benchmarks --help lists parts and options

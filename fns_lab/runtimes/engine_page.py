@@ -50,6 +50,7 @@ class EnginePage:
         self._chromium = chromium
         self._target = target
         self._engine = engine_for(target)
+        self._files = self._engine.page_files()
         self._context: BrowserContext | None = None
         self._page: Page | None = None
         self._turn = asyncio.Lock()
@@ -170,7 +171,7 @@ class EnginePage:
         if origin:
             await route.abort("blockedbyclient")
             return
-        path = self._engine.files.get(name)
+        path = self._files.get(name)
         if path is None:
             await route.fulfill(status=404, headers=ISOLATION)
             return

@@ -21,13 +21,15 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fns_lab import web
 from fns_lab.errors import InputError, MissingError
 from fns_lab.paths import ROOT
 from fns_lab.runtimes import versions
 from fns_lab.targets import Target
 
 NODE_MODULES = ROOT / "node_modules"
-PAGE = Path(__file__).parent / "page"
+HOST = "runner/host.js"
+"""The module of the page that a runner opens."""
 
 DEFAULT_WORKERS = min(3, max(0, math.ceil((os.cpu_count() or 1) / 2) - 1))
 """Web workers beside the page's own thread, for every version: the rule of ONNX.js 0.1.8, limited to the 3 of 0.1.3."""
@@ -44,15 +46,22 @@ class Engine:
     """The page of one engine.
 
     - `title`: name and version of the engine, for people.
-    - `files`: the files that the page can request, by their name at its root.
+    - `script`: the engine's own script.
+    - `files`: the files that the engine requests, by their name at the page's root.
     - `wasm`: the WebAssembly file passed to the engine when it starts, if any.
     - `options`: the options of the adapter's `setup`.
     """
 
     title: str
+    script: Path
     files: dict[str, Path]
     wasm: Path | None = None
     options: dict[str, object] = field(default_factory=dict)
+
+    def page_files(self) -> dict[str, Path]:
+        """Return the files of the page that a runner opens, by their address at its root."""
+        modules = {f"web/{name}": web.HERE / name for name in web.modules(HOST)}
+        return {"": web.HERE / "runner/index.html", "engine.js": self.script, **modules, **self.files}
 
 
 def engine_for(target: Target) -> Engine:
@@ -77,16 +86,16 @@ def installed_version(package: str) -> str | None:
 
 def _onnxjs_page(target: Target) -> Engine:
     dist = _dist(f"onnxjs-{target.version}", target)
-    files = _page_files("onnxjs.js", dist / "onnx.min.js")
     # ONNX.js requests both from the page's root, wherever the script is. Without the first it has no wasm backend;
     # without the second 0.1.3 and 0.1.4 never start.
-    files |= {"onnx-wasm.wasm": dist / "onnx-wasm.wasm", "onnx-worker.js": dist / "onnx-worker.js"}
+    files = {"onnx-wasm.wasm": dist / "onnx-wasm.wasm", "onnx-worker.js": dist / "onnx-worker.js"}
     options = {
+        "runtime": target.runtime,
         "backend": target.backend,
         "threads": target.settings.get("threads", DEFAULT_WORKERS),
         "contextId": target.settings.get("context_id"),
     }
-    return Engine(f"ONNX.js {target.version}", files, options=options)
+    return Engine(f"ONNX.js {target.version}", dist / "onnx.min.js", files, options=options)
 
 
 def _ort_web_page(target: Target) -> Engine:
@@ -95,18 +104,19 @@ def _ort_web_page(target: Target) -> Engine:
     if not (dist / script).is_file():
         raise MissingError(f"{target.name}: onnxruntime-web {target.version} has no {script}")
     stem = _wasm_stem(dist / script)
-    files = _page_files("ort_web.js", dist / script)
+    files: dict[str, Path] = {}
     wasm = None
     if stem:
         files[f"{stem}.mjs"] = dist / f"{stem}.mjs"
         files[f"{stem}.wasm"] = wasm = dist / f"{stem}.wasm"
     options = {
+        "runtime": target.runtime,
         "backend": target.backend,
         "threads": target.settings.get("threads"),
         "cpuFallback": target.settings.get("cpu_fallback"),
         "binary": wasm is not None,
     }
-    return Engine(f"ONNX Runtime Web {target.version} ({script})", files, wasm, options)
+    return Engine(f"ONNX Runtime Web {target.version} ({script})", dist / script, files, wasm, options)
 
 
 def _wasm_stem(script: Path) -> str | None:
@@ -120,15 +130,6 @@ def _wasm_stem(script: Path) -> str | None:
 
 
 _PAGES = {"onnxjs": _onnxjs_page, "ort-web": _ort_web_page}
-
-
-def _page_files(adapter: str, engine_script: Path) -> dict[str, Path]:
-    return {
-        "": PAGE / "index.html",
-        "host.js": PAGE / "host.js",
-        "adapter.js": PAGE / adapter,
-        "engine.js": engine_script,
-    }
 
 
 def _dist(package: str, target: Target) -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
-from fns_lab import models
+from fns_lab import models, web
 from fns_lab.compare import Finding, Subgraph
 from fns_lab.feeds import fit_feeds
 from fns_lab.runtimes.base import output_dtypes
@@ -23,9 +23,8 @@ from fns_lab.runtimes.browser import as_taken, pack
 from fns_lab.runtimes.engines import Engine, engine_for
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.targets import Target
-from fns_lab.views.frame import HERE, framed
+from fns_lab.views.frame import framed
 
-SCRIPTS = ("host.js", "engine.js", "adapter.js")
 WORKER = "onnx-worker.js"
 LONGEST_ATTRIBUTE = 80
 """Characters of an attribute that are shown, at most."""
@@ -48,7 +47,7 @@ def fault_page(subgraph: Subgraph, finding: Finding, target: Target, *, truth: s
     kept, old_names = as_loaded(subgraph.model, target)
     feeds, block = pack(as_taken(fit_feeds(subgraph.model, subgraph.feeds), target))
     expected = np.ascontiguousarray(subgraph.expected, output_dtypes(subgraph.model)[subgraph.value])
-    files = {name: path for name, path in engine.files.items() if name not in ("", WORKER, *SCRIPTS)}
+    files = {name: path for name, path in engine.files.items() if name != WORKER}
     facts = {
         "options": engine.options | {"threads": 1 if target.runtime == "ort-web" else 0},
         "module": next((name for name in files if name.endswith(".mjs")), None),
@@ -63,7 +62,7 @@ def fault_page(subgraph: Subgraph, finding: Finding, target: Target, *, truth: s
     blobs |= {f"file:{name}": path.read_bytes() for name, path in files.items()}
     title = f"{' + '.join(finding.ops)} in {engine.title} {target.backend}"
     body = _body(title, subgraph, finding, target, truth)
-    style = (HERE / "fault.css").read_text(encoding="utf-8")
+    style = web.text("fault/fault.css")
     scripts = "\n".join([*_data(facts, blobs), *_scripts(engine)])
     return framed(title, body, attributes='data-state="running"', styles=[style], scripts=scripts)
 
@@ -133,6 +132,6 @@ def _data(facts: Mapping[str, object], blobs: Mapping[str, bytes]) -> Iterable[s
 
 
 def _scripts(engine: Engine) -> Iterable[str]:
-    for path in (*(engine.files[name] for name in SCRIPTS), HERE / "fault.js"):
-        text = path.read_text(encoding="utf-8").replace("</script", "<\\/script")  # the same in a string
+    for script in (engine.script.read_text(encoding="utf-8"), web.joined("fault/fault.js")):
+        text = script.replace("</script", "<\\/script")  # the same in a string
         yield f"<script>{text}</script>"

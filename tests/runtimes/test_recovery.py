@@ -78,7 +78,8 @@ def test_a_page_that_crashed_between_calls_is_replaced():
 
 @pytest.mark.browser
 def test_a_lost_webgl_context_is_a_fault_and_not_an_image_of_zeros():
-    lose = "() => [...contexts].forEach(gl => gl.getExtension('WEBGL_lose_context').loseContext())"
+    lose = """async () => (await import("/web/contexts.js")).contexts.forEach(
+        (context) => context.getExtension("WEBGL_lose_context").loseContext())"""
     with open_runner(relu(X), "onnxjs-0.1.8/webgl") as runner:
         in_page(runner, lose)
         with pytest.raises(RuntimeFault, match="WebGL context was lost"):

@@ -3,14 +3,15 @@
     Sign(x)              =  step(x) - step(-x)
     Round(x)             =  f + step(r - 1/2) + odd (1 - step(1/2 - r) - step(r - 1/2))     f = Floor(x), r = x - f,
                             odd = f - 2 Floor(f / 2), so that a half goes to the even number
-    ThresholdedRelu(x)   =  x step(x - alpha)               Relu(x) for x if alpha is at least 0, which holds for -Inf too
+    ThresholdedRelu(x)   =  x step(x - alpha)               Relu(x) for x if alpha is at least 0: right for -Inf too
     Shrink(x)            =  (x - bias) step(x - lambd) + (x + bias) step(-x - lambd)
 
 A difference of two numbers is 0 only if they are equal, so that the steps stand where they should.
 
 - Supported: these ops of any opset, float32 of any shape; Shrink with a lambd of at least 0.
-- Fidelity: rounding for all finite inputs, where only a zero may lose its sign. Round and Shrink of an infinity are NaN,
-  and so is ThresholdedRelu of -Inf with an alpha below 0; NaN stays NaN, also where ONNX's ThresholdedRelu gives 0.
+- Fidelity: rounding for all finite inputs, where only a zero may lose its sign. Round and Shrink of an infinity are
+  NaN, and so is ThresholdedRelu of -Inf with an alpha below 0; NaN stays NaN, also where ONNX's ThresholdedRelu gives
+  0.
 - Needed by: ONNX.js, which has none of them at opset 7.
 - Why not a Where of a comparison, which needs ArgMax and fixed shapes.
 """

@@ -1,48 +1,47 @@
 // The part of a runner that runs in the page. Sessions have numbers; tensors are passed as one block of bytes.
 // A small block is passed as base64; a large one arrives through the file input and leaves as a download.
 // A call that fails returns { error } with the engine's own message instead of throwing.
-"use strict";
+import { isContextLost, watchContexts } from "../contexts.js";
+import { adapterOf } from "../engines/adapter.js";
+import { unpacked } from "../tensors.js";
+import { timed } from "../timing.js";
 
 const SMALL_BYTES = 1 << 18;
-const ARRAYS = {
-  float32: Float32Array, float64: Float64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array,
-  int16: Int16Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array,
-  int64: BigInt64Array, uint64: BigUint64Array, float16: Uint16Array,
-};
 
+/** @type {Map<number, any>} */
 const sessions = new Map();
 
-// On a lost WebGL context an engine goes on computing, and every number is zero. So keep every context, to check it.
-const contexts = new Set();
-for (const { prototype } of [HTMLCanvasElement, OffscreenCanvas]) {
-  const original = prototype.getContext;
-  prototype.getContext = function (...request) {
-    const context = original.apply(this, request);
-    if (context && context.isContextLost) contexts.add(context);
-    return context;
-  };
-}
+/** @type {import("../engines/adapter.js").Adapter} */
+let adapter;
 
-function isContextLost() {
-  return [...contexts].some((context) => context.isContextLost());
-}
-
+/**
+ * @param {string | null} base64
+ * @returns {Promise<ArrayBuffer>}
+ */
 async function receive(base64) {
-  if (base64 == null) return document.getElementById("inbox").files[0].arrayBuffer();
+  if (base64 == null) {
+    const inbox = /** @type {any} */ (document.getElementById("inbox"));
+    return inbox.files[0].arrayBuffer();
+  }
   return (await fetch("data:application/octet-stream;base64," + base64)).arrayBuffer();
 }
 
+/** @param {Uint8Array} bytes */
 function base64FromBytes(bytes) {
-  if (bytes.toBase64) return bytes.toBase64();
+  if ("toBase64" in bytes) return /** @type {any} */ (bytes).toBase64();
   let text = "";
   for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
   return btoa(text);
 }
 
-// Chromium silently drops the eleventh download that one frame starts within a second, so each gets its own frame.
+/**
+ * Chromium silently drops the eleventh download that one frame starts within a second, so each gets its own frame.
+ * @param {Uint8Array<ArrayBuffer>[]} parts
+ */
 function download(parts) {
   const frame = document.body.appendChild(document.createElement("iframe"));
-  const link = frame.contentDocument.body.appendChild(frame.contentDocument.createElement("a"));
+  const inside = /** @type {Document} */ (frame.contentDocument);
+  const link = inside.body.appendChild(inside.createElement("a"));
   link.href = URL.createObjectURL(new Blob(parts));
   link.download = "outputs.bin";
   link.click();
@@ -52,6 +51,10 @@ function download(parts) {
   }, 10000);
 }
 
+/**
+ * @param {Uint8Array<ArrayBuffer>[]} parts
+ * @param {number} size  bytes of all parts
+ */
 function send(parts, size) {
   if (size > SMALL_BYTES) {
     download(parts);
@@ -66,20 +69,11 @@ function send(parts, size) {
   return base64FromBytes(bytes);
 }
 
-function unpacked(described, block) {
-  return described.map(({ name, type, dims, offset, length }) =>
-    ({ name, type, dims, data: new ARRAYS[type](block.slice(offset, offset + length)) }));
-}
-
-async function timed(work) {
-  const start = performance.now();
-  const value = await work();
-  return [value, performance.now() - start];
-}
-
+/** @type {Record<string, (request: any) => Promise<object>>} */
 const calls = {
   async setup({ options, bytes }) {
-    await adapter.setup(options, options.binary ? await receive(bytes) : undefined);
+    adapter = adapterOf(options.runtime);
+    adapter.setup(options, options.binary ? await receive(bytes) : undefined);
     return {};
   },
 
@@ -94,6 +88,7 @@ const calls = {
     const block = await receive(bytes);
     const native = adapter.tensors(unpacked(feeds, block));
     const [outputs, ms] = await timed(() => adapter.run(sessions.get(id), native));
+    /** @type {Uint8Array<ArrayBuffer>[]} */
     const parts = [];
     const described = adapter.arrays(outputs).map(({ name, type, dims, data }) => {
       parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -111,12 +106,16 @@ const calls = {
   },
 };
 
-// An engine in WebAssembly that aborts, or throws the address of a C++ exception, fails at every later call too.
+/**
+ * An engine in WebAssembly that aborts, or throws the address of a C++ exception, fails at every later call too.
+ * @param {any} error
+ */
 function failure(error) {
   const fatal = error instanceof WebAssembly.RuntimeError || typeof error === "number";
   return { error: String((error && error.message) || error), fatal };
 }
 
+/** @param {[string, any]} message */
 async function host([call, request]) {
   const reply = await calls[call](request).catch(failure);
   if (isContextLost()) {
@@ -124,3 +123,6 @@ async function host([call, request]) {
   }
   return reply;
 }
+
+watchContexts();
+Object.assign(globalThis, { host });
