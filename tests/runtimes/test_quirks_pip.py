@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from fns_lab import models, targets
 from fns_lab.errors import RuntimeFault
@@ -98,6 +98,37 @@ def gather_elements(*shape):
     return one("GatherElements", {"x": x(3, 4)}, {"i": np.zeros(shape, np.int64)}, axis=1)
 
 
+def conv(*kernel, size=16, **attributes):
+    return one("Conv", {"x": x(1, 3, size, size)}, {"w": x(4, 3, *kernel)}, **attributes)
+
+
+def mod(*shape):
+    return one("Mod", {"x": x(*shape), "y": x(3, 5)}, fmod=1)
+
+
+def mean(*shape):
+    return one("Mean", {"x": x(*shape), "y": x(3, 5)})
+
+
+def filled(**given):
+    return one("Pad", {"x": x(3, 4)}, {"p": ints(0, 1, 0, 1), **given}, mode="reflect")
+
+
+def softmax_of_int8(*before):
+    q = {"q": np.arange(12, dtype=np.uint8).reshape(3, 4)}
+    scales = {"s": np.float32(0.1), "z": np.uint8(0), "t": np.float32(1 / 256)}
+    names = [f"d{i}" for i in range(len(before) + 1)]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d0"]),
+        *(helper.make_node(op, [a], [b]) for op, a, b in zip(before, names, names[1:], strict=False)),
+        helper.make_node("Softmax", [names[-1]], ["m"]),
+        helper.make_node("QuantizeLinear", ["m", "t", "z"], ["y"]),
+    ]
+    model = graph(nodes, q, scales, outputs={"y": None}, opset=13, ir_version=8, initializers_are_inputs=False)
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.UINT8
+    return models.infer_shapes(model), q
+
+
 def prelu(*slope):
     return one("PRelu", {"x": x(2, 3, 4, 5)}, {"s": x(*slope)})
 
@@ -144,6 +175,35 @@ CASES = {
     (OPENCV, "GatherND"): (gather_nd(1, -1), gather_nd(1, 0)),
     (TRACT, "GatherND"): (gather_nd(1, -1), gather_nd(1, 0)),
     (TRACT, "nearest"): (to_sizes("round_prefer_ceil"), to_sizes("floor")),
+    (TRACT, "GlobalLpPool"): (one("GlobalLpPool", {"x": x(1, 2, 3, 4)}), one("GlobalMaxPool", {"x": x(1, 2, 3, 4)})),
+    (TRACT, "Celu"): (one("Celu", {"x": x(3, 4)}, alpha=2.0), one("Celu", {"x": x(3, 4)}, alpha=1.0)),
+    (TRACT, "LogSoftmax"): (one("LogSoftmax", {"x": LARGE}), one("Softmax", {"x": LARGE})),
+    (TRACT, "Mod"): (mod(5), mod(3, 5)),
+    (TRACT, "Mean"): (mean(5), mean(1, 5)),
+    (TRACT, "filled"): (filled(v=np.float32(1.5)), filled()),
+    (TRACT, "output_shape"): (transposed(output_shape=[6, 8]), transposed(output_shape=[7, 9])),
+    (TRACT, "ConvTranspose SAME"): (
+        transposed(auto_pad="SAME_UPPER", output_padding=[1, 1]), transposed(auto_pad="SAME_UPPER")
+    ),
+    (TRACT, "no window"): (
+        one("MaxPool", {"x": x(3, 9, 6)}, kernel_shape=[7]), one("MaxPool", {"x": x(3, 9, 6)}, kernel_shape=[6])
+    ),
+    (TRACT, "Flatten"): (one("Flatten", {"x": x(0, 3)}, axis=0), one("Flatten", {"x": x(1, 3)}, axis=0)),
+    (TRACT, "Squeeze"): (
+        one("Squeeze", {"x": x(1, 3, 1)}, {"a": ints(2, 0)}), one("Squeeze", {"x": x(1, 3, 1)}, {"a": ints(0, 2)})
+    ),
+    (TRACT, "Slice"): (
+        one("Slice", {"x": x(3, 4)}, opset=9, axes=[-1], starts=[0], ends=[2]),
+        one("Slice", {"x": x(3, 4)}, opset=9, axes=[1], starts=[0], ends=[2]),
+    ),
+    (TRACT, "Reshape"): (
+        one("Reshape", {"x": x(3, 4), "s": ints(4, 3)}), one("Reshape", {"x": x(3, 4)}, {"s": ints(4, 3)})
+    ),
+    (TRACT, "int8 Softmax"): (softmax_of_int8(), softmax_of_int8("Relu")),
+    (OPENCV, "nine taps"): (conv(1, 9), conv(1, 8)),
+    (OPENCV, "SAME"): (
+        conv(3, 3, strides=[2, 2], auto_pad="SAME_UPPER"), conv(3, 3, strides=[2, 2], auto_pad="SAME_LOWER")
+    ),
     (ORT, "layout"): (
         one("RNN", {"x": x(2, 5, 3)}, {"w": x(1, 4, 3), "r": x(1, 4, 4)}, opset=14, hidden_size=4, layout=1),
         recurrent("RNN"),

@@ -6,6 +6,7 @@ import tomllib
 import numpy as np
 import onnx_ir as ir
 import pytest
+from onnx import AttributeProto, helper
 
 from fns_lab import targets
 from fns_lab.targets import Quirk, docs
@@ -38,6 +39,26 @@ def one(op_type, *nodes, constants=None, shape=SHAPE, opset=13, inputs=None, **a
     """The model in which `y` is computed by this op, from `x` and the constants unless other inputs are named."""
     inputs = ["x", *(constants or {})] if inputs is None else inputs.split(",")
     return model([*nodes, node(op_type, *inputs, "y", **attributes)], shape, constants, opset=opset)
+
+
+def transposed(**attributes):
+    return one("ConvTranspose", constants={"w": W}, strides=[2, 2], **attributes)
+
+
+def no_axes():
+    proto = one("ReduceMean")
+    proto.graph.node[0].attribute.append(helper.make_attribute("axes", [], attr_type=AttributeProto.INTS))
+    return proto
+
+
+def quantized(op_type):
+    """The graph's output is that of `op_type`, which QuantizeLinear reads as well."""
+    constants = {"s": np.float32(1), "z": np.uint8(0)}
+    around = [
+        node("QuantizeLinear", "x", "s", "z", "q"), node("DequantizeLinear", "q", "s", "z", "d"),
+        *([node("Relu", "d", "r")] if op_type == "Relu" else []), node("QuantizeLinear", "y", "s", "z", "p"),
+    ]  # fmt: skip
+    return one("Softmax", *around, constants=constants, inputs="r" if op_type == "Relu" else "d")
 
 
 def reduced(axes, shape=(3, *SHAPE[1:])):
@@ -95,6 +116,17 @@ MATCHES = {
         one("Conv", constants={"w": values(10, 2, 3, 3)}, group=2),
         one("Conv", constants={"w": values(8, 2, 3, 3)}, group=2),
     ),
+    "nine-taps": (
+        one("Conv", constants={"w": values(4, 4, 1, 9)}), one("Conv", constants={"w": values(4, 1, 1, 9)}, group=4)
+    ),
+    "off-centre-same": (
+        one("Conv", constants={"w": W}, auto_pad="SAME_UPPER", strides=[1, 2]),
+        one("Conv", constants={"w": W}, auto_pad="SAME_UPPER"),
+    ),
+    "cropped-to-shape": (transposed(output_shape=[11, 17]), transposed(output_shape=[13, 17])),
+    "enlarged-same": (
+        transposed(auto_pad="SAME_UPPER", output_padding=[1, 1]), transposed(auto_pad="SAME_UPPER")
+    ),
     "dilated": (one("Conv", constants={"w": W}, dilations=[1, 2]), one("Conv", constants={"w": W}, dilations=[1, 1])),
     "batch": (one("LRN", size=3), one("LRN", size=3, shape=(1, 4, 6, 8))),
     "batch-reduction": (reduced([0, 2, -1]), reduced([0, 2, 3], SHAPE)),
@@ -124,6 +156,7 @@ MATCHES = {
         one("Add", RESHAPED, inputs="r,c", constants={"c": values(1)}),
     ),
     "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
+    "between-quantizers": (quantized("Softmax"), quantized("Relu")),
     "broken-since": (
         one("Upsample", constants={"s": np.ones(4, np.float32)}, opset=9), one("Upsample", scales=[1.0] * 4, opset=7)
     ),
@@ -152,6 +185,21 @@ MATCHES = {
         one("AveragePool", kernel_shape=[2, 2], ceil_mode=1, count_include_pad=1),
         one("AveragePool", kernel_shape=[2, 2], ceil_mode=1),
     ),
+    "data-dependent-inputs": (
+        one("Reshape", node("Cast", "x", "c", to=7), inputs="x,c", shape=(2, 3)),
+        one("Reshape", node("Shape", "x", "c"), inputs="x,c"),
+    ),
+    "unsorted-axes": (
+        one("Squeeze", axes=[2, 0], shape=(1, 3, 1), opset=11), one("Squeeze", axes=[0, 2], shape=(1, 3, 1), opset=11)
+    ),
+    "negative-axes": (
+        one("Slice", axes=[-1], starts=[0], ends=[1], opset=9), one("Slice", axes=[3], starts=[0], ends=[1], opset=9)
+    ),
+    "empty-axes": (no_axes(), one("ReduceMean")),
+    "attribute-with-input": (
+        one("Pad", constants={"p": np.ones(8, np.int64), "v": np.float32(1)}, mode="edge"),
+        one("Pad", constants={"p": np.ones(8, np.int64)}, mode="edge"),
+    ),
     "negative-pads": (
         one("Pad", constants={"p": np.array([0, 1, 0, -1]), "v": np.float32(0), "a": np.array([2, 3])}, opset=18),
         one("Pad", pads=[0, 0, 1, 0] * 2, opset=2),
@@ -164,6 +212,15 @@ MATCHES = {
     "smaller-indices": (
         one("GatherElements", constants={"i": np.zeros((2, 1, 6, 8), np.int64)}, axis=2),
         one("GatherElements", constants={"i": np.zeros((2, 4, 1, 8), np.int64)}, axis=2),
+    ),
+    "broadcast-first": (one("Mod", inputs="c,x", constants={"c": values(8)}), one("Mod", constants={"c": values(8)})),
+    "lower-rank-first": (
+        one("Mean", inputs="c,x", constants={"c": values(8)}),
+        one("Mean", inputs="c,x", constants={"c": values(1, 1, 1, 8)}),
+    ),
+    "result-of-nothing": (one("ReduceMax", axes=[0], shape=(0, 3)), one("ReduceMax", axes=[1], shape=(0, 3))),
+    "no-window": (
+        one("MaxPool", kernel_shape=[7, 1], strides=[2, 2], shape=(1, 1, 6, 8)), one("MaxPool", kernel_shape=[6, 1])
     ),
     "flattened": (one("Softmax", axis=2, opset=11), one("Softmax", axis=2)),
     "fractional-size": (resized(1.3), resized(0.5)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import input_shape
@@ -57,6 +59,102 @@ def uneven_groups(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     at_a_time = next(n for n in (VECTOR, 2, 1) if filters % n == 0)
     in_group = filters // group
     return in_group >= VECTOR and in_group % at_a_time != 0
+
+
+def nine_taps(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions of one or two dimensions whose kernel has nine elements and is not 3 x 3.
+
+    Left out: a dilation other than 1, and a group for each channel with one filter. Unknown weights do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "nine-taps"
+        ops = ["Conv"]
+    """
+    weights = input_shape(node, 1)
+    if weights is None or len(weights) not in (3, 4) or sorted(map(str, weights[2:])) not in (["9"], ["1", "9"]):
+        return False
+    dense = all(dilation == 1 for dilation in node.attributes.get_ints("dilations", []))
+    return dense and not (weights[1] == 1 and weights[0] == node.attributes.get_int("group", 1))
+
+
+def off_centre_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that pad SAME and whose padding at the begin is not (kernel - 1) / 2, rounded down, along each axis.
+
+    Sizes that are not known count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "off-centre-same"
+        ops = ["Conv", "MaxPool"]
+    """
+    if not node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    x, kernel = input_shape(node, 0), _kernel(node)
+    sizes = [] if x is None else [size for size in x[2:] if isinstance(size, int)]
+    if not kernel or len(sizes) != len(kernel):
+        return True
+    lower = node.attributes.get_string("auto_pad") == "SAME_LOWER"
+    strides, dilations = (node.attributes.get_ints(name, [1] * len(kernel)) for name in ("strides", "dilations"))
+    for size, k, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
+        extent = (k - 1) * dilation
+        total = max((math.ceil(size / stride) - 1) * stride + extent + 1 - size, 0)
+        if extent // 2 != (total + lower) // 2:
+            return True
+    return False
+
+
+def cropped_to_shape(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match transposed convolutions whose `output_shape` is smaller than what they compute without padding.
+
+    Sizes that are not known count as larger.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "cropped-to-shape"
+        ops = ["ConvTranspose"]
+    """
+    wanted, x, kernel = node.attributes.get_ints("output_shape", []), input_shape(node, 0), _kernel(node)
+    if not wanted:
+        return False
+    if x is None or not kernel:
+        return True
+    ones = [1] * len(kernel)
+    strides, dilations = (node.attributes.get_ints(name, ones) for name in ("strides", "dilations"))
+    added = node.attributes.get_ints("output_padding", [0] * len(kernel))
+    axes = zip(x[2:], wanted[-len(kernel) :], kernel, strides, dilations, added, strict=True)
+    return any(not isinstance(n, int) or (n - 1) * s + (k - 1) * d + 1 + a > size for n, size, k, s, d, a in axes)
+
+
+def enlarged_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match transposed convolutions that pad SAME and get a larger output than size times stride, or state its shape.
+
+    It is larger with an `output_padding`, and with a kernel shorter than the stride. An unknown kernel counts as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "enlarged-same"
+        ops = ["ConvTranspose"]
+    """
+    if not node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    kernel = _kernel(node)
+    if not kernel or "output_shape" in node.attributes or any(node.attributes.get_ints("output_padding", [])):
+        return True
+    strides, dilations = (node.attributes.get_ints(name, [1] * len(kernel)) for name in ("strides", "dilations"))
+    return any((k - 1) * d + 1 < s for k, s, d in zip(kernel, strides, dilations, strict=True))
+
+
+def _kernel(node: ir.Node) -> list[int]:
+    """Return the sizes of a window, empty if they are not known."""
+    stated = node.attributes.get_ints("kernel_shape", [])
+    weights = None if stated else input_shape(node, 1)
+    sizes = list(stated) if weights is None else [size for size in weights[2:] if isinstance(size, int)]
+    return [int(size) for size in sizes]
 
 
 def _is_dense(conv: ir.Node) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import NodeError, full_pads, input_constant, input_shape
+from fns_lab.opset.nodes import NodeError, full_pads, input_constant, input_shape, stated_axes
 from fns_lab.targets.target import Quirk
 
 
@@ -35,6 +35,28 @@ def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         index < len(node.inputs) and node.inputs[index] is not None and input_constant(node, index) is None
         for index in quirk.inputs
     )
+
+
+def data_dependent_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes one of whose inputs of these numbers depends on what the model is fed, not on constants and shapes.
+
+    Fields: `inputs`, the numbers of the inputs, from 0.
+
+        [[quirk]]
+        kind = "data-dependent-inputs"
+        ops = ["Reshape"]
+        inputs = [1]
+    """
+    return any(index < len(node.inputs) and _depends_on_data(node.inputs[index]) for index in quirk.inputs)
+
+
+def _depends_on_data(value: ir.Value | None) -> bool:
+    if value is None or ir.convenience.get_const_tensor(value) is not None:
+        return False
+    before = value.producer()
+    if before is None:
+        return True
+    return before.op_type not in ("Shape", "Size") and any(map(_depends_on_data, before.inputs))
 
 
 def unstated_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -75,6 +97,60 @@ def other_attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         name in node.attributes and _plain(node.attributes[name]) not in values
         for name, values in quirk.attributes.items()
     )
+
+
+def attribute_with_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state one of these values of each of these attributes and are given one of these inputs.
+
+    Fields: `attributes`, for each attribute a list of the values that match; `inputs`, the numbers of the inputs.
+
+        [[quirk]]
+        kind = "attribute-with-input"
+        ops = ["Pad"]
+        attributes = { mode = ["edge", "reflect"] }
+        inputs = [2]
+    """
+    return attributes_together(node, quirk, opset) and given_input(node, quirk, opset)
+
+
+def empty_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state an empty list of axes as an attribute.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "empty-axes"
+        ops = ["ReduceMean"]
+    """
+    return "axes" in node.attributes and not node.attributes.get_ints("axes", [])
+
+
+def unsorted_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose axes, an attribute or a constant second input, are not in ascending order.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unsorted-axes"
+        ops = ["Squeeze"]
+    """
+    try:
+        axes = stated_axes(node)
+    except NodeError:
+        return False
+    return axes != sorted(axes)
+
+
+def negative_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state an axis below 0 in the attribute `axes`.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "negative-axes"
+        ops = ["Slice"]
+    """
+    return any(axis < 0 for axis in node.attributes.get_ints("axes", []))
 
 
 def _plain(attribute: ir.Attr) -> object:

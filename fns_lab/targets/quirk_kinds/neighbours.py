@@ -112,6 +112,37 @@ def unshifted(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return maximum is None or maximum.op_type != "ReduceMax" or maximum.inputs[0] is not shift.inputs[0]
 
 
+def between_quantizers(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes between a DequantizeLinear and a QuantizeLinear, beside others of one computed input.
+
+    A Relu on the way ends the search, since it is not fused.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "between-quantizers"
+        ops = ["Softmax"]
+    """
+    return _comes_from(node, "DequantizeLinear") and _goes_to(node, "QuantizeLinear")
+
+
+def _comes_from(node: ir.Node, op_type: str) -> bool:
+    before = _producer(node, 0)
+    while before is not None and before.op_type != op_type:
+        before = _producer(before, 0) if _computes_on_one_value(before) else None
+    return before is not None
+
+
+def _goes_to(node: ir.Node, op_type: str) -> bool:
+    after = [use.node for use in node.outputs[0].uses() if use.idx == 0]
+    return any(n.op_type == op_type or (_computes_on_one_value(n) and _goes_to(n, op_type)) for n in after)
+
+
+def _computes_on_one_value(node: ir.Node) -> bool:
+    computed = [x for x in node.inputs if x is not None and ir.convenience.get_const_tensor(x) is None]
+    return node.op_type != "Relu" and len(computed) == 1 == len(node.outputs)
+
+
 def _producer(node: ir.Node, index: int) -> ir.Node | None:
     value = node.inputs[index]
     return None if value is None else value.producer()

@@ -105,3 +105,60 @@ def flattened(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if not quirk.opset <= opset < 13:
         return False
     return x is None or any(size != 1 for size in list(x)[axis % max(len(x), 1) + 1 :])
+
+
+def broadcast_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is not known to have the shape of the result, so that it may be repeated.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "broadcast-first"
+        ops = ["Mod"]
+    """
+    x, y = input_shape(node, 0), node.outputs[0].shape
+    return x is None or y is None or x != y
+
+
+def lower_rank_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is not known to have as many dimensions as the result.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "lower-rank-first"
+        ops = ["Mean"]
+    """
+    x, y = input_shape(node, 0), node.outputs[0].shape
+    return x is None or y is None or len(x) != len(y)
+
+
+def result_of_nothing(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is known to have no elements, although the result has some.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "result-of-nothing"
+        ops = ["ReduceMax", "ReduceMin"]
+    """
+    x, y = input_shape(node, 0), node.outputs[0].shape
+    return x is not None and 0 in x and not (y is not None and 0 in y)
+
+
+def no_window(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match pools whose kernel is known to be larger than the padded image along an axis, so that it fits nowhere.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "no-window"
+        ops = ["AveragePool", "MaxPool"]
+    """
+    x, kernel = input_shape(node, 0), list(node.attributes.get_ints("kernel_shape", []))
+    if x is None or node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    n = len(kernel)
+    pads, dilations = node.attributes.get_ints("pads", [0] * 2 * n), node.attributes.get_ints("dilations", [1] * n)
+    axes = zip(x[2:], kernel, dilations, pads[:n], pads[n:], strict=True)
+    return any(isinstance(size, int) and size + begin + end < (k - 1) * d + 1 for size, k, d, begin, end in axes)
