@@ -69,7 +69,7 @@ def squeeze_attribute(node: ir.Node) -> NodeSpec:
     return NodeSpec("Squeeze", (node.inputs[0],), {"axes": ir.AttrInt64s("axes", sorted(axes))})
 
 
-def _unsqueeze_attribute(node: ir.Node) -> NodeSpec:
+def unsqueeze_attribute(node: ir.Node) -> NodeSpec:
     """State the axes in an attribute, counted from the front of the output."""
     axes = node.attributes.get_ints("axes", None)
     stated = [int(axis) for axis in (required_constant(node, 1).reshape(-1) if axes is None else axes)]
@@ -275,7 +275,7 @@ CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = {
     **{f"Reduce{kind}": (Conversion(18, _reduce_attributes),) for kind in REDUCTIONS},
     "ReduceSum": (Conversion(13, _reduce_attributes),),
     "Squeeze": (Conversion(13, squeeze_attribute),),
-    "Unsqueeze": (Conversion(11, _unsqueeze_attribute), Conversion(13, _unsqueeze_attribute)),
+    "Unsqueeze": (Conversion(11, unsqueeze_attribute), Conversion(13, unsqueeze_attribute)),
     "Reshape": (Conversion(14, _reshape_plain),),
     "Slice": (Conversion(10, _slice_attributes), Conversion(11, _slice_from_the_front)),
     "Clip": (Conversion(11, _clip_attributes), Conversion(12, _clip_in_order)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import onnx_ir as ir
 
 from fns_lab.models import ONNX_DOMAINS
-from fns_lab.opset.conversions import CONVERSIONS, squeeze_attribute
+from fns_lab.opset.conversions import CONVERSIONS, squeeze_attribute, unsqueeze_attribute
 from fns_lab.opset.nodes import from_the_front, rank
 from fns_lab.opset.schemas import default_of, is_default, raise_unless_valid, schema
 from fns_lab.opset.spec import ConversionError, NodeSpec, unmodified
@@ -16,16 +18,14 @@ __all__ = ["ConversionError", "NodeSpec", "convert", "is_written_alike", "schema
 def convert(node: ir.Node, opset: int, to_opset: int) -> NodeSpec:
     """Return how `node`, written for `opset`, is written at `to_opset` so that it gives the same result.
 
-    A Squeeze in its form of before opset 13 states its axes if the shape says which they are, also if `to_opset` is
-    `opset`: engines of that time need the attribute. Raises `ConversionError`, or another `NodeError`, if the node
-    cannot be written at `to_opset`.
+    Also if `to_opset` is `opset`, axes are counted from the front before opset 11, and a Squeeze states its axes before
+    opset 13 if the shape says which they are: engines of that time need both. Raises `ConversionError`, or another
+    `NodeError`, if the node cannot be written at `to_opset`.
     """
     if node.domain not in ONNX_DOMAINS:
         return unmodified(node)
     if opset == to_opset:
-        return (
-            squeeze_attribute(node) if node.op_type == "Squeeze" and opset < SQUEEZE_INPUT_SINCE else unmodified(node)
-        )
+        return _axes_stated(node, opset)
     spec = _respelled(node, opset, to_opset)
     spec = NodeSpec(spec.op_type, spec.inputs, _attributes_at(node, spec, opset, to_opset))
     raise_unless_valid(spec, node.outputs, opset, to_opset)
@@ -56,16 +56,30 @@ def _respelled(node: ir.Node, opset: int, to_opset: int) -> NodeSpec:
             return conversion.function(node)
         if opset < conversion.below <= to_opset:
             raise ConversionError(f"{node.op_type} is written differently from opset {conversion.below} on")
-    states_axes = node.op_type == "Squeeze" and opset < SQUEEZE_INPUT_SINCE
-    return squeeze_attribute(node) if states_axes else unmodified(node)
+    return _axes_stated(node, opset)
+
+
+def _axes_stated(node: ir.Node, opset: int) -> NodeSpec:
+    """State the axes as the oldest engines need them. One counted from the end stays so if the rank is unknown."""
+    if node.op_type == "Squeeze" and opset < SQUEEZE_INPUT_SINCE:
+        return squeeze_attribute(node)
+    x = node.inputs[0] if node.inputs else None
+    if opset >= NEGATIVE_AXES_SINCE or node.op_type == "OneHot" or x is None or x.shape is None:
+        return unmodified(node)  # OneHot has always counted from the end, in its output
+    if node.op_type == "Unsqueeze":
+        return unsqueeze_attribute(node)
+    spec = unmodified(node)
+    return NodeSpec(spec.op_type, spec.inputs, _axes_from_the_front(spec.attributes, node))
 
 
 def _attributes_at(node: ir.Node, spec: NodeSpec, opset: int, to_opset: int) -> dict[str, ir.Attr]:
     attributes = _with_the_same_defaults(spec, opset, to_opset)
-    if to_opset < NEGATIVE_AXES_SINCE <= opset:
-        for name in {"axis", "axes"} & set(attributes):
-            attributes[name] = _counted_from_the_front(attributes[name], node)
-    return attributes
+    return _axes_from_the_front(attributes, node) if to_opset < NEGATIVE_AXES_SINCE <= opset else attributes
+
+
+def _axes_from_the_front(attributes: Mapping[str, ir.Attr], node: ir.Node) -> dict[str, ir.Attr]:
+    axes = {"axis", "axes"} & set(attributes)
+    return dict(attributes) | {name: _counted_from_the_front(attributes[name], node) for name in axes}
 
 
 def _counted_from_the_front(attribute: ir.Attr, node: ir.Node) -> ir.Attr:

@@ -18,7 +18,7 @@ from fns_lab.opset.nodes import NodeError
 from fns_lab.opset.reading import read_graph
 from fns_lab.targets.element_types import type_refusal
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
-from fns_lab.targets.target import Quirk, Target, matches
+from fns_lab.targets.target import EVERY_OP, Quirk, Target, matches
 
 MODEL = "(model)"
 """Stands in the op column for what concerns the file as a whole."""
@@ -174,6 +174,8 @@ def _model_refusals(model: ir.Model, target: Target) -> list[str]:
         for value in values:
             if value.dtype is not None and value.dtype.name in target.unfed_types:
                 reasons.append(f"{value.name} is of {value.dtype.name.lower()}, which cannot be {verb}")
+    if any(quirk.kind == "empty-value" and EVERY_OP in quirk.ops for quirk in target.quirks):
+        reasons += [f"{value.name} has no elements" for value in model.graph.inputs if 0 in (value.shape or ())]
     return reasons
 
 

@@ -50,6 +50,8 @@ CONVERTED = {
     "Concat along the last axis": model([node("Concat", "x", "x", "y", axis=-1)], SHAPE, opset=13),
     "Dropout": one("Dropout", {"ratio": np.array(0.3, F32)}, opset=13),
     "ReduceMean at 13": one("ReduceMean", {}, opset=13, axes=[-1, 1]),
+    "ReduceMean at 7 along the last axis": one("ReduceMean", {}, opset=7, axes=[-1]),
+    "ReduceMax at 9 along the last axes": one("ReduceMax", {}, opset=9, axes=[1, -1]),
     "Conv": one("Conv", {"w": values(4, 3, 3, 3)}, opset=22, strides=[2, 1], auto_pad="NOTSET"),
 }
 

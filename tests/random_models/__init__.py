@@ -125,6 +125,8 @@ GENERATORS = {
     "lp-pool-matmul": pools.lp_pool,
     "softmax-shift": faults.softmax_of_low_values,
     "gather-plain": faults.gather,
+    "gather-computed": faults.gather_by_computed_indices,
+    "reduce-squeeze": faults.reduction_to_a_scalar,
     "copy-output": faults.given_out_twice,
     "copy-before-shared-reshape": faults.shared_reshape,
     "copy-between": faults.read_after_reshape,

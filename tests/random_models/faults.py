@@ -115,3 +115,19 @@ def gather(draw):
     target = "onnxjs-0.1.8/webgl" if not indices.ndim else OLDEST
     indices = indices if indices.ndim == 0 else np.minimum(indices, -1)
     return target, model_of_one("Gather", shape, {"i": indices}, opset=opset_from(draw, 11), axis=axis)
+
+
+def gather_by_computed_indices(draw):
+    shape = any_shape(draw, 2, 3)
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["first"], axis=0, keepdims=0),
+        helper.make_node("Add", ["first", "shift"], ["i"]),
+        helper.make_node("Gather", ["x", "i"], ["y"], axis=0),
+    ]
+    return OLDEST, model_of(nodes, shape, {"shift": np.array([-shape[0]])}, opset=opset_from(draw, 11))
+
+
+def reduction_to_a_scalar(draw):
+    shape, opset = any_shape(draw), opset_from(draw)
+    op = draw(st.sampled_from(["ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"]))
+    return "onnxjs-0.1.3/webgl", model_of_one(op, shape, opset=opset, keepdims=0)

@@ -135,6 +135,16 @@ MATCHES = {
     "negative-indices": (
         one("Gather", constants={"i": np.array([1, -1])}), one("Gather", constants={"i": np.array([1, 0])})
     ),
+    "unsafe-indices": (
+        one("Gather", node("Cast", "x", "i", to=7), inputs="x,i"),
+        one("Gather", node("ArgMax", "x", "i"), inputs="x,i"),
+    ),
+    "single-input": (one("Concat", axis=0), one("Concat", axis=0, shape=(4,))),
+    "scalar-output": (one("ReduceMax", keepdims=0), one("ReduceMax", keepdims=0, shape=(2, "n"), axes=[1])),
+    "beyond-int32": (
+        one("Slice", constants={"s": np.array([0]), "e": np.array([2**31])}),
+        one("Slice", constants={"s": np.array([0]), "e": np.array([2**31 - 1])}),
+    ),
     "scalar-indices": (one("Gather", constants={"i": np.array(1)}), one("Gather", constants={"i": np.array([1])})),
     "same-input-twice": (one("Mul", RESHAPED, inputs="r,r"), one("Mul", inputs="x,x")),
     "shared-input": (one("Flatten", node("Relu", "x", "r")), one("Flatten", node("Relu", "x", "r"), inputs="r")),
@@ -146,10 +156,14 @@ MATCHES = {
         one("Identity", node("Relu", "x", "r"), inputs="r"),
     ),
     "read-after": (one("Relu", RESHAPED, inputs="r"), one("Relu", node("Exp", "x", "r"), inputs="r")),
-    "weights-after": (
+    "packed-weights": (
         one("Conv", node("Reshape", "w", "s", "k"), inputs="x,k", group=2,
             constants={"w": GROUPED_W.reshape(4, 18), "s": np.array([4, 2, 3, 3])}),
         one("Conv", constants={"w": GROUPED_W}, group=2),
+    ),
+    "packed-dense-weights": (
+        one("Conv", node("Neg", "w", "k"), inputs="x,k", constants={"w": W}),
+        one("Conv", node("Neg", "w", "k"), inputs="x,k", constants={"w": GROUPED_W}, group=2),
     ),
     "read-after-alike": (
         one("Add", RESHAPED, node("Exp", "r", "e"), inputs="e,r"),

@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from fns_lab.opset.convert import is_written_alike
 from fns_lab.opset.nodes import NodeError, input_constant, input_shape, stated_axes
+from fns_lab.opset.signs import never_negative
 from fns_lab.targets.target import Quirk
 
 
@@ -172,6 +173,20 @@ def negative_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     indices = input_constant(node, 1)
     return indices is not None and bool((indices < 0).any())
+
+
+def unsafe_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input is computed, and may hold an index below 0 for all that is known.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unsafe-indices"
+        ops = ["Gather"]
+    """
+    indices = node.inputs[1]
+    computed = indices is not None and ir.convenience.get_const_tensor(indices) is None
+    return computed and not never_negative(indices)
 
 
 def scalar_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -142,7 +142,7 @@ def unsorted_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def negative_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes that state an axis below 0 in the attribute `axes`.
+    """Match nodes that state an axis below 0 in the attribute `axes` or `axis`.
 
     Fields: none.
 
@@ -150,7 +150,8 @@ def negative_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "negative-axes"
         ops = ["Slice"]
     """
-    return any(axis < 0 for axis in node.attributes.get_ints("axes", []))
+    axes = [node.attributes.get_int("axis", 0), *node.attributes.get_ints("axes", [])]
+    return any(axis < 0 for axis in axes)
 
 
 def _plain(attribute: ir.Attr) -> object:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.convert import schema
-from fns_lab.opset.nodes import input_constant, known_shapes
+from fns_lab.opset.nodes import input_constant, input_shape, known_shapes
 from fns_lab.opset.schemas import is_default
 from fns_lab.targets.target import Quirk
 
@@ -110,6 +111,49 @@ def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     types = {value.dtype.name for value in node.inputs if value is not None and value.dtype is not None}
     return not types <= set(quirk.types)
+
+
+def single_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with one input alone, unless it is known to have one dimension.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "single-input"
+        ops = ["Concat"]
+    """
+    x = input_shape(node, 0)
+    return len(node.inputs) == 1 and (x is None or len(x) != 1)
+
+
+def scalar_output(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first output is known to be a scalar, without dimensions.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "scalar-output"
+        ops = ["ReduceMax", "Transpose"]
+    """
+    shape = node.outputs[0].shape
+    return shape is not None and not len(shape)
+
+
+def beyond_int32(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read a constant of int64 with a number that int32 cannot hold.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "beyond-int32"
+        ops = ["*"]
+    """
+    constants = [input_constant(node, index) for index in range(len(node.inputs))]
+    limits = np.iinfo(np.int32)
+    return any(
+        array is not None and array.dtype == np.int64 and bool(((array < limits.min) | (array > limits.max)).any())
+        for array in constants
+    )
 
 
 def empty_value(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -63,17 +63,35 @@ def read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return 0 in inputs_computed_by(node, quirk.after)
 
 
-def weights_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes whose second input is computed by one of some other ops.
+def packed_weights(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions whose weights a node computes, or a node reads that is no such convolution.
 
-    Fields: `after`, the op types that compute the weights.
+    The weights of a convolution lie in a texture of their own form, in which no node writes and no other node reads.
+
+    Fields: none.
 
         [[quirk]]
-        kind = "weights-after"
+        kind = "packed-weights"
         ops = ["Conv"]
-        after = ["Reshape"]
     """
-    return 1 in inputs_computed_by(node, quirk.after)
+    weights = node.inputs[1]
+    if weights is None:
+        return False
+    reads_alike = ((use.node.op_type, use.idx) == (node.op_type, 1) for use in weights.uses())
+    computed = weights.producer() is not None and ir.convenience.get_const_tensor(weights) is None
+    return computed or not all(reads_alike)
+
+
+def packed_dense_weights(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions in one group whose weights a node computes, or a node reads that is no convolution.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "packed-dense-weights"
+        ops = ["Conv"]
+    """
+    return node.attributes.get_int("group", 1) == 1 and packed_weights(node, quirk, opset)
 
 
 def read_after_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -1,0 +1,123 @@
+"""Faults of ONNX.js that lie in what a node states or leaves out: each refused, and where `lower` can, right again."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from onnx import NodeProto, TensorProto, helper
+
+from fns_lab import targets
+from fns_lab.errors import RuntimeFault
+from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
+from fns_lab.targets import check
+from tests.runtimes.graphs import FLOAT32_ERROR, graph, image, node, relu, worst_error
+
+pytestmark = pytest.mark.browser
+
+X = image(2, 3, 4, 5, mean=0.5, sd=1.0)
+MEAN = node("ReduceMean", "x", "y", axes=[-1])
+ALL, OLD = ("0.1.3", "0.1.4", "0.1.8"), ("0.1.3", "0.1.4")
+EVERY = ("cpu", "wasm", "webgl")
+INT64_MAX = np.iinfo(np.int64).max
+
+
+class Faulty(NamedTuple):
+    node: NodeProto
+    constants: dict[str, np.ndarray]
+    output_shape: tuple[int, ...]
+    versions: tuple[str, ...]
+    backends: tuple[str, ...]
+    opset: int = 7
+    x: np.ndarray = X
+    feeds: dict[str, np.ndarray] | None = None
+    lowered: bool = True
+
+
+CASES = {
+    "omitted-input": Faulty(
+        helper.make_node("Slice", ["x", "s", "e", "", "p"], ["y"]),
+        {"s": np.array([1]), "e": np.array([2]), "p": np.array([1])}, (1, 3, 4, 5), ("0.1.8",), EVERY, 10,
+    ),
+    "beyond-int32": Faulty(
+        node("Slice", "x s e", "y"), {"s": np.array([1]), "e": np.array([INT64_MAX])}, (1, 3, 4, 5), ("0.1.8",), EVERY,
+        10,
+    ),
+    "concat-of-one": Faulty(node("Concat", "x", "y", axis=1), {}, X.shape, ALL, ("cpu", "wasm")),
+    "axes-from-the-end": Faulty(MEAN, {}, (2, 3, 4, 1), OLD, EVERY),
+    "squeezed-axis-from-the-end": Faulty(
+        node("Squeeze", "x", "y", axes=[-1]), {}, (2, 3, 4), OLD, EVERY, x=X[..., :1]
+    ),
+    "unsqueezed-axis-from-the-end": Faulty(node("Unsqueeze", "x", "y", axes=[-1]), {}, (2, 3, 4, 5, 1), OLD, EVERY),
+    "axis-from-the-end": Faulty(
+        node("Gather", "x i", "y", axis=-1), {"i": np.array([0, 2])}, (2, 3, 4, 2), OLD, ("webgl",)
+    ),
+    "scalar-results": Faulty(node("ReduceSum", "x", "y", keepdims=0), {}, (), OLD, ("webgl",)),
+    "scalar-results-of-transpose": Faulty(
+        node("Transpose", "x", "y"), {}, (), ALL, ("webgl",), x=np.array(2.5, np.float32), lowered=False
+    ),
+    "computed-indices": Faulty(
+        node("Gather", "x i", "y", axis=2), {}, (2, 3, 2, 5), OLD, ("cpu", "wasm"), feeds={"i": np.array([-1, 1])}
+    ),
+    "computed-indices-on-a-gpu": Faulty(
+        node("Gather", "x i", "y", axis=2), {}, (2, 3, 2, 5), OLD, ("webgl",), feeds={"i": np.array([-1, 1])},
+        lowered=False,
+    ),
+    "equal-shapes": Faulty(
+        node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
+    ),
+    "windows-rounded-up": Faulty(
+        node("AveragePool", "x", "y", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), {}, (2, 3, 2, 3), ("0.1.8",),
+        EVERY, 10,
+    ),
+    "computed-limits": Faulty(
+        node("Slice", "x s e", "y"), {}, (1, 3, 4, 5), ("0.1.8",), ("webgl",), 10,
+        feeds={"s": np.array([1]), "e": np.array([2])}, lowered=False,
+    ),
+}  # fmt: skip
+ROWS = [(name, f"onnxjs-{v}/{b}") for name, case in CASES.items() for v in case.versions for b in case.backends]
+
+
+def outputs(model, target, feeds) -> Any:
+    with open_runner(model, target) as runner:
+        return runner.infer(feeds)["y"]
+
+
+@pytest.mark.parametrize(("name", "target"), ROWS)
+def test_a_node_that_fails_or_is_wrong_and_right_when_lowered(name, target):
+    case, target = CASES[name], targets.load(target)
+    feeds = {"x": case.x, **(case.feeds or {})}
+    model = graph([case.node], feeds, case.constants, outputs={"y": case.output_shape}, opset=case.opset)
+    expected = outputs(model, "ort/cpu", feeds)
+    assert not check(model, target)
+    try:
+        actual = outputs(model, target, feeds)
+        assert actual.shape != expected.shape or not worst_error(actual, expected) < FLOAT32_ERROR
+    except RuntimeFault:
+        pass
+    lowered = lower(model, target)
+    assert bool(lowered) is case.lowered, str(lowered)
+    if lowered:
+        actual = outputs(lowered.model, target, feeds)
+        assert actual.shape == expected.shape
+        assert worst_error(actual, expected) < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("backend", EVERY)
+def test_an_input_without_elements_cannot_be_fed(backend):
+    """Also if no node is left that reads it, since its shape alone counts."""
+    empty = np.zeros((0, 3), np.float32)
+    shape = graph([node("Shape", "x", "y")], {"x": empty}, outputs={"y": (2,)}, output_type=TensorProto.INT64)
+    for model in (relu(empty), shape):
+        assert not lower(model, targets.load(f"onnxjs-0.1.8/{backend}"))
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_a_second_output_is_never_returned(version):
+    two = graph([node("Dropout", "x", "y mask")], {"x": X}, outputs={"y": X.shape, "mask": X.shape})
+    target = targets.load(f"onnxjs-{version}/cpu")
+    assert not check(two, target)
+    with pytest.raises(RuntimeFault):
+        outputs(two, target, {"x": X})
