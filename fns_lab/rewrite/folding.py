@@ -100,6 +100,8 @@ class _Folder:
             return None
         if node.op_type in ("Shape", "Size"):
             return self._sizes(node)
+        if node.op_type == "EyeLike":
+            return self._unit_matrix(node)
         inputs = [None if value is None else ir.convenience.get_const_tensor(value) for value in node.inputs]
         if any(tensor is None and value is not None for tensor, value in zip(inputs, node.inputs, strict=True)):
             return self._partly_known(node)
@@ -132,6 +134,13 @@ class _Folder:
         sizes = sizes[node.attributes.get_int("start", 0) : node.attributes.get_int("end", len(sizes))]
         partial = [np.array([s if isinstance(s, int) else number for s in sizes], np.int64) for number in UNKNOWN]
         return self._note(node, [[partial[0]], [partial[1]]])
+
+    def _unit_matrix(self, node: ir.Node) -> list[np.ndarray] | None:
+        """Return what an EyeLike computes of the shape of its input alone."""
+        x = node.inputs[0]
+        if x is None or x.shape is None or not x.shape.is_static() or x.dtype is None or not self._may_fold(node, []):
+            return None
+        return evaluate(node, [np.zeros(x.shape.numpy(), x.dtype.numpy())], self._run.opset)
 
     def _partly_known(self, node: ir.Node) -> list[np.ndarray] | None:
         """Return the elements of a shape if those that are not known have no part in them."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import input_constant
+
+SUMMARIES = frozenset({"ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"})
+"""Reductions that change nothing over no axes; others give an absolute value, a square or a logarithm."""
 
 
 def unchanged_input(node: ir.Node, opset: int) -> ir.Value | None:
@@ -21,6 +25,8 @@ def unchanged_input(node: ir.Node, opset: int) -> ir.Value | None:
         return x if x.dtype is not None and x.dtype == y.dtype else None
     if node.op_type == "Dropout":
         return x if _is_inference(node, opset) else None
+    if node.op_type in SUMMARIES and opset >= 13:
+        return x if _reduces_nothing(node) else None
     return _element_of_sequence(node, x) if node.op_type == "SequenceAt" else None
 
 
@@ -31,8 +37,13 @@ def _is_inference(node: ir.Node, opset: int) -> bool:
         return bool(node.attributes.get_int("is_test", 0))
     if len(node.inputs) < 3 or node.inputs[2] is None:
         return True
-    training = input_constant(node, 2)
-    return training is not None and not training.any()
+    training, ratio = input_constant(node, 2), input_constant(node, 1)
+    return (training is not None and not training.any()) or (ratio is not None and not ratio.any())
+
+
+def _reduces_nothing(node: ir.Node) -> bool:
+    axes = input_constant(node, 1) if len(node.inputs) > 1 and node.inputs[1] is not None else np.array([])
+    return bool(node.attributes.get_int("noop_with_empty_axes", 0)) and axes is not None and not axes.size
 
 
 def _element_of_sequence(node: ir.Node, sequence: ir.Value) -> ir.Value | None:

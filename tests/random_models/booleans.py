@@ -30,6 +30,13 @@ def comparison(draw):
     return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=draw(_opsets(since)))
 
 
+def cast_like(draw):
+    shape = any_shape(draw)
+    nodes, constants, _ = _comparison(draw, shape, "a")
+    nodes.append(helper.make_node("CastLike", ["a", "x"], ["y"]))
+    return draw(st.sampled_from([OLD, OLDEST, WEBGL])), model_of(nodes, shape, constants, opset=draw(_opsets(15)))
+
+
 def logic(draw):
     shape = any_shape(draw)
     first, second = (_comparison(draw, shape, name) for name in "ab")

@@ -74,3 +74,28 @@ def one_hot(draw):
     ]
     constants = {"depth": np.array(draw(st.integers(1, 5))), "values": random_weights(draw, 2)}
     return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=opset)
+
+
+def top_k(draw):
+    shape, opset = any_shape(draw), draw(st.sampled_from([9, 10, 11, 18]))
+    axis = draw(st.integers(-1 if opset < 11 else -len(shape), len(shape) - 1))
+    k, constants, attributes = draw(st.integers(1, shape[axis])), {}, {"axis": axis if opset > 9 else axis % len(shape)}
+    if opset < 10:
+        attributes["k"] = k
+    else:
+        constants["k"] = np.array([k])
+    if opset > 10:
+        attributes["largest"] = draw(st.integers(0, 1))
+    nodes = [helper.make_node("TopK", ["x", *constants], ["y", "places"], name="node", **attributes)]
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, shape, constants, opset=opset)
+
+
+def tensor_scatter(draw):
+    shape = any_shape(draw, low=3, high=4)
+    axis, mode = draw(st.integers(1, len(shape) - 1)), draw(st.sampled_from(["linear", "circular"]))
+    size = draw(st.integers(1, shape[axis]))
+    update = random_weights(draw, *shape[:axis], size, *shape[axis + 1 :])
+    most = shape[axis] - (size if mode == "linear" else 1)
+    constants = {"update": update, "places": _rng(draw).integers(0, most + 1, shape[0])}
+    model = model_of_one("TensorScatter", shape, constants, opset=24, axis=axis - len(shape), mode=mode)
+    return draw(st.sampled_from([OLD, OLDEST])), model

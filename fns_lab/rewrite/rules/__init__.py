@@ -8,6 +8,7 @@ from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
 from fns_lab.rewrite.rules.cast_index import CastIndex
 from fns_lab.rewrite.rules.cast_later import CastLater
+from fns_lab.rewrite.rules.cast_like import CastLike
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
 from fns_lab.rewrite.rules.cast_step import CastStep
 from fns_lab.rewrite.rules.center_crop_pad import CenterCropPad
@@ -88,6 +89,8 @@ from fns_lab.rewrite.rules.step_functions import StepFunctions
 from fns_lab.rewrite.rules.subpixel_concat import SubpixelConcat
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
+from fns_lab.rewrite.rules.tensor_scatter_gather import TensorScatterGather
+from fns_lab.rewrite.rules.top_k_arg_max import TopKArgMax
 from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
 from fns_lab.rewrite.rules.where_gather import WhereGather
 from fns_lab.rewrite.rules.where_index import WhereIndex
@@ -112,6 +115,8 @@ RULES: tuple[type[Rule], ...] = (
     GroupNormInstanceNorm,
     # Before all rules for the ops of its bodies.
     FunctionBody,
+    # Before the rules for Cast.
+    CastLike,
     # Before the rules for layers of images, which take the statistics of inference only.
     BatchNormTraining,
     ReshapeToImage,
@@ -165,6 +170,8 @@ RULES: tuple[type[Rule], ...] = (
     GatherNDGather,
     GatherElementsGather,
     ScatterGather,
+    TensorScatterGather,
+    TopKArgMax,
     ArgMaxPlain,
     HardmaxGather,
     OneHotGather,

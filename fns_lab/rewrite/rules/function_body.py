@@ -14,18 +14,19 @@ onnx's inliner gives the bodies; what they compute from shapes is folded if the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
 from onnx import inliner
 
-from fns_lab.opset.nodes import constant_array, name_of, producer
+from fns_lab.opset.inference import bodies
+from fns_lab.opset.nodes import constant_array, name_of, node_input, producer
 from fns_lab.opset.schemas import schema
 from fns_lab.rewrite.rule import LoweringRun, Refusal, RewriterContext, Rule, initializer
 from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
-MOST_OUTPUTS = {"Attention": 4, "CausalConvWithState": 2, "SoftmaxCrossEntropyLoss": 2}
+MOST_OUTPUTS = {"Attention": 4, "CausalConvWithState": 2, "LinearAttention": 2, "SoftmaxCrossEntropyLoss": 2}
 """Number of outputs of the ops that have several."""
 
 
@@ -38,6 +39,7 @@ class FunctionBody(SeveralOutputsRule):
         "CausalConvWithState",
         "Gelu",
         "HardSwish",
+        "LinearAttention",
         "Mish",
         "RMSNormalization",
         "RotaryEmbedding",
@@ -65,20 +67,22 @@ class FunctionBody(SeveralOutputsRule):
             raise Refusal(f"ONNX has no function body of {node.op_type} at opset {self.opset}")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> Sequence[ir.Value]:
-        node, name = producer(y0), y0.name
-        values = {f"i{index}": value for index, value in enumerate(node.inputs) if value is not None}
-        for inner in self._body(node):
+        node, name, body = producer(y0), y0.name, self._body(producer(y0))
+        values = {formal: node_input(node, int(name_of(formal)[1:])) for formal in body.inputs}
+        for inner in body:
             names = [f"{name}.{name_of(value).rsplit('__', 1)[0]}" for value in inner.outputs]
             if inner.op_type == "Constant":
                 outputs: Sequence[ir.Value] = [initializer(op, constant_array(inner.outputs[0]), names[0])]
             else:
-                inputs = [values.get(value.name or "") if value is not None else None for value in inner.inputs]
+                _read_outer_values(inner, values)
+                inputs = [values.get(value) if value is not None else None for value in inner.inputs]
                 output = op.call_op(inner.op_type, inputs, dict(inner.attributes), outputs=names)
                 outputs = [output] if isinstance(output, ir.Value) else output
                 for old, new in zip(inner.outputs, outputs, strict=True):
                     new.type, new.shape = old.type, old.shape
-            values |= {name_of(old): new for old, new in zip(inner.outputs, outputs, strict=True)}
-        return [values.get(f"o{i}") or op.Identity(x) for i in range(self.outputs)]
+            values |= dict(zip(inner.outputs, outputs, strict=True))
+        by_name = {name_of(old): new for old, new in values.items()}
+        return [by_name.get(f"o{i}") or op.Identity(x) for i in range(self.outputs)]
 
     def _body(self, node: ir.Node) -> ir.Graph:
         """Return the body. Its inputs are named i0, i1 and so on, its outputs o0, o1 and so on."""
@@ -97,6 +101,15 @@ class FunctionBody(SeveralOutputsRule):
         else:
             inlined = inliner.inline_selected_functions(model, [("", node.op_type)], False, True)
         return ir.from_proto(onnx.shape_inference.infer_shapes(inlined)).graph
+
+
+def _read_outer_values(node: ir.Node, values: Mapping[ir.Value, ir.Value]) -> None:
+    """In place: let the bodies of a node, such as a Scan, read the new values in place of the old ones."""
+    for body in (body for attribute in node.attributes.values() for body in bodies(attribute)):
+        for inner in body.all_nodes():
+            for index, value in enumerate(inner.inputs):
+                if value is not None and value in values:
+                    inner.replace_input_with(index, values[value])
 
 
 def _give_function(model: onnx.ModelProto, node: ir.Node) -> None:

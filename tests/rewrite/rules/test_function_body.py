@@ -96,3 +96,21 @@ def evaluated(proto, x):
 def test_a_target_that_has_it_keeps_it():
     before = model([node("HardSwish", "x", "y")], SHAPE, opset=14)
     assert ops(lower(before, targets.load("ort/cpu")).model) == ["HardSwish"]
+
+
+@pytest.mark.parametrize("rule", ["linear", "gated_delta"])
+def test_linear_attention_is_unrolled(rule):
+    shape, constants = (2, 4, 12), {"v": values(2, 4, 6)}
+    inputs = ["x", "x", "v"]
+    if rule == "gated_delta":
+        constants |= {"decay": -np.abs(values(2, 4, 12)), "beta": values(2, 4, 3)}
+        inputs += ["", "decay", "beta"]
+    attributes = {"kv_num_heads": 3, "q_num_heads": 3, "update_rule": rule}
+    nodes = [helper.make_node("LinearAttention", inputs, ["y", "state"], name="node", **attributes)]
+    before = model(nodes, shape, constants, opset=27)
+    lowered = lower(before, TARGET)
+    assert lowered, lowered.refused.to_string()
+    assert not {"LinearAttention", "Scan"} & set(ops(lowered.model))
+    x = values(*shape) / 4
+    expected = ReferenceEvaluator(before).run(None, {"x": x})[0]
+    np.testing.assert_allclose(run(lowered.model, x), expected, rtol=0, atol=ROUNDING * np.abs(expected).max())
