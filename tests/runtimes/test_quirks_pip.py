@@ -98,8 +98,8 @@ def gather_elements(*shape):
     return one("GatherElements", {"x": x(3, 4)}, {"i": np.zeros(shape, np.int64)}, axis=1)
 
 
-def conv(*kernel, size=16, **attributes):
-    return one("Conv", {"x": x(1, 3, size, size)}, {"w": x(4, 3, *kernel)}, **attributes)
+def conv(*kernel, batch=1, **attributes):
+    return one("Conv", {"x": x(batch, 3, 16, 16)}, {"w": x(4, 3, *kernel)}, **attributes)
 
 
 def mod(*shape):
@@ -112,6 +112,18 @@ def mean(*shape):
 
 def filled(**given):
     return one("Pad", {"x": x(3, 4)}, {"p": ints(0, 1, 0, 1), **given}, mode="reflect")
+
+
+def terms(count):
+    return one("Sum", {f"x{i}": x(1) if i % 2 else x(2, 3) for i in range(count)})
+
+
+def scattered(axis):
+    return one("ScatterElements", {"x": x(3, 4)}, {"i": np.ones((1, 2), np.int64), "u": x(1, 2)}, axis=axis)
+
+
+def pooled(batch):
+    return one("MaxPool", {"x": x(batch, 2, 5, 6)}, kernel_shape=[2, 2])
 
 
 def softmax_of_int8(*before):
@@ -204,6 +216,25 @@ CASES = {
     (OPENCV, "SAME"): (
         conv(3, 3, strides=[2, 2], auto_pad="SAME_UPPER"), conv(3, 3, strides=[2, 2], auto_pad="SAME_LOWER")
     ),
+    (OPENCV, "Sum"): (terms(4), terms(3)),
+    (OPENCV, "volumes"): (one("GlobalMaxPool", {"x": x(1, 2, 3, 4, 5)}), one("GlobalMaxPool", {"x": x(1, 2, 3, 4)})),
+    (OPENCV, "Shrink"): (one("Shrink", {"x": ints(1, 2)}), one("Shrink", {"x": x(3)})),
+    (OPENCV, "wrap"): (pad("wrap", 0, 0, 0, -1, 0, 0, 0, 2), pad("wrap", 0, 0, 0, -1, 0, 0, 0, 0)),
+    (OPENCV, "no axes"): (
+        one("ReduceL1", {"x": x(3, 4)}, opset=18, noop_with_empty_axes=1), one("ReduceL1", {"x": x(3, 4)}, opset=18)
+    ),
+    (OPENCV, "axes"): (
+        one("ReduceL2", {"x": x(1, 3, 5, 7, 5)}, axes=[1, 2, 3]),
+        one("ReduceL2", {"x": x(1, 3, 5, 7, 5)}, axes=[0, 1, 2]),
+    ),
+    (OPENCV, "mode"): (resize(2.0), resize(2.0, mode="nearest")),
+    (OPENCV, "Trilu"): (one("Trilu", {"x": x(7, 1)}, opset=14), one("Trilu", {"x": x(1, 7)}, opset=14)),
+    (OPENCV, "ScatterElements"): (scattered(-1), scattered(1)),
+    (OPENCV, "empty"): (conv(3, 3, batch=0), conv(3, 3)),
+    (OPENVINO, "output_shape"): (
+        transposed(output_shape=[6, 8], auto_pad="SAME_UPPER"), transposed(output_shape=[6, 8], auto_pad="SAME_LOWER")
+    ),
+    (OPENVINO, "empty"): (pooled(0), pooled(1)),
     (ORT, "layout"): (
         one("RNN", {"x": x(2, 5, 3)}, {"w": x(1, 4, 3), "r": x(1, 4, 4)}, opset=14, hidden_size=4, layout=1),
         recurrent("RNN"),

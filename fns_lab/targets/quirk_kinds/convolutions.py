@@ -117,16 +117,39 @@ def cropped_to_shape(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "cropped-to-shape"
         ops = ["ConvTranspose"]
     """
-    wanted, x, kernel = node.attributes.get_ints("output_shape", []), input_shape(node, 0), _kernel(node)
+    return any(cut is None or cut > 0 for cut in _cut_off(node))
+
+
+def unevenly_cropped(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match transposed convolutions cropped to an `output_shape` in groups, or by an odd number with SAME_UPPER.
+
+    Sizes that are not known count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unevenly-cropped"
+        ops = ["ConvTranspose"]
+    """
+    cuts = [cut for cut in _cut_off(node) if cut is None or cut > 0]
+    if node.attributes.get_int("group", 1) > 1:
+        return bool(cuts)
+    upper = node.attributes.get_string("auto_pad", "NOTSET") == "SAME_UPPER"
+    return upper and any(cut is None or cut % 2 for cut in cuts)
+
+
+def _cut_off(node: ir.Node) -> list[int | None]:
+    """Return how much of the result is cut off along each axis for `output_shape`, None for a size not known."""
+    wanted, x, kernel = list(node.attributes.get_ints("output_shape", [])), input_shape(node, 0), _kernel(node)
     if not wanted:
-        return False
-    if x is None or not kernel:
-        return True
+        return []
+    if x is None or len(kernel) != len(x) - 2:
+        return [None]
     ones = [1] * len(kernel)
     strides, dilations = (node.attributes.get_ints(name, ones) for name in ("strides", "dilations"))
     added = node.attributes.get_ints("output_padding", [0] * len(kernel))
     axes = zip(x[2:], wanted[-len(kernel) :], kernel, strides, dilations, added, strict=True)
-    return any(not isinstance(n, int) or (n - 1) * s + (k - 1) * d + 1 + a > size for n, size, k, s, d, a in axes)
+    return [(n - 1) * s + (k - 1) * d + 1 + a - size if isinstance(n, int) else None for n, size, k, s, d, a in axes]
 
 
 def enlarged_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:

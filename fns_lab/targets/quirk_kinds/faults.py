@@ -53,6 +53,19 @@ def attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     )
 
 
+def unstated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that leave one of these attributes to its default.
+
+    Fields: `attributes`, the names of the attributes, each with an empty list.
+
+        [[quirk]]
+        kind = "unstated"
+        ops = ["Resize"]
+        attributes = { mode = [] }
+    """
+    return any(name not in node.attributes for name in quirk.attributes)
+
+
 def auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that leave their padding to the engine: `auto_pad` is SAME_UPPER or SAME_LOWER.
 
@@ -117,23 +130,28 @@ def batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def batch_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match reductions over three of four axes, the first among them, unless that axis is known to be short.
+    """Match reductions over three or more axes that are not the last ones, if one of them has a certain length.
 
-    Fields: `samples`, the largest first dimension that the engine reduces correctly.
+    The last two of these axes may have any length. Axes that are computed and sizes that are not known count as long.
+
+    Fields: `samples`, the largest length of the other axes that the engine reduces correctly.
 
         [[quirk]]
         kind = "batch-reduction"
         ops = ["ReduceMean", "ReduceSum"]
         samples = 2
     """
-    try:
-        axes = {axis % 4 for axis in stated_axes(node)}
-    except NodeError:
-        return False
-    if len(axes) != 3 or 0 not in axes:
-        return False
     x = input_shape(node, 0)
-    return x is None or (len(x) == 4 and not (isinstance(x[0], int) and x[0] <= quirk.samples))
+    if x is None or len(x) < 4:
+        return False
+    try:
+        axes = sorted(axis % len(x) for axis in stated_axes(node))
+    except NodeError:
+        return True
+    if axes == list(range(len(x) - len(axes), len(x))):
+        return False
+    sizes = [x[axis] for axis in axes[:-2]]
+    return any(not isinstance(size, int) or size > quirk.samples for size in sizes)
 
 
 def rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -154,6 +154,51 @@ def negative_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(axis < 0 for axis in axes)
 
 
+def noop_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match reductions that reduce nothing: without axes, and with `noop_with_empty_axes`.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "noop-reduction"
+        ops = ["ReduceL1"]
+    """
+    return unstated_axes(node, quirk, opset) and node.attributes.get_int("noop_with_empty_axes", 0) == 1
+
+
+def training(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match Dropout nodes whose third input, which says whether the model is trained, is not known to be false.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "training"
+        ops = ["Dropout"]
+    """
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        return False
+    mode = input_constant(node, 2)
+    return mode is None or bool(mode)
+
+
+def wrapped_and_cut(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes in mode wrap with a pad below 0 beside one above 0, or whose pads are not known.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "wrapped-and-cut"
+        ops = ["Pad"]
+    """
+    if node.attributes.get_string("mode", "constant") != "wrap":
+        return False
+    try:
+        pads = full_pads(node)
+    except NodeError:
+        return True
+    return min(pads) < 0 < max(pads)
+
+
 def _plain(attribute: ir.Attr) -> object:
     """Return an attribute's value, with a list where there are several, as TOML gives them."""
     several = attribute.type in (ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS)

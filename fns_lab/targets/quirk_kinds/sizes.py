@@ -162,3 +162,29 @@ def no_window(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     pads, dilations = node.attributes.get_ints("pads", [0] * 2 * n), node.attributes.get_ints("dilations", [1] * n)
     axes = zip(x[2:], kernel, dilations, pads[:n], pads[n:], strict=True)
     return any(isinstance(size, int) and size + begin + end < (k - 1) * d + 1 for size, k, d, begin, end in axes)
+
+
+def one_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is known to have one column, its last axis, and more than one row.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "one-column"
+        ops = ["Trilu"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and len(x) > 1 and x[-1] == 1 != x[-2]
+
+
+def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is known to have one element.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "single-element"
+        ops = ["QuantizeLinear"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and all(size == 1 for size in x)
