@@ -2,8 +2,8 @@
 
     Hardmax(x, axis)  =  Transpose(Gather(unit matrix, ArgMax(x, axis)))      the last axis moves to `axis`
 
-- Supported: Hardmax of any opset, `x` of fixed shape with elements. Before opset 13 it runs over all axes from `axis`
-  on, which a Reshape makes one.
+- Supported: Hardmax of any opset, `x` of fixed shape with elements, at most `LARGEST_SIZE` of them along `axis`. Before
+  opset 13 it runs over all axes from `axis` on, which a Reshape makes one.
 - Fidelity: exact for numbers.
 - Needed by: ONNX.js on cpu and wasm, which has no Hardmax.
 """
@@ -15,9 +15,12 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import fixed_shape, from_the_front, name_of, producer
+from fns_lab.opset.nodes import axis_attribute, fixed_shape, name_of, producer
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
+
+LARGEST_SIZE = 4096
+"""Largest number of elements that are compared; the unit matrix has its square."""
 
 
 class HardmaxGather(OpRule):
@@ -29,16 +32,25 @@ class HardmaxGather(OpRule):
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         if 0 in fixed_shape(x):
             raise Refusal(f"{x.name} has no elements")
+        if (size := self._matrix_shape(x, producer(y))[1]) > LARGEST_SIZE:
+            raise Refusal(f"it compares {size} elements, more than {LARGEST_SIZE}")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node, shape, name = producer(y), fixed_shape(x), name_of(y)
-        newer = self.opset >= ONE_AXIS_SINCE
-        axis = from_the_front(node.attributes.get_int("axis", -1 if newer else 1), len(shape))
-        if newer:
-            return self._along(op, x, shape[axis], axis, len(shape), name)
-        sizes = math.prod(shape[:axis]), math.prod(shape[axis:])
+        sizes = self._matrix_shape(x, node)
+        if self.opset >= ONE_AXIS_SINCE:
+            return self._along(op, x, sizes[1], self._axis(node), len(shape), name)
         flat = self.reshape(op, x, sizes, f"{name}.flat")
         return self.reshape(op, self._along(op, flat, sizes[1], 1, 2, f"{name}.rows"), shape, name)
+
+    def _axis(self, node: ir.Node) -> int:
+        return axis_attribute(node, -1 if self.opset >= ONE_AXIS_SINCE else 1)
+
+    def _matrix_shape(self, x: ir.Value, node: ir.Node) -> tuple[int, int]:
+        """Return how many groups of elements are compared, and how many elements each has."""
+        shape, axis = fixed_shape(x), self._axis(node)
+        size = shape[axis] if self.opset >= ONE_AXIS_SINCE else math.prod(shape[axis:])
+        return math.prod(shape) // size, size
 
     def _along(self, op: RewriterContext, x: ir.Value, size: int, axis: int, rank: int, name: str) -> ir.Value:
         index = op.ArgMax(x, axis=axis, keepdims=0, _outputs=[f"{name}.index"])

@@ -22,3 +22,8 @@ def test_the_first_of_the_largest_is_1(axis, opset):
 def test_a_shape_that_is_not_fixed_is_refused():
     before = model([node("Hardmax", "x", "y")], (2, "C"))
     assert_refused(before, TARGET, "hardmax-gather", "not fixed")
+
+
+@pytest.mark.parametrize(("opset", "shape"), [(7, (1, 17, 241)), (13, (2, 4097))])
+def test_more_elements_than_a_unit_matrix_may_have_are_refused(opset, shape):
+    assert_refused(model([node("Hardmax", "x", "y")], shape, opset=opset), TARGET, "hardmax-gather", "4097")
