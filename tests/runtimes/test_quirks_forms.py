@@ -121,3 +121,12 @@ def test_a_second_output_is_never_returned(version):
     assert not check(two, target)
     with pytest.raises(RuntimeFault):
         outputs(two, target, {"x": X})
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+def test_the_sign_of_nan(backend):
+    x, target = np.array([-2, np.nan, 3], np.float32), targets.load(f"onnxjs-0.1.8/{backend}")
+    model = graph([node("Sign", "x", "y")], {"x": x}, outputs={"y": (3,)}, opset=9)
+    assert not check(model, target)
+    np.testing.assert_array_equal(outputs(model, target, {"x": x}), [-1, 0, 1])
+    np.testing.assert_array_equal(outputs(lower(model, target).model, target, {"x": x}), [-1, np.nan, 1])
