@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, training, tuning
+from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, runs, training, tuning
 from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -42,7 +42,8 @@ def test_random_models_of_every_rule_are_within_their_limits():
     assert len(random_cases.table(result)) == len(random_cases.GENERATORS)
 
 
-def test_networks_are_exported_lowered_and_run(tmp_path):
+def test_networks_are_exported_lowered_and_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "KEPT", tmp_path / "runs.json")
     result = architectures.run(["GRU", "MultiheadAttention"], [TARGET])
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert [(row["model"], row["right"], row["stopped_by"]) for row in result["rows"]] == [

@@ -4,16 +4,14 @@ import functools
 
 import pytest
 
-from benchmarks import architectures
+from benchmarks import architectures, runs
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module", autouse=True)
-def exported_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(architectures, "exported", functools.cache(architectures.exported))
-        yield
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "KEPT", tmp_path / "runs.json")
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small", "vit"])
@@ -25,13 +23,8 @@ def test_a_public_network_runs_lowered(name):
 
 
 def test_what_stops_a_network_is_named(monkeypatch):
-    monkeypatch.setattr(architectures, "lower", lambda model, target: _lower_without_rules(model, target))
+    without_rules = functools.partial(runs.lower, rules=())
+    monkeypatch.setattr(runs, "lower", without_rules)
     (row,) = architectures.run(["mobilenet_v3_small"], ["onnxjs-0.1.8/wasm"])["rows"]
     assert not row["right"]
     assert "HardSwish" in row["stopped_by"]
-
-
-def _lower_without_rules(model, target):
-    from fns_lab.rewrite.lower import lower
-
-    return lower(model, target, rules=())
