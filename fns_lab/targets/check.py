@@ -50,10 +50,16 @@ class Check:
         if not unsupported:
             count = int(self.table["count"].sum())
             nodes = "its one node is" if count == 1 else f"all {count} nodes are"
-            return f"{self.target.label}: {nodes} supported"
+            return f"{self.target.label}: {nodes} supported{self._fallback()}"
         reasons = [row["reason"] for row in unsupported if row["op"] == MODEL]
         ops = ", ".join(f"{row['count']} {row['op']}" for row in unsupported if row["op"] != MODEL)
         return f"{self.target.label}: not supported: {'; '.join([*reasons, *([ops] if ops else [])])}"
+
+    def _fallback(self) -> str:
+        """Return which of the ops the CPU computes though the backend is a GPU's, empty if none."""
+        rows = self.table.to_dict("records")
+        ops = [f"{row['count']} {row['op']}" for row in rows if self.target.leaves_to_cpu(row["op"], row["opset"])]
+        return f"; on the CPU: {', '.join(ops)}" if ops else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `fns-lab check --json` prints."""

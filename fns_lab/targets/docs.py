@@ -115,6 +115,8 @@ def _overview(target: Target) -> tuple[str, ...]:
     engine = f"{target.runtime} {target.version or '(any version)'}"
     selectors = target.ops.get(EVERY_OP)
     ops = f"all at opset {', '.join(selectors)}" if selectors else str(len(target.ops))
+    if target.falls_back:
+        ops += f", {len({entry.split()[0] for entry in target.falls_back})} of them left to the CPU at some opset"
     return (
         f"`{target}`",
         engine,

@@ -38,6 +38,7 @@ class Quirk:
     - `source`: where the fault is known from: an issue, a file of the runtime, or that it was seen
     - `backends`: the backends of the file that have the fault
     - `ops`: the op types that it touches, `*` for all
+    - `opsets`: the opsets of a model at which it shows, as a selector
     - `after`, `attributes`, `counts`, `inputs`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see there
     """
 
@@ -47,6 +48,7 @@ class Quirk:
     source: str
     backends: tuple[str, ...]
     ops: tuple[str, ...]
+    opsets: str = "*"
     after: tuple[str, ...] = ()
     attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
     counts: tuple[int, ...] = ()
@@ -87,6 +89,8 @@ class Target:
     - `ir_versions`: the IR versions that the runtime loads, as a selector
     - `ops`: by op type, the opsets that the runtime supports it at, as selectors: `7+`, `2-10`, `9`, or `*` for all;
       the op type `*` stands for every op of ONNX
+    - `falls_back`: op types of `ops` that a GPU backend leaves to the CPU; a selector behind a name says at which
+      opsets, such as `Cos 22-25`
     - `domains`: by domain other than ONNX's own, the op types that the runtime has of it
     - `runs_functions`: whether the runtime runs a model's own functions
     - `types`: ONNX's names of the element types that ops take, such as `FLOAT`; `*` for all; a selector behind a name
@@ -121,6 +125,7 @@ class Target:
     ir_version: int
     ir_versions: str
     ops: Mapping[str, tuple[str, ...]]
+    falls_back: tuple[str, ...] = ()
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runs_functions: bool = False
     types: tuple[str, ...] = (EVERY_TYPE,)
@@ -155,6 +160,11 @@ class Target:
         """Return whether the runtime's table has `op_type` at `opset`; quirks do not count."""
         opset = self.reads_as_opset or opset
         return any(matches(selector, opset) for selector in self.selectors(op_type))
+
+    def leaves_to_cpu(self, op_type: str, opset: int) -> bool:
+        """Return whether a GPU backend has no code for `op_type` at `opset`, so that the CPU computes it."""
+        entries = (entry.split() for entry in self.falls_back)
+        return any(name == op_type and all(matches(at, opset) for at in selectors) for name, *selectors in entries)
 
     def selectors(self, op_type: str) -> tuple[str, ...]:
         """Return the opsets at which the runtime's table has `op_type`, as selectors; empty if it never has."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from fns_lab import targets
+from fns_lab.errors import RuntimeFault
+from fns_lab.measure.op_type_cases import CASES, spellings
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from tests.runtimes.graphs import graph, image, node, worst_error
@@ -51,6 +55,66 @@ RIGHT = {
 }
 
 
+def transposed(channels, filters, group, *size):
+    x = image(1, channels, *size, mean=0.0, sd=1.0)
+    weights = {"w": image(channels, filters // group, *[3] * len(size), mean=0.0, sd=1.0)}
+    return plain(node("ConvTranspose", "x w", "y", group=group), x, weights), x
+
+
+def pool(op, shape, outputs="y", opset=21, **attributes):
+    x = image(*shape)
+    return plain(node(op, "x", outputs, **attributes), x, opset=opset), x
+
+
+def gemm(*bias):
+    x = image(3, 9, mean=0.0, sd=1.0)
+    return plain(node("Gemm", "x w c", "y"), x, {"w": image(9, 64), "c": image(*bias)}), x
+
+
+def plain(only, x, constants=None, opset=21):
+    return graph(
+        [only], {"x": x}, constants, outputs={"y": None}, opset=opset, ir_version=10, initializers_are_inputs=False
+    )
+
+
+LAST_WINDOW = {"kernel_shape": [2, 2], "strides": [3, 3], "pads": [1, 1, 1, 1], "ceil_mode": 1}
+WRONG_OR_REFUSED = {
+    "grouped volumes": (conv(4, 4, 3, 3, 3, group=2), conv(4, 4, 3, 3, 3)),
+    "a pool of no image": (pool("AveragePool", (0, 2, 5, 7), kernel_shape=[2, 2]), conv(3, 8, 3, 3)),
+    "transposed volumes": (transposed(2, 2, 1, 4, 5, 6), transposed(2, 2, 1, 4, 5)),
+    "groups of four, one filter each": (transposed(8, 2, 2, 4, 5), transposed(10, 2, 2, 4, 5)),
+    "groups of six, one filter each": (transposed(12, 2, 2, 4, 5), transposed(12, 4, 2, 4, 5)),
+    "indices": (
+        pool("MaxPool", (1, 2, 5, 7), "y i", kernel_shape=[2, 2]), pool("MaxPool", (1, 2, 5, 7), kernel_shape=[2, 2])
+    ),
+    "storage order": (
+        pool("MaxPool", (1, 2, 5, 7), kernel_shape=[2, 2], storage_order=1),
+        pool("MaxPool", (1, 2, 5, 7), kernel_shape=[2, 2], storage_order=1, opset=22),
+    ),
+    "scalar bias": (gemm(), gemm(1)),
+    "a window in the padding": (
+        pool("AveragePool", (1, 2, 4, 4), opset=22, **LAST_WINDOW), pool("AveragePool", (1, 2, 4, 4), **LAST_WINDOW)
+    ),
+}  # fmt: skip
+"""By fault: a model that is wrong or fails, and one beside it that is right; each with its input."""
+
+
+def is_wrong_or_fails(model, x) -> bool:
+    try:
+        return error_of(model, x) > WRONG
+    except RuntimeFault as fault:
+        return fault.engine == TARGET.name
+
+
+@pytest.mark.parametrize("name", WRONG_OR_REFUSED)
+def test_a_node_that_check_refuses_is_wrong_or_fails(name):
+    (faulty, x), (right, beside) = WRONG_OR_REFUSED[name]
+    assert is_wrong_or_fails(faulty, x)
+    assert not targets.check(faulty, TARGET)
+    assert targets.check(right, TARGET)
+    assert error_of(right, beside) < GPU_ERROR
+
+
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_conv_that_is_wrong_by_itself_and_right_when_lowered(name):
     model, x = FAULTY[name]
@@ -66,3 +130,37 @@ def test_a_conv_beside_them_is_right(name):
     model, x = RIGHT[name]
     assert targets.check(model, TARGET)
     assert error_of(model, x) < GPU_ERROR
+
+
+def test_the_table_says_which_ops_the_cpu_computes():
+    """Without the CPU the engine refuses these ops and no other ones, at the newest opset at which they changed."""
+    on_gpu = dataclasses.replace(TARGET, settings={**TARGET.settings, "cpu_fallback": False})
+    newest = {case.op: model[:2] for case in CASES for model in spellings(case, "FLOAT") if case.op != "OneHot"}
+    chosen = {op: (at, model) for op, (at, model) in newest.items() if TARGET.takes(op, at)}
+    assert len(chosen) > 100
+    wrong = [op for op, (at, model) in chosen.items() if needs_cpu(model, on_gpu) != TARGET.leaves_to_cpu(op, at)]
+    assert not wrong
+
+
+def needs_cpu(model, target) -> bool:
+    try:
+        open_runner(model, target).close()
+    except RuntimeFault as fault:
+        return "fallback to CPU EP has been explicitly disabled" in fault.message
+    return False
+
+
+def test_a_dropout_that_is_not_removed_is_left_without_a_provider():
+    x = image(1, 3, 5, 7)
+    model = graph([node("Dropout", "x", "y")], {"x": x}, outputs={"y": x.shape}, opset=13)
+    with pytest.raises(RuntimeFault, match="Provider type for Dropout node with name '' is not set"):
+        open_runner(model, TARGET)
+    assert not targets.check(model, TARGET)
+    assert error_of(model, x, lower(model, TARGET).model) < GPU_ERROR
+
+
+def test_check_names_the_ops_that_the_cpu_computes():
+    x = image(1, 3, 5, 7)
+    nodes = [node("Mean", "x x", "m"), node("Relu", "m", "y")]
+    model = graph(nodes, {"x": x}, outputs={"y": x.shape}, opset=13)
+    assert str(targets.check(model, TARGET)) == "ort-web/webgpu: all 2 nodes are supported; on the CPU: 1 Mean"

@@ -23,6 +23,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "grouped-wide": faults.grouped_wide,
     "channels-by-three": convolutions.channels_by_three,
     "uneven-groups": convolutions.uneven_groups,
+    "grouped-volumes": convolutions.grouped_volumes,
+    "packed-groups": convolutions.packed_groups,
     "nine-taps": convolutions.nine_taps,
     "off-centre-same": convolutions.off_centre_same,
     "cropped-to-shape": convolutions.cropped_to_shape,

@@ -180,6 +180,40 @@ def _kernel(node: ir.Node) -> list[int]:
     return [int(size) for size in sizes]
 
 
+def grouped_volumes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions of three spatial dimensions in more than one group. An unknown shape does not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "grouped-volumes"
+        ops = ["Conv"]
+    """
+    weights = input_shape(node, 1)
+    return node.attributes.get_int("group", 1) != 1 and weights is not None and len(weights) == 5
+
+
+def packed_groups(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match transposed convolutions whose groups each write one channel and read several at a time.
+
+    2 or 4 channels are read at a time if a group has 4 or more and an even number. Sizes that are not known count as
+    such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "packed-groups"
+        ops = ["ConvTranspose"]
+    """
+    group, weights = node.attributes.get_int("group", 1), input_shape(node, 1)
+    if group == 1:
+        return False
+    if weights is None or not isinstance(weights[0], int):
+        return True
+    in_group = weights[0] // group
+    return weights[1] == 1 and in_group >= VECTOR and in_group % 2 == 0
+
+
 def _is_dense(conv: ir.Node) -> bool:
     """Return whether the strides are 1 and nothing is padded."""
     explicit = conv.attributes.get_string("auto_pad", "NOTSET") in ("NOTSET", "VALID")
