@@ -135,6 +135,7 @@ GENERATORS = {
     "copy-between": faults.read_after_reshape,
     "copy-between-alike": faults.two_of_one_shape_after_reshape,
     "copy-second-operand": faults.same_operand_twice,
+    "copy-before-fusion": faults.fused,
     NETWORK: networks.network,
 }
 """By rule, in the order of `RULES`: a function that draws a model and returns it after the name of its target."""

@@ -131,3 +131,21 @@ def reduction_to_a_scalar(draw):
     shape, opset = any_shape(draw), opset_from(draw)
     op = draw(st.sampled_from(["ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"]))
     return "onnxjs-0.1.3/webgl", model_of_one(op, shape, opset=opset, keepdims=0)
+
+
+def fused(draw):
+    opset = opset_from(draw, 9)
+    if draw(st.booleans()):
+        rows, columns = draw(st.integers(1, 4)), draw(st.integers(2, 5))
+        constants = {"w": random_weights(draw, 3, columns), "c": random_weights(draw, 1, 1, columns)}
+        product, joined = helper.make_node("MatMul", ["x", "w"], ["m"]), draw(st.permutations(["m", "c"]))
+        nodes = [product, helper.make_node("Add", joined, ["y"], name="node")]
+        return "opencv/cpu", model_of(nodes, (rows, 3), constants, opset=opset)
+    n, c, h, w = image_shape(draw)
+    constants = {"w": random_weights(draw, 2, c, 2, 3)} | {k: np.abs(random_weights(draw, 2)) for k in "gbmv"}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node(draw(st.sampled_from(["Sigmoid", "Tanh", "Elu"])), ["c"], ["a"]),
+        helper.make_node("BatchNormalization", ["a", *"gbmv"], ["y"], name="node"),
+    ]
+    return "opencv/cpu", model_of(nodes, (n, c, h, w), constants, opset=opset)

@@ -106,6 +106,15 @@ def with_mask():
     return proto
 
 
+def recurrent(op, inputs, outputs):
+    proto = model([node(op, *inputs.split(","), "y", hidden_size=2)], (3, 2, 2), {"w": values(1, 8, 2)})
+    proto.graph.node[0].output[:] = outputs.split(",")
+    return proto
+
+
+CONV = node("Conv", "x", "w", "c")
+NORM = {"w": W} | {name: values(3) for name in "gbmv"}
+SWISH = [CONV, node("Sigmoid", "c", "s"), node("Mul", "c", "s", "a")]
 SHIFT = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
 POWERS = {"e": np.array([2], np.float32)}
 MATCHES = {
@@ -241,6 +250,17 @@ MATCHES = {
         one("Pad", pads=[0, 0, 1, 0] * 2, opset=2),
     ),
     "all-ranks": (one("MatMul", inputs="x,x", shape=(8,)), one("MatMul", constants={"b": values(8)})),
+    "norm-after-activation": (
+        one("BatchNormalization", *SWISH, constants=NORM, inputs="a,g,b,m,v"),
+        one("BatchNormalization", CONV, node("Relu", "c", "a"), constants=NORM, inputs="a,g,b,m,v"),
+    ),
+    "fused-bias": (
+        one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 6), "c": values(6, 1)}, inputs="p,c"),
+        one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 5), "c": values(6, 1)}, inputs="c,p"),
+    ),
+    "single-output": (recurrent("GRU", "x,w,w", "y"), recurrent("GRU", "x,w,w", "y,h")),
+    "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),
+    "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),
     "window-in-padding": (
         one("MaxPool", kernel_shape=[2, 2], strides=[3, 3], pads=[0, 0, 1, 1], ceil_mode=1),
         one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),

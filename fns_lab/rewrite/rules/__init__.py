@@ -25,6 +25,7 @@ from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
 from fns_lab.rewrite.rules.conv_winograd import ConvWinograd
 from fns_lab.rewrite.rules.copy_around_quirk import (
+    CopyBeforeFusion,
     CopyBeforeSharedReshape,
     CopyBetween,
     CopyBetweenAlike,
@@ -209,6 +210,7 @@ RULES: tuple[type[Rule], ...] = (
     CopyBetween,
     CopyBetweenAlike,
     CopySecondOperand,
+    CopyBeforeFusion,
 )
 
 if len({rule.NAME for rule in RULES}) != len(RULES):

@@ -4,7 +4,7 @@
 
 Not +0, since -0 + 0 is +0.
 
-- Supported: any node with one of the five kinds of quirk below, of any opset; copied values are float32 of any shape.
+- Supported: any node with one of the kinds of quirk below, of any opset; copied values are float32 of any shape.
 - Fidelity: exact.
 - Needed by: the targets whose TOML lists such a quirk.
 """
@@ -115,3 +115,16 @@ class CopySecondOperand(CopyAroundQuirk):
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         return repeated_inputs(node)
+
+
+class CopyBeforeFusion(CopyAroundQuirk):
+    """BatchNormalization(Sigmoid(Conv(x)))  =  BatchNormalization(Sigmoid(Conv(x)) + 0); so with Add(MatMul(x, w), c).
+
+    Needed by OpenCV, which joins the nodes to one that computes something else.
+    """
+
+    NAME = "copy-before-fusion"
+    WORKS_AROUND = ("norm-after-activation", "fused-bias")
+
+    def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
+        return inputs_computed_by(node, ("MatMul",)) if node.op_type == "Add" else (0,)

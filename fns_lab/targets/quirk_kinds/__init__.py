@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from fns_lab.targets.quirk_kinds import convolutions, faults, forms, limits, neighbours, sizes
+from fns_lab.targets.quirk_kinds import (
+    convolutions,
+    faults,
+    forms,
+    fusions,
+    limits,
+    neighbours,
+    sizes,
+    states,
+)
 from fns_lab.targets.target import EVERY_OP, Quirk
 
 QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
@@ -75,6 +84,11 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "wrapped-and-cut": forms.wrapped_and_cut,
     "negative-pads": forms.negative_pads,
     "all-ranks": forms.all_ranks,
+    "norm-after-activation": fusions.norm_after_activation,
+    "fused-bias": fusions.fused_bias,
+    "single-output": states.single_output,
+    "second-output-left-out": states.second_output_left_out,
+    "given-apart": states.given_apart,
     "window-in-padding": sizes.window_in_padding,
     "fractional-size": sizes.fractional_size,
     "slope-beyond-channels": sizes.slope_beyond_channels,

@@ -1,0 +1,78 @@
+"""Kinds of quirk for nodes that an engine joins with those before them, though the result is another one."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import input_constant
+from fns_lab.targets.target import Quirk
+
+GATES = frozenset({"Erf", "HardSigmoid", "Sigmoid", "Tanh"})
+"""One of these makes several nodes that end in a Mul an activation, such as `Mul(x, Sigmoid(x))`."""
+INSIDE = GATES | {"Add", "Div", "Mul", "Softplus"}
+
+
+def norm_after_activation(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that alone read an activation that alone reads a convolution.
+
+    An activation is a node of `after`, or several that end in a Mul, such as `Mul(x, Sigmoid(x))`.
+
+    Fields: `after`, the op types of activations.
+
+        [[quirk]]
+        kind = "norm-after-activation"
+        ops = ["BatchNormalization"]
+        after = ["Sigmoid", "Tanh"]
+    """
+    x = node.inputs[0]
+    last = None if x is None or len(x.uses()) > 1 or x.is_graph_output() else x.producer()
+    if last is None or last.op_type not in (*quirk.after, "Mul"):
+        return False
+    nodes, origins = {last}, list(last.inputs)
+    while last.op_type == "Mul" and (inner := _inside(origins)):
+        nodes |= inner
+        origins = [value for value in origins if value is None or value.producer() not in inner]
+        origins += [value for one in inner for value in one.inputs]
+    computed = {value for value in origins if value is not None and not value.is_initializer()}
+    if len(computed) != 1 or not {one.op_type for one in nodes} & {*quirk.after, *GATES}:
+        return False
+    (origin,) = computed
+    producer = origin.producer()
+    alone = not origin.is_graph_output() and {use.node for use in origin.uses()} <= nodes
+    return producer is not None and producer.op_type == "Conv" and alone
+
+
+def _inside(values: list[ir.Value | None]) -> set[ir.Node]:
+    producers = {value.producer() for value in values if value is not None}
+    return {node for node in producers if node is not None and node.op_type in INSIDE}
+
+
+def fused_bias(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an Add of a constant to a product with constant weights, if the constant is taken for a bias and is none.
+
+    It is taken for one if its last axis, or the number of columns, is its whole size. It is one if it has at most two
+    dimensions and is a single element or a row of that many columns.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "fused-bias"
+        ops = ["Add"]
+    """
+    for index, value in enumerate(node.inputs):
+        product = None if value is None else value.producer()
+        if product is None or product.op_type != "MatMul":
+            continue
+        weights, added = input_constant(product, 1), input_constant(node, 1 - index)
+        if weights is not None and added is not None and weights.ndim == 2:
+            return _is_misread(added.shape, weights.shape[1])
+    return False
+
+
+def _is_misread(shape: tuple[int, ...], columns: int) -> bool:
+    size = math.prod(shape)
+    if size not in (columns, *shape[-1:]):
+        return False
+    return len(shape) > 2 or (size > 1 and shape[-1] != columns)

@@ -1,0 +1,115 @@
+"""Nodes that OpenCV joins with those before them, and states that it mixes up: wrong as they are, right lowered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fns_lab import models, targets
+from fns_lab.errors import RuntimeFault
+from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
+from tests import seeds
+from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, worst_error
+
+OPENCV, OPENVINO, ORT = "opencv/cpu", "openvino/cpu", "ort/cpu"
+GAUSS = seeds.generator()
+
+
+def x(*shape: int) -> np.ndarray:
+    return GAUSS.normal(size=shape).astype(np.float32)
+
+
+def built(nodes, feeds, constants, *outputs):
+    model = graph(
+        nodes, feeds, constants, outputs=dict.fromkeys(outputs or ("y",)), opset=20, ir_version=9,
+        initializers_are_inputs=False,
+    )  # fmt: skip
+    return models.infer_shapes(model), feeds
+
+
+def normalized(*activation):
+    constants = {"w": x(5, 4, 3, 3), "half": np.float32(0.5), "one": np.float32(1), "root": np.float32(2**0.5)}
+    constants |= {name: np.abs(x(5)) for name in "gbmv"}
+    nodes = [node("Conv", "x w", "c"), *activation, node("BatchNormalization", "a g b m v", "y")]
+    return built(nodes, {"x": x(1, 4, 9, 7)}, constants)
+
+
+def added(*shape, rows=5, columns=64):
+    nodes = [node("MatMul", "x w", "p"), node("Add", "p c", "y")]
+    return built(nodes, {"x": x(1, rows, 7)}, {"w": x(7, columns), "c": x(*shape)})
+
+
+def recurrent(op, inputs, outputs, **attributes):
+    gates, directions = {"LSTM": 4, "GRU": 3}[op], 2 if attributes.get("direction") == "bidirectional" else 1
+    weights = {"w": x(directions, gates * 4, 3), "r": x(directions, gates * 4, 4)}
+    states = {name: x(directions, 2, 4) for name in "hc" if name in inputs}
+    states |= {"b": x(directions, 8 * gates)} if "b" in inputs else {}
+    only = node(op, "x w r", "y", hidden_size=4, **attributes)
+    only.input[:], only.output[:] = ["" if name == "-" else name for name in inputs.split()], outputs.split(",")
+    return built([only], {"x": x(5, 2, 3)}, weights | states, *(name for name in outputs.split(",") if name))
+
+
+GELU = [
+    node("Div", "c root", "d"), node("Erf", "d", "e"), node("Add", "e one", "o"), node("Mul", "c o", "q"),
+    node("Mul", "q half", "a"),
+]  # fmt: skip
+WRONG = {
+    **{op: normalized(node(op, "c", "a")) for op in
+       ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Sigmoid", "Tanh")},
+    "Swish": normalized(node("Sigmoid", "c", "s"), node("Mul", "c s", "a")),
+    "Gelu of Erf": normalized(*GELU),
+    "a row of three axes": added(1, 1, 64),
+    "one element of three axes": added(1, 1, 1),
+    "a column": added(64, 1, rows=64),
+    "GRU, sequence": recurrent("GRU", "x w r", "y"),
+    "LSTM, cell": recurrent("LSTM", "x w r", "y,,c1"),
+    "LSTM, one state": recurrent("LSTM", "x w r b - h", "y"),
+    "LSTM, no bias": recurrent("LSTM", "x w r - - h c", "y"),
+    "GRU, activations": recurrent("GRU", "x w r", "y,h1", activations=["Sigmoid", "Tanh"]),
+    "LSTM, activations": recurrent(
+        "LSTM", "x w r", "y", direction="bidirectional", activations=["Sigmoid", "Tanh", "Tanh"] * 2
+    ),
+}  # fmt: skip
+RIGHT = {
+    **{op: normalized(node(op, "c", "a")) for op in ("Exp", "LeakyRelu", "Relu", "Selu", "Erf")},
+    "a computed bias": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 5, 7), "c": x(1, 1, 6)},
+                             {"w": x(7, 6)}),
+    "a row": added(1, 64),
+    "a matrix": added(5, 64),
+    "a column of another size": added(5, 1),
+    "GRU, both": recurrent("GRU", "x w r", "y,h1"),
+    "LSTM, states": recurrent("LSTM", "x w r b - h c", ",h1,c1", activations=["Sigmoid", "Tanh", "Tanh"]),
+}  # fmt: skip
+
+
+def error(model, feeds, name) -> float:
+    with open_runner(model, name) as runner:
+        actual = runner.infer(feeds)
+    with open_runner(model, ORT) as runner:
+        expected = runner.infer(feeds)
+    return max(worst_error(actual[value], expected[value]) for value in expected)
+
+
+def is_right(model, feeds) -> bool:
+    try:
+        return error(model, feeds, OPENCV) < 10 * FLOAT32_ERROR
+    except RuntimeFault:
+        return False
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_fault_is_known_to_check_and_lowering_avoids_it(name):
+    model, feeds = WRONG[name]
+    assert not is_right(model, feeds)
+    assert not targets.check(model, targets.load(OPENCV))
+    lowered = lower(model, targets.load(OPENCV))
+    assert lowered, lowered.refused.to_string()
+    assert is_right(lowered.model, feeds)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_nodes_beside_it_are_right_and_left_alone(name):
+    model, feeds = RIGHT[name]
+    assert is_right(model, feeds)
+    assert targets.check(model, targets.load(OPENCV)), targets.check(model, targets.load(OPENCV)).table.to_string()
