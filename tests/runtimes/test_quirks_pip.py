@@ -51,6 +51,24 @@ def peepholes(given):
     )  # fmt: skip
 
 
+def decided(*condition: int):
+    """A model of an If on a condition of this shape."""
+    then, other = (
+        helper.make_graph([helper.make_node(op, ["x"], ["r"])], op, [], [helper.make_tensor_value_info("r", 1, (2, 3))])
+        for op in ("Relu", "Neg")
+    )
+    nodes = [
+        helper.make_node("Greater", ["c", "half"], ["is"]),
+        helper.make_node("If", ["is"], ["y"], then_branch=then, else_branch=other),
+    ]
+    feeds = {"x": x(2, 3), "c": np.ones(condition, np.float32)}
+    model = graph(
+        nodes, feeds, {"half": np.float32(0.5)}, outputs={"y": (2, 3)}, opset=13, ir_version=8,
+        initializers_are_inputs=False,
+    )  # fmt: skip
+    return models.infer_shapes(model), feeds
+
+
 def pool(op, **attributes):
     return one(op, {"x": x(1, 2, 7, 8)}, opset=19, kernel_shape=[3, 2], **attributes)
 
@@ -179,6 +197,7 @@ CASES = {
     (OPENVINO, "Softmax"): (softmax("Softmax", 12, 1), softmax("Softmax", 10, 1)),
     (TRACT, "Pad"): (pad("constant", 0, 0, -1, 1, 0, 0, 1, -2), pad("constant", 0, 0, 0, 1, 0, 0, 1, 0)),
     (TRACT, "wrap"): (pad("wrap", 0, 0, 0, 1, 0, 0, 1, 0), pad("edge", 0, 0, 0, 1, 0, 0, 1, 0)),
+    (OPENVINO, "If"): (decided(1, 1), decided(1)),
     (OPENVINO, "wrap"): (pad("wrap", 0, 0, 0, 1, 0, 0, 1, 0), pad("edge", 0, 0, 0, 1, 0, 0, 1, 0)),
     (OPENVINO, "DFT"): (dft(2), dft(axis=2)),
     (OPENVINO, "half DFT"): (dft(onesided=1), dft(inverse=0)),
