@@ -1,9 +1,11 @@
 """If, Loop and Scan that fixed sizes decide, written without bodies.
 
     If(true) = the nodes of its then_branch      Loop, Scan of n steps = the nodes of the body, n times
+    If(c) = Where(c, its then_branch, its else_branch)
 
-- Supported: an If whose condition is constant; a Loop whose number of steps is constant and whose condition stays
-  true; a Scan, of opset 9 or higher, over an axis of fixed size. Bodies may hold bodies and read outer values.
+- Supported: an If whose condition is constant, or whose branches both give float32 of the same fixed shape; a Loop
+  whose number of steps is constant and whose condition stays true; a Scan, of opset 9 or higher, over an axis of fixed
+  size. Bodies may hold bodies and read outer values.
 - Fidelity: exact.
 - Needed by: the targets without these ops. An If is replaced for all of them, since one branch is never run.
 """
@@ -24,6 +26,8 @@ from fns_lab.targets.check import runs_converted
 
 CONTROL_FLOW_RULE = "control-flow"
 """Stands in the tables `applied` and `refused` for replacing If, Loop and Scan."""
+WHERE_SINCE = 9
+"""Opset from which there is a Where."""
 MOST_UNROLLED = 2000
 """Most nodes that one Loop or Scan may become."""
 
@@ -101,9 +105,31 @@ def inlined(node: ir.Node, run: LoweringRun, names: set[str]) -> Inlined | None:
 def _if(node: ir.Node, result: Inlined) -> list[ir.Value]:
     condition = input_constant(node, 0)
     if condition is None or condition.size != 1:
-        raise Refusal("the condition of If is computed; sizes decide it only where they are fixed (--shape)")
+        return _both_branches(node, result)
     branch = node.attributes["then_branch" if condition.item() else "else_branch"].as_graph()
     return result.body(branch, [], _name(node))
+
+
+def _both_branches(node: ir.Node, result: Inlined) -> list[ir.Value]:
+    """Return a choice between the outputs of both branches."""
+    condition, run = _given(node.inputs[0]), result.run
+    if run.opset < WHERE_SINCE or condition.shape is None or runs_converted(node, run.target, run.opset):
+        raise Refusal("the condition of If is computed; sizes decide it only where they are fixed (--shape)")
+    branches = [node.attributes[name].as_graph() for name in ("then_branch", "else_branch")]
+    for values in zip(*(branch.outputs for branch in branches), strict=True):
+        if not all(_is_fixed_float(value, len(condition.shape)) for value in values) or _differ(*values):
+            raise Refusal("the condition of If is computed, and the branches do not give float32 of one fixed shape")
+    chosen = [result.body(branch, [], _name(node)) for branch in branches]
+    return [result.op("Where", [condition, *pair], f"{_name(node)}.chosen") for pair in zip(*chosen, strict=True)]
+
+
+def _is_fixed_float(value: ir.Value, least_rank: int) -> bool:
+    shape = value.shape
+    return value.dtype == ir.DataType.FLOAT and shape is not None and shape.is_static() and len(shape) >= least_rank
+
+
+def _differ(first: ir.Value, second: ir.Value) -> bool:
+    return first.shape != second.shape
 
 
 def _loop(node: ir.Node, result: Inlined) -> list[ir.Value]:

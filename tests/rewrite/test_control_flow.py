@@ -84,17 +84,38 @@ def test_an_if_inside_an_if():
     assert_decided(whole_model(outer[0], [value("x", X)], ["y"], outer[1]))
 
 
-def test_an_if_that_is_not_decided_stays_and_the_rest_is_folded():
+def undecided(then="Relu", *, opset=17):
+    """Return a model whose If depends on the largest element of x."""
     branches = {
-        f"{name}_branch": body([node(op, "x", "t")], [], ["t"]) for name, op in (("then", "Relu"), ("else", "Neg"))
+        f"{name}_branch": body([node(op, "x", "t")], [], ["t"]) for name, op in (("then", then), ("else", "Neg"))
     }
-    nodes = [node("ReduceMax", "x", "m", keepdims=0), node("Greater", "m zero", "c"), node("If", "c", "t", **branches),
+    nodes = [node("ReduceMax", "x", "m", keepdims=0), node("Greater", "m three", "c"), node("If", "c", "t", **branches),
              node("Shape", "x", "s"), node("Reshape", "t s", "y")]  # fmt: skip
-    proto = whole_model(nodes, [value("x", X)], ["y"], {"zero": np.float32(0)})
-    lowered = assert_lowers_to_the_same(proto, "ort/cpu", {"x": values(*X)})
+    proto = whole_model(nodes, [value("x", X)], ["y"], {"three": np.float32(3)})
+    proto.opset_import[0].version = opset
+    return proto
+
+
+def test_an_if_that_is_not_decided_stays_where_the_target_runs_it_and_the_rest_is_folded():
+    lowered = assert_lowers_to_the_same(undecided(), "ort/cpu", {"x": values(*X)})
     assert "Shape" not in ops(lowered.model) and "If" in ops(lowered.model)
-    refused = lower(proto, targets.load(WITHOUT)).refused
-    assert any("condition of If is computed" in reason for reason in refused.reason)
+
+
+@pytest.mark.parametrize("target", [WITHOUT, "onnxjs-0.1.8/webgl", "onnxjs-0.1.3/cpu"])
+@pytest.mark.parametrize("largest", [2, 4])
+@pytest.mark.parametrize("opset", [9, 17])
+def test_elsewhere_both_branches_are_computed_and_one_is_chosen(target, largest, opset):
+    x = np.minimum(values(*X), 2)
+    x[0, 0, 0] = largest
+    lowered = assert_lowers_to_the_same(undecided(opset=opset), target, {"x": x})
+    assert "If" not in ops(lowered.model)
+    assert CONTROL_FLOW_RULE in set(lowered.applied.rule)
+
+
+@pytest.mark.parametrize("then", ["ReduceSum", "Shape"])
+def test_branches_of_different_shapes_or_types_are_refused(then):
+    refused = lower(undecided(then), targets.load(WITHOUT)).refused
+    assert any("do not give float32 of one fixed shape" in reason for reason in refused.reason)
 
 
 def loop(step_nodes, states, stacked=(), *, condition="keep", p=""):
