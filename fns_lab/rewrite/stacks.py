@@ -18,7 +18,7 @@ from fns_lab.rewrite.rule import RewriterContext, Rule, initializer
 STACKING_OPS = ("Concat", "Tile", "Unsqueeze")
 """Op types that `stack` writes."""
 AXES_INPUT_SINCE = 13
-"""Opset from which the axes of Unsqueeze and Squeeze are an input."""
+"""Opset from which the axes of Squeeze and Unsqueeze are an input."""
 
 
 def unsqueeze(rule: Rule, op: RewriterContext, x: ir.Value, axes: list[int], name: str) -> ir.Value:
@@ -31,10 +31,10 @@ def unsqueeze(rule: Rule, op: RewriterContext, x: ir.Value, axes: list[int], nam
 
 
 def squeeze(rule: Rule, op: RewriterContext, x: ir.Value, axes: list[int], name: str) -> ir.Value:
-    """Add a Squeeze, whose axes are an input since opset 13. `name` is for this input; the result has no name."""
+    """Add a Squeeze, whose axes are an input since opset 13."""
     if rule.opset < AXES_INPUT_SINCE:
-        return op.Squeeze(x, axes=axes)
-    return op.Squeeze(x, initializer(op, np.array(axes, np.int64), f"{name}.axes"))
+        return op.Squeeze(x, axes=axes, _outputs=[name])
+    return op.Squeeze(x, initializer(op, np.array(axes, np.int64), f"{name}.axes"), _outputs=[name])
 
 
 def broadcast(rule: Rule, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:

@@ -99,3 +99,28 @@ def tensor_scatter(draw):
     constants = {"update": update, "places": _rng(draw).integers(0, most + 1, shape[0])}
     model = model_of_one("TensorScatter", shape, constants, opset=24, axis=axis - len(shape), mode=mode)
     return draw(st.sampled_from([OLD, OLDEST])), model
+
+
+def gather_by_number(draw):
+    shape, size = any_shape(draw, high=4), draw(st.integers(6, 9))
+    opset = draw(st.sampled_from([11, 13, 18]))
+    table = random_weights(draw, size, draw(st.integers(1, 4)))
+    nodes = [
+        helper.make_node("Tanh", ["x"], ["t"]),
+        helper.make_node("Mul", ["t", "scale"], ["f"]),  # within -5.9 .. 5.9
+        helper.make_node("Cast", ["f"], ["i"], to=draw(st.sampled_from([6, 7]))),
+        helper.make_node("Gather", ["table", "i"], ["y"], name="node"),
+    ]
+    model = model_of(nodes, shape, {"table": table, "scale": np.float32([5.9])}, opset=opset)
+    return draw(st.sampled_from([OLD, OLDEST])), model
+
+
+def reshape_of_indices(draw):
+    shape, opset = any_shape(draw, low=2, high=4), draw(st.sampled_from([9, 13, 18]))
+    sizes = list(shape[:-1])
+    sizes.insert(draw(st.integers(0, len(sizes))), 1)
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["i"], axis=len(shape) - 1, keepdims=0),
+        helper.make_node("Reshape", ["i", "shape"], ["y"], name="node"),
+    ]
+    return OLD, model_of(nodes, shape, {"shape": np.array(sizes)}, opset=opset)

@@ -43,6 +43,7 @@ from fns_lab.rewrite.rules.explicit_pads import ExplicitPads
 from fns_lab.rewrite.rules.flatten_reshape import FlattenReshape
 from fns_lab.rewrite.rules.function_body import FunctionBody
 from fns_lab.rewrite.rules.gather_computed import GatherComputed
+from fns_lab.rewrite.rules.gather_by_number import GatherByNumber
 from fns_lab.rewrite.rules.gather_elements_gather import GatherElementsGather
 from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
 from fns_lab.rewrite.rules.gather_plain import GatherPlain
@@ -76,6 +77,7 @@ from fns_lab.rewrite.rules.quantize_float import QuantizeFloat
 from fns_lab.rewrite.rules.recurrent_unrolled import RecurrentUnrolled
 from fns_lab.rewrite.rules.reduce_elementwise import ReduceElementwise
 from fns_lab.rewrite.rules.reduce_squeeze import ReduceSqueeze
+from fns_lab.rewrite.rules.reshape_squeeze import ReshapeSqueeze
 from fns_lab.rewrite.rules.reshape_to_image import ReshapeToImage
 from fns_lab.rewrite.rules.resize_gather import ResizeGather
 from fns_lab.rewrite.rules.resize_matmul import ResizeMatMul
@@ -168,6 +170,7 @@ RULES: tuple[type[Rule], ...] = (
     ConcatFilled,
     SplitSlice,
     SliceGather,
+    GatherByNumber,
     GatherNDGather,
     GatherElementsGather,
     ScatterGather,
@@ -179,6 +182,7 @@ RULES: tuple[type[Rule], ...] = (
     ExpandTile,
     DepthToSpaceTranspose,
     FlattenReshape,
+    ReshapeSqueeze,
     ReverseSequenceGather,
     MaxUnpoolGather,
     CenterCropPad,
