@@ -20,6 +20,7 @@ from pathlib import Path
 import onnx
 
 from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.process import keep_freed_memory
 from fns_lab.runtimes import Runner, runner_class
 from fns_lab.runtimes.shared_arrays import Place, SharedArrays
 from fns_lab.targets import Target
@@ -64,6 +65,7 @@ def main(descriptors: list[int]) -> None:
     threading.Thread(target=_exit_with_parent, args=[os.getppid()], daemon=True).start()
     connection = Connection(descriptors[0])
     _limit_memory()
+    keep_freed_memory()  # or outputs of 100 MB would be new memory in each run, which takes longer than a small model
     with contextlib.suppress(EOFError, BrokenPipeError):
         server = EngineServer(connection.recv(), *map(SharedArrays, descriptors[1:]))
         connection.send(("value", None))  # ready
