@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tract
 from onnx import ModelProto
+from tract.tensor import DatumType
 
 from fns_lab.runtimes.base import InProcessRunner
 from fns_lab.sizes import with_named_sizes
@@ -31,8 +32,18 @@ class TractRunner(InProcessRunner):
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
-        return [value.to_numpy() for value in self._runnable.run([feeds[name] for name in self._inputs])]
+        return [_as_array(value) for value in self._runnable.run([feeds[name] for name in self._inputs])]
 
     def error_text(self, error: Exception) -> str:
         """Return tract's message without the stack that follows it where RUST_BACKTRACE is set."""
         return str(error).partition("Stack backtrace:")[0]
+
+
+def _as_array(value: tract.Tensor) -> np.ndarray:
+    """Return the array of a tensor. A size, which tract gives a type of its own for Shape and Size, becomes int64."""
+    try:
+        return np.asarray(value.to_numpy())
+    except tract.TractError as error:
+        if "TDim" not in str(error):
+            raise
+        return np.asarray(value.convert_to(DatumType.I64).to_numpy())

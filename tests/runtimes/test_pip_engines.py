@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from fns_lab import targets
 from fns_lab.errors import RuntimeFault
@@ -203,3 +203,12 @@ def test_an_old_upsample_is_lowered_for_tract():
     lowered = lower(old, targets.load("tract/cpu"))
     assert list(lowered.applied.rule) == ["resize-gather"]
     assert errors(lowered.model, {"x": X}, "tract/cpu") == [0]
+
+
+@pytest.mark.parametrize(("op", "value"), [("Shape", [1, 3, 5, 7]), ("Size", 105)])
+def test_tract_returns_sizes_as_int64(op, value):
+    feeds = {"x": image(1, 3, 5, 7)}
+    model = graph([node(op, "x", "y")], feeds, outputs={"y": np.shape(value)}, output_type=TensorProto.INT64, opset=13)
+    with open_runner(model, "tract/cpu") as runner:
+        result = runner.infer(feeds)["y"]
+    assert result.dtype == np.int64 and np.array_equal(result, value)
