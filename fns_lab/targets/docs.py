@@ -28,8 +28,8 @@ runtime version. It says which ops the runtime supports and at which opsets, whi
 has. `check` compares a model with a target, `lower` rewrites a model until the target supports every node."""
 
 OVERVIEW = """\
-`opset` is the highest that `lower` writes. Where values are named under "undefined for", the language in which the
-engine computes leaves open what an op does with them; `check` promises nothing for a model in which they occur."""
+`opset` is the highest that `lower` writes. Where values are named under "undefined for", the engine or the language in
+which it computes leaves open what an op does with them; `check` promises nothing for a model in which they occur."""
 
 LAYOUT = """\
 A file has the fields that all its backends share at the top, one table per backend with what differs there, and one

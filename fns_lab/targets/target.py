@@ -98,7 +98,7 @@ class Target:
     - `op_types`: the same by op type, for the ops that take others; ops of integers or booleans alone take all of
       theirs unless they stand here
     - `unfed_types`: types that ops take, but that cannot be given to the engine as inputs or returned as outputs
-    - `undefined_values`: values for which the engine's language leaves the results of ops open: `nan`, `infinite`,
+    - `undefined_values`: values for which the engine or its language leaves the results of ops open: `nan`, `infinite`,
       `denormal`; nothing is promised for a model in which they occur
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
