@@ -17,9 +17,9 @@ NEWEST = 26
 """The newest opset that ONNX Runtime reads."""
 
 
-def opset_from(draw, first: int = 7) -> int:
-    """Draw an opset from `first` to the newest; those before 7 are no subject of the rules."""
-    return draw(st.integers(first, NEWEST))
+def opset_from(draw, first: int = 7, last: int = NEWEST) -> int:
+    """Draw an opset from `first` to `last`; those before 7 are no subject of the rules."""
+    return draw(st.integers(first, last))
 
 
 def counted(draw, axis: int, dimensions: int, opset: int) -> int:

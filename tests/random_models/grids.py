@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.random_models.draw import F32, OLD, OLDEST, model_of_one
+from tests.random_models.draw import F32, OLD, OLDEST, model_of_one, opset_from
 
 
 def affine_grid(draw):
@@ -13,11 +13,13 @@ def affine_grid(draw):
     sizes = [draw(st.integers(1, 3)), draw(st.integers(1, 3)), *(draw(st.integers(2, 5)) for _ in range(dimensions))]
     shape = (sizes[0], dimensions, dimensions + 1)
     aligned = draw(st.integers(0, 1))
-    return OLD, model_of_one("AffineGrid", shape, {"size": np.array(sizes)}, opset=20, align_corners=aligned)
+    return OLD, model_of_one(
+        "AffineGrid", shape, {"size": np.array(sizes)}, opset=opset_from(draw, 20), align_corners=aligned
+    )
 
 
 def grid_sample(draw):
-    opset = draw(st.sampled_from([16, 20, 22]))
+    opset = opset_from(draw, 16)
     dimensions = 2 if opset < 20 else draw(st.integers(2, 3))
     modes = ["nearest", "linear", *["cubic"] * (dimensions == 2)] if opset >= 20 else ["nearest", "bilinear", "bicubic"]
     attributes = {

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from onnx import helper
 
-from tests.random_models.draw import OLD, OLDEST, any_shape, model_of, model_of_one, random_weights
+from tests.random_models.draw import OLD, OLDEST, any_shape, model_of, model_of_one, opset_from, random_weights
 
 
 def _rng(draw):
@@ -19,7 +19,7 @@ def gather_elements(draw):
     sizes = [draw(st.integers(1, size)) for size in shape]
     sizes[axis] = draw(st.integers(1, 6))
     indices = _rng(draw).integers(-shape[axis], shape[axis], sizes)
-    target, opset = draw(st.sampled_from([OLD, OLDEST])), draw(st.sampled_from([11, 13, 18]))
+    target, opset = draw(st.sampled_from([OLD, OLDEST])), opset_from(draw, 11)
     return target, model_of_one("GatherElements", shape, {"i": indices}, opset=opset, axis=axis)
 
 
@@ -59,13 +59,13 @@ def arg_max(draw):
 
 
 def hardmax(draw):
-    shape, opset = any_shape(draw), draw(st.sampled_from([7, 11, 13, 18]))
+    shape, opset = any_shape(draw), opset_from(draw)
     axis = draw(st.integers(-len(shape) if opset >= 11 else 0, len(shape) - 1))
     return draw(st.sampled_from([OLD, OLDEST])), model_of_one("Hardmax", shape, opset=opset, axis=axis)
 
 
 def one_hot(draw):
-    shape, opset = any_shape(draw, 2, 4), draw(st.sampled_from([11, 13, 18]))
+    shape, opset = any_shape(draw, 2, 4), opset_from(draw, 11)
     nodes = [
         helper.make_node("ArgMax", ["x"], ["i"], axis=draw(st.integers(0, len(shape) - 1)), keepdims=0),
         helper.make_node(
@@ -77,7 +77,7 @@ def one_hot(draw):
 
 
 def top_k(draw):
-    shape, opset = any_shape(draw), draw(st.sampled_from([9, 10, 11, 18]))
+    shape, opset = any_shape(draw), opset_from(draw, 9)
     axis = draw(st.integers(-1 if opset < 11 else -len(shape), len(shape) - 1))
     k, constants, attributes = draw(st.integers(1, shape[axis])), {}, {"axis": axis if opset > 9 else axis % len(shape)}
     if opset < 10:
@@ -97,7 +97,9 @@ def tensor_scatter(draw):
     update = random_weights(draw, *shape[:axis], size, *shape[axis + 1 :])
     most = shape[axis] - (size if mode == "linear" else 1)
     constants = {"update": update, "places": _rng(draw).integers(0, most + 1, shape[0])}
-    model = model_of_one("TensorScatter", shape, constants, opset=24, axis=axis - len(shape), mode=mode)
+    model = model_of_one(
+        "TensorScatter", shape, constants, opset=opset_from(draw, 24), axis=axis - len(shape), mode=mode
+    )
     return draw(st.sampled_from([OLD, OLDEST])), model
 
 

@@ -61,9 +61,7 @@ def hyperbolic(draw):
     first = ["Abs", inner] if op == "Acosh" else [inner]
     names = ["x", *(f"v{i}" for i in range(len(first))), "y"]
     nodes = [helper.make_node(t, [a], [b]) for t, a, b in zip([*first, op], names, names[1:], strict=False)]
-    return draw(st.sampled_from([OLD, OLDEST])), model_of(
-        nodes, any_shape(draw), opset=draw(st.sampled_from([9, 18, 22]))
-    )
+    return draw(st.sampled_from([OLD, OLDEST])), model_of(nodes, any_shape(draw), opset=opset_from(draw, 9))
 
 
 def steps(draw):
@@ -71,7 +69,7 @@ def steps(draw):
     op, opset = draw(st.sampled_from([("Sign", 9), ("Round", 11), ("ThresholdedRelu", 10), ("Shrink", 9)]))
     number = draw(st.floats(0, 2, width=32))
     attributes = {"ThresholdedRelu": {"alpha": number - 1}, "Shrink": {"lambd": number, "bias": number / 2}}
-    return target, model_of_one(op, shape, opset=draw(st.sampled_from([opset, 18, 22])), **attributes.get(op, {}))
+    return target, model_of_one(op, shape, opset=opset_from(draw, opset), **attributes.get(op, {}))
 
 
 def concat_with_nothing(draw):
@@ -80,7 +78,7 @@ def concat_with_nothing(draw):
     nothing = np.zeros([*shape[:axis], 0, *shape[axis + 1 :]], F32)
     constants = {"nothing": nothing, "other": random_weights(draw, *shape)}
     inputs = draw(st.permutations(["x", "nothing", "other"]))
-    opset = draw(st.sampled_from([7, 13]))
+    opset = opset_from(draw)
     return OLD, model_of_one("Concat", shape, constants, opset=opset, inputs=inputs, axis=axis)
 
 
@@ -91,9 +89,9 @@ def dft(draw):
     if shape[-1] == 1 and not attributes["inverse"]:
         attributes["onesided"] = draw(st.integers(0, 1))
     if draw(st.booleans()):
-        return target, model_of_one("DFT", shape, opset=17, axis=axis, **attributes)
+        return target, model_of_one("DFT", shape, opset=opset_from(draw, 17, 19), axis=axis, **attributes)
     constants = {"length": np.array(draw(st.integers(1, 7))), "axis": np.array(axis)}
-    return target, model_of_one("DFT", shape, constants, opset=draw(st.sampled_from([20, 22])), **attributes)
+    return target, model_of_one("DFT", shape, constants, opset=opset_from(draw, 20), **attributes)
 
 
 def erf(draw):
@@ -112,15 +110,16 @@ def clip(draw):
     low, high = draw(st.floats(-3, 1, width=32)), draw(st.floats(1.5, 4, width=32))
     limits = draw(st.sampled_from([{"min": low, "max": high}, {"min": low}, {"max": high}, {"min": 0.0, "max": 6.0}]))
     if draw(st.booleans()):
-        return OLDEST, model_of_one("Clip", shape, opset=7, **limits)
+        return OLDEST, model_of_one("Clip", shape, opset=opset_from(draw, 7, 10), **limits)
     names = ["x", *(name if name in limits else "" for name in ("min", "max"))]
-    return OLDEST, model_of_one("Clip", shape, {k: np.array(v, F32) for k, v in limits.items()}, inputs=names)
+    constants = {k: np.array(v, F32) for k, v in limits.items()}
+    return OLDEST, model_of_one("Clip", shape, constants, opset=opset_from(draw, 11), inputs=names)
 
 
 def clip_far(draw):
     low, high = draw(st.floats(-(2.0**40), -9, width=32)), draw(st.floats(0, 2.0**100, width=32))
     if draw(st.booleans()):
-        return OLDEST, model_of_one("Clip", any_shape(draw), opset=draw(st.integers(7, 10)), min=low, max=high)
+        return OLDEST, model_of_one("Clip", any_shape(draw), opset=opset_from(draw, 7, 10), min=low, max=high)
     limits = {"min": np.array(low, F32), "max": np.array(high, F32)}
     return OLDEST, model_of_one("Clip", any_shape(draw), limits, opset=opset_from(draw, 11))
 
@@ -213,7 +212,7 @@ def flatten(draw):
 
 
 def pad(draw, modes=("reflect", "edge")):
-    shape = image_shape(draw)
+    shape = image_shape(draw, low=4)  # so that a cut leaves enough to reflect
     pads = [draw(st.integers(-1, 2)) if i % 4 >= 2 else draw(st.integers(0, 1)) for i in range(8)]
     mode = draw(st.sampled_from(modes))
     if mode == "reflect":
@@ -223,7 +222,7 @@ def pad(draw, modes=("reflect", "edge")):
     value = {"value": np.array(draw(st.floats(-2, 2, width=32)), F32)} if mode == "constant" else {}
     if draw(st.booleans()):
         number = {"value": float(value["value"])} if value else {}
-        return OLDEST, model_of_one("Pad", shape, opset=7, mode=mode, pads=pads, **number)
+        return OLDEST, model_of_one("Pad", shape, opset=opset_from(draw, 7, 10), mode=mode, pads=pads, **number)
     return OLDEST, model_of_one("Pad", shape, {"pads": np.array(pads), **value}, opset=opset_from(draw, 11), mode=mode)
 
 

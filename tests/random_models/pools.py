@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.random_models.draw import OLD, OLDEST, model_of_one
+from tests.random_models.draw import OLD, OLDEST, model_of_one, opset_from
 
 
 def max_pool(draw):
     shape, attributes = _pool(draw)
     attributes["dilations"][0] = draw(st.integers(2, 3))
-    return OLDEST, model_of_one("MaxPool", _larger(shape), opset=draw(st.sampled_from([10, 12, 22])), **attributes)
+    return OLDEST, model_of_one("MaxPool", _larger(shape), opset=opset_from(draw, 10), **attributes)
 
 
 def average_pool(draw):
     shape, attributes = _pool(draw)
     attributes["dilations"][0] = draw(st.integers(2, 3))
     attributes["count_include_pad"] = draw(st.integers(0, 1))
-    return OLDEST, model_of_one("AveragePool", _larger(shape), opset=draw(st.sampled_from([19, 22])), **attributes)
+    return OLDEST, model_of_one("AveragePool", _larger(shape), opset=opset_from(draw, 19), **attributes)
 
 
 def lp_pool(draw):
     shape, attributes = _pool(draw)
     if draw(st.booleans()):
-        return OLD, model_of_one("GlobalLpPool", shape, opset=draw(st.sampled_from([7, 21])), p=draw(st.integers(1, 5)))
-    opset, attributes["p"] = draw(st.sampled_from([7, 11, 18, 22])), draw(st.integers(1, 5))
+        return OLD, model_of_one("GlobalLpPool", shape, opset=opset_from(draw, 7, 21), p=draw(st.integers(1, 5)))
+    opset, attributes["p"] = opset_from(draw), draw(st.integers(1, 5))
     if opset < 18:
         del attributes["dilations"]
     return OLD, model_of_one("LpPool", shape, opset=opset, **attributes)

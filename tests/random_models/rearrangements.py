@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.random_models.draw import OLD, OLDEST, any_shape, model_of_one
+from tests.random_models.draw import OLD, OLDEST, any_shape, model_of_one, opset_from
 
 
 def center_crop_pad(draw):
@@ -22,7 +22,7 @@ def reverse_sequence(draw):
     time_axis = draw(st.integers(0, 1))
     shape = (steps, sequences) if time_axis == 0 else (sequences, steps)
     return OLD, model_of_one(
-        "ReverseSequence", (*shape, *any_shape(draw, 0, 2)), {"l": lengths}, opset=draw(st.sampled_from([10, 18])),
+        "ReverseSequence", (*shape, *any_shape(draw, 0, 2)), {"l": lengths}, opset=opset_from(draw, 10),
         time_axis=time_axis, batch_axis=1 - time_axis,
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ def max_unpool(draw):
     large = [(n - 1) * s + k for n, s, k in zip(sizes, strides, kernel, strict=True)]
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     indices = rng.integers(0, np.prod(shape[:2]) * np.prod(large), shape)
-    opset = draw(st.sampled_from([9, 11]))
+    opset = opset_from(draw, 9)
     return OLD, model_of_one("MaxUnpool", shape, {"i": indices}, opset=opset, kernel_shape=kernel, strides=strides)
 
 
