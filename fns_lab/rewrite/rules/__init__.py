@@ -42,8 +42,8 @@ from fns_lab.rewrite.rules.expand_tile import ExpandTile
 from fns_lab.rewrite.rules.explicit_pads import ExplicitPads
 from fns_lab.rewrite.rules.flatten_reshape import FlattenReshape
 from fns_lab.rewrite.rules.function_body import FunctionBody
-from fns_lab.rewrite.rules.gather_computed import GatherComputed
 from fns_lab.rewrite.rules.gather_by_number import GatherByNumber
+from fns_lab.rewrite.rules.gather_computed import GatherComputed
 from fns_lab.rewrite.rules.gather_elements_gather import GatherElementsGather
 from fns_lab.rewrite.rules.gather_nd_gather import GatherNDGather
 from fns_lab.rewrite.rules.gather_plain import GatherPlain
