@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, ModelProto, TensorProto, helper, inliner, numpy_helper
 
 from fns_lab import models
 from fns_lab.errors import RuntimeFault
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 NAME = "onnx reference in float64"
 SINGLE = (TensorProto.FLOAT, TensorProto.FLOAT16)
 """Element types that become float64."""
+DEFINED_BY_OTHERS = frozenset({"Gelu", "GroupNormalization", "HardSwish", "MeanVarianceNormalization", "Mish"})
+"""Ops that the evaluator computes as ONNX defines them in other ops, in float32: their definitions must be widened."""
 
 
 class Float64Runner(ClosingRunner):
@@ -63,8 +65,7 @@ class Float64Runner(ClosingRunner):
 
 def in_float64(model: ModelProto) -> ModelProto:
     """Return a copy whose float32 and float16 inputs, weights, constants and casts are float64."""
-    wide = ModelProto()
-    wide.CopyFrom(model)
+    wide = _with_definitions(model)
     for node in models.walk(wide.graph):
         for attribute in node.attribute:
             _widen(node, attribute)
@@ -74,6 +75,20 @@ def in_float64(model: ModelProto) -> ModelProto:
         if value.type.tensor_type.elem_type in SINGLE:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
     return wide
+
+
+def _with_definitions(model: ModelProto) -> ModelProto:
+    """Return a copy with the definition of each op of `DEFINED_BY_OTHERS` in its place."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    if not any(node.op_type in DEFINED_BY_OTHERS for node in models.walk(model.graph)):
+        return copy
+    copy.graph.value_info.extend(
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims) for tensor in copy.graph.initializer
+    )
+    names = [("", op) for op in sorted(DEFINED_BY_OTHERS)]
+    typed = onnx.shape_inference.infer_shapes(copy)
+    return inliner.inline_selected_functions(typed, names, inline_schema_functions=True)
 
 
 def _widen(node: onnx.NodeProto, attribute: AttributeProto) -> None:
