@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from fns_lab.measure.matrix.cases import Case
     from fns_lab.measure.matrix.table import Matrix
+    from fns_lab.measure.sweep.reduce import Fault
+    from fns_lab.measure.sweep.sweep import Sweep
     from fns_lab.targets import Target
 
 
@@ -45,7 +48,8 @@ def matrix(
 
     With --sweep, nodes are drawn for every op: shapes, attributes, opsets, constants, special values. Each runs as it
     is drawn, if the table supports it, and lowered. Faults are reduced to the smallest node that still shows them and
-    printed as quirks in TOML, to be looked at and pasted into the target's file.
+    printed as quirks in TOML as soon as an op is done, to be looked at and pasted into the target's file. Ctrl-C ends
+    it with what was found so far and exit 130.
 
     \b
     Examples:
@@ -80,13 +84,33 @@ def _sweep(
     from fns_lab.measure.sweep.sweep import CASES, sweep
 
     _known(ops, list(FAMILIES))
-    measured = sweep(targets, ops=ops, cases=cases or CASES, seed=seed, cached=cached)
+    report = None if as_json else _print_quirks
+    measured = sweep(targets, ops=ops, cases=cases or CASES, seed=seed, cached=cached, report=report)
     if as_json:
         print_json(measured.to_json())
     else:
-        print(measured.quirks() or "no fault")
-        print(measured)
+        print(_ending(measured))
+    if measured.interrupted:
+        return 130
     return 0 if measured else 1
+
+
+def _print_quirks(target: Target, faults: Sequence[Fault]) -> None:
+    """Print the faults of an op above the progress bar."""
+    from tqdm import tqdm
+
+    from fns_lab.measure.sweep.sweep import quirks_of
+
+    tqdm.write(quirks_of(target, faults) + "\n")
+    sys.stdout.flush()
+
+
+def _ending(measured: Sweep) -> str:
+    """Return what is printed after the last op: the quirks of several ops, and the counts of all."""
+    lines = [] if any(found for _, found in measured.faults) else ["no fault"]
+    if shared := measured.shared_quirks():
+        lines += ["# Quirks that several of these ops share", shared, ""]
+    return "\n".join([*lines, str(measured)] + ["interrupted; the next run goes on from here"] * measured.interrupted)
 
 
 def _nodes(targets: Sequence[Target], ops: Sequence[str] | None, *, cached: bool) -> Matrix:

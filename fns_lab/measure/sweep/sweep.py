@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -33,11 +33,12 @@ class Sweep:
     """What a sweep measured. True if no promise was broken.
 
     `table` has the columns of `Matrix.table`, and `doubt`: why the expected values may be wrong, empty if they are not
-    contradicted. `faults` are the reduced faults of each target.
+    contradicted. `faults` are the reduced faults of each target. `interrupted`: whether Ctrl-C ended it early.
     """
 
     table: pd.DataFrame
     faults: tuple[tuple[Target, tuple[Fault, ...]], ...]
+    interrupted: bool = False
 
     @property
     def broken(self) -> pd.DataFrame:
@@ -61,11 +62,15 @@ class Sweep:
 
     def quirks(self) -> str:
         """Return the faults as quirks in TOML."""
-        return "\n\n".join(
-            quirk_toml(group, target, SWIFTSHADER if target.backend in GPU_BACKENDS else "")
+        return "\n\n".join(filter(None, (quirks_of(target, faults) for target, faults in self.faults)))
+
+    def shared_quirks(self) -> str:
+        """Return those of them in TOML that several ops share."""
+        shared = [
+            (target, [fault for group in grouped(faults) if len(group) > 1 for fault in group])
             for target, faults in self.faults
-            for group in grouped(faults)
-        )
+        ]
+        return "\n\n".join(filter(None, (quirks_of(target, faults) for target, faults in shared)))
 
     def to_json(self) -> dict[str, object]:
         """Return the object that `fns-lab matrix --sweep --json` prints."""
@@ -80,6 +85,12 @@ class Sweep:
         return {"rows": json_rows(self.table, JSON_KEYS), "faults": faults, "quirks": self.quirks()}
 
 
+def quirks_of(target: Target, faults: Sequence[Fault]) -> str:
+    """Return the quirks of a target in TOML, one for all ops with the same fault."""
+    doubt = SWIFTSHADER if target.backend in GPU_BACKENDS else ""
+    return "\n\n".join(quirk_toml(group, target, doubt) for group in grouped(faults))
+
+
 def sweep(
     targets: Sequence[Target],
     *,
@@ -88,29 +99,43 @@ def sweep(
     seed: int = 0,
     cached: bool = True,
     progress: bool = True,
+    report: Callable[[Target, Sequence[Fault]], None] | None = None,
 ) -> Sweep:
     """Sweep each target with `cases` samples, of all ops or of `ops` alone.
 
+    `report` is given the faults of an op as soon as they are reduced. Ctrl-C ends the sweep with what was found; the
+    next one goes on from the cache, unless `cached` is False.
     Raises `InputError` for an op that no family draws, `MissingError` for an engine that is not installed.
     """
     chosen = list(FAMILIES) if not ops else list(ops)
     if unknown := [op for op in chosen if op not in FAMILIES]:
         raise InputError(f"{unknown[0]} is drawn by no family of the sweep")
     rows: list[tuple[object, ...]] = []
-    faults: list[tuple[Target, tuple[Fault, ...]]] = []
+    faults: list[tuple[Target, list[Fault]]] = []
+    interrupted = False
     with quiet_inference():
-        for target in targets:
-            found: list[Fault] = []
-            swept = SweptTarget(target, cached=cached)
-            for op, trials in _trials(swept, chosen, cases, seed, progress):
-                rows += [
-                    (target.name, op, sample.case.name, r.variant, r.result, r.max_abs, r.doubt, r.supported, r.message)
-                    for sample, results in trials
-                    for r in results
-                ]
-                found += faults_of(op, trials, swept, seed)
-            faults.append((target, tuple(found)))
-    return Sweep(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(faults))
+        try:
+            for target in targets:
+                found: list[Fault] = []
+                faults.append((target, found))
+                swept = SweptTarget(target, cached=cached)
+                for op, trials in _trials(swept, chosen, cases, seed, progress):
+                    rows += _rows(target, op, trials)
+                    found += (new := faults_of(op, trials, swept, seed))
+                    if new and report:
+                        report(target, new)
+        except KeyboardInterrupt:
+            interrupted = True
+    reduced = tuple((target, tuple(found)) for target, found in faults)
+    return Sweep(pd.DataFrame(rows, columns=list(COLUMNS)), reduced, interrupted)
+
+
+def _rows(target: Target, op: str, trials: Sequence[Trial]) -> list[tuple[object, ...]]:
+    return [
+        (target.name, op, sample.case.name, r.variant, r.result, r.max_abs, r.doubt, r.supported, r.message)
+        for sample, results in trials
+        for r in results
+    ]
 
 
 def _trials(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 
 import pytest
 
@@ -39,6 +40,20 @@ def test_a_known_fault_is_found_reduced_and_written_as_its_quirk() -> None:
     (quirk,) = tomllib.loads(measured.quirks())["quirk"]
     assert quirk["ops"] == ["Softplus"] and quirk["source"] == "seen in 0.23.9 by a sweep"
     assert len(measured.to_json()["faults"]) == 1
+
+
+def test_faults_are_reported_by_op_and_an_interruption_keeps_them() -> None:
+    def report(target: Target, faults: Sequence[Fault]) -> None:
+        reported.append((target.name, faults[0].op))
+        raise KeyboardInterrupt
+
+    reported: list[tuple[str, str]] = []
+    target = forgetful("tract/cpu")
+    measured = sweep([target], ops=["Softplus", "Relu"], cases=24, cached=False, progress=False, report=report)
+    assert measured.interrupted and reported == [("tract/cpu", "Softplus")]
+    assert "softplus" in measured.quirks() and set(measured.table.op) == {"Softplus"}
+    assert str(measured).startswith("tract/cpu, native: ")
+    assert not measured.shared_quirks()
 
 
 def test_an_engine_without_faults_keeps_every_promise() -> None:
