@@ -8,4 +8,5 @@
 - `tuning`: the same, and the tuned network
 - `training`: images per second of training
 - `foreign`: ONNX files of other people's packages in every target; runs only if named
+- `sweep`: nodes drawn for every op in every target; runs only if named
 """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, runs, training, tuning
+from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, runs, sweep, training, tuning
 from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -40,6 +40,16 @@ def test_random_models_of_every_rule_are_within_their_limits():
     assert all(row["right"] for row in result["rows"])
     assert all(row["cases"] >= 1 for row in result["rows"])
     assert len(random_cases.table(result)) == len(random_cases.GENERATORS)
+
+
+def test_a_sweep_counts_the_cases_of_each_variant():
+    result = sweep.run([TARGET], 4, seed=0, ops=["Add"])
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [(row["variant"], row["passed"], row["right"]) for row in result["rows"]] == [
+        ("native", 4, True),
+        ("lowered", 4, True),
+    ]
+    assert len(sweep.table(result)) == 2
 
 
 def test_networks_are_exported_lowered_and_run(tmp_path, monkeypatch):
