@@ -71,6 +71,11 @@ def gemm(*bias):
     return plain(node("Gemm", "x w c", "y"), x, {"w": image(9, 64), "c": image(*bias)}), x
 
 
+def powers(shape, exponents):
+    x = image(*shape, mean=2.0, sd=0.1)
+    return plain(node("Pow", "x e", "y"), x, {"e": image(*exponents, mean=2.0, sd=0.1)}), x
+
+
 def plain(only, x, constants=None, opset=21):
     return graph(
         [only], {"x": x}, constants, outputs={"y": None}, opset=opset, ir_version=10, initializers_are_inputs=False
@@ -92,6 +97,9 @@ WRONG_OR_REFUSED = {
         pool("MaxPool", (1, 2, 5, 7), kernel_shape=[2, 2], storage_order=1, opset=22),
     ),
     "scalar bias": (gemm(), gemm(1)),
+    "powers by row": (powers((3, 8), (3, 1)), powers((3, 7), (3, 1))),
+    "a power of rank 2": (powers((3, 8), (1, 1)), powers((3, 8), (1,))),
+    "powers by channel": (powers((1, 3, 5, 4), (3, 1, 1)), powers((1, 3, 5, 4), (3, 1, 4))),
     "a window in the padding": (
         pool("AveragePool", (1, 2, 4, 4), opset=22, **LAST_WINDOW), pool("AveragePool", (1, 2, 4, 4), **LAST_WINDOW)
     ),
@@ -164,3 +172,22 @@ def test_check_names_the_ops_that_the_cpu_computes():
     nodes = [node("Mean", "x x", "m"), node("Relu", "m", "y")]
     model = graph(nodes, {"x": x}, outputs={"y": x.shape}, opset=13)
     assert str(targets.check(model, TARGET)) == "ort-web/webgpu: all 2 nodes are supported; on the CPU: 1 Mean"
+
+
+@pytest.mark.parametrize("gates", [("GRU", 3), ("LSTM", 4)], ids=["GRU", "LSTM"])
+def test_a_batch_before_the_sequence_is_right_on_the_gpu_which_ends_at_opset_21(gates):
+    """The CPU engine, which computes these ops from opset 22 on, refuses it."""
+    op, count = gates
+    x = image(2, 5, 3, mean=0.0, sd=1.0)
+    weights = {"w": image(1, count * 4, 3, mean=0.0, sd=1.0), "r": image(1, count * 4, 4, mean=0.0, sd=1.0)}
+    first, second = (node(op, "x w r", "y", hidden_size=4, layout=layout) for layout in (1, 0))
+    with open_runner(plain(first, x, weights), TARGET) as runner:
+        actual = runner.infer({"x": x})["y"].transpose(1, 2, 0, 3)
+    sequence = x.transpose(1, 0, 2).copy()
+    with open_runner(plain(second, sequence, weights), "ort-web/wasm") as runner:
+        expected = runner.infer({"x": sequence})["y"]
+    assert worst_error(actual, expected) < GPU_ERROR
+    assert targets.check(plain(first, x, weights), TARGET)
+    with pytest.raises(RuntimeFault, match="layout == 1"):
+        open_runner(plain(first, x, weights, opset=22), TARGET)
+    assert not targets.check(plain(first, x, weights, opset=22), TARGET)

@@ -155,6 +155,17 @@ MATCHES = {
     "enlarged-same": (
         transposed(auto_pad="SAME_UPPER", output_padding=[1, 1]), transposed(auto_pad="SAME_UPPER")
     ),
+    "grouped-volumes": (
+        one("Conv", constants={"w": values(4, 2, 2, 2, 2)}, shape=(1, 4, 5, 6, 7), group=2),
+        one("Conv", constants={"w": values(4, 2, 2, 2)}, group=2),
+    ),
+    "packed-groups": (
+        one("ConvTranspose", constants={"w": values(8, 1, 2, 2)}, shape=(1, 8, 5, 6), group=2),
+        one("ConvTranspose", constants={"w": values(10, 1, 2, 2)}, shape=(1, 10, 5, 6), group=2),
+    ),
+    "last-axis-repeated": (
+        one("Pow", constants={"e": values(6, 1)}, shape=(6, 8)), one("Pow", constants={"e": values(6, 1)}, shape=(6, 7))
+    ),
     "dilated": (one("Conv", constants={"w": W}, dilations=[1, 2]), one("Conv", constants={"w": W}, dilations=[1, 1])),
     "batch": (one("LRN", size=3), one("LRN", size=3, shape=(1, 4, 6, 8))),
     "batch-reduction": (reduced([0, 2, -1]), reduced([0, 2, 3], SHAPE)),
@@ -313,7 +324,14 @@ def test_the_example_of_a_kind_is_a_quirk_of_it_with_the_fields_that_the_files_g
     assert quirk_of(kind).kind == kind
     for quirk in SHIPPED:
         if quirk["kind"] == kind:
-            assert set(quirk) - set(docs.COMMON) == set(table), quirk["name"]
+            assert set(quirk) - {*docs.COMMON, "opsets"} == set(table), quirk["name"]
+
+
+def test_a_quirk_shows_at_its_opsets_alone():
+    quirk = dataclasses.replace(quirk_of("dilated"), opsets="7-12")
+    dilated = {opset: one("Conv", constants={"w": W}, dilations=[1, 2], opset=opset) for opset in (12, 13)}
+    assert touched(dilated[12], quirk)
+    assert not touched(dilated[13], quirk)
 
 
 @pytest.mark.parametrize("kind", QUIRK_KINDS)

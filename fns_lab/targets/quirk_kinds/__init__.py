@@ -20,7 +20,7 @@ from fns_lab.targets.quirk_kinds import (
     sizes,
     states,
 )
-from fns_lab.targets.target import EVERY_OP, Quirk
+from fns_lab.targets.target import EVERY_OP, Quirk, matches
 
 QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "broken-op": faults.broken_op,
@@ -93,6 +93,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "fractional-size": sizes.fractional_size,
     "slope-beyond-channels": sizes.slope_beyond_channels,
     "smaller-indices": sizes.smaller_indices,
+    "last-axis-repeated": sizes.last_axis_repeated,
     "flattened": sizes.flattened,
     "broadcast-first": sizes.broadcast_first,
     "lower-rank-first": sizes.lower_rank_first,
@@ -112,4 +113,4 @@ SOLVED_WITHOUT_RULES = frozenset({
 def touches(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Return whether `quirk` is about `node`, which is written for `opset`."""
     listed = node.op_type in quirk.ops or EVERY_OP in quirk.ops
-    return listed and QUIRK_KINDS[quirk.kind](node, quirk, opset)
+    return listed and matches(quirk.opsets, opset) and QUIRK_KINDS[quirk.kind](node, quirk, opset)

@@ -91,6 +91,26 @@ def smaller_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(i != axis and size != indices[i] for i, size in enumerate(x))
 
 
+def last_axis_repeated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that repeat one input along the last axis of the other, whose size there is a multiple of 4.
+
+    A scalar or a vector of one element is left out. Sizes that are not known count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "last-axis-repeated"
+        ops = ["Pow"]
+    """
+    shapes = [input_shape(node, index) for index in range(2)]
+    ends = [shape[-1] for shape in shapes if shape is not None and len(shape)]
+    single = any(shape is not None and list(shape) in ([], [1]) for shape in shapes)
+    if single or None in shapes:
+        return not single
+    known = [size for size in ends if isinstance(size, int)]
+    return len(known) < len(ends) or (1 in known and any(size % 4 == 0 for size in known))
+
+
 def flattened(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes before opset 13 that normalize over all axes from `axis` on, more than one, together.
 
