@@ -129,6 +129,7 @@ GENERATORS = {
     "average-pool-matmul": pools.average_pool,
     "lp-pool-matmul": pools.lp_pool,
     "softmax-shift": faults.softmax_of_low_values,
+    "tanh-clip": faults.tanh_of_large_values,
     "gather-plain": faults.gather,
     "gather-computed": faults.gather_by_computed_indices,
     "reduce-squeeze": faults.reduction_to_a_scalar,

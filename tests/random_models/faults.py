@@ -107,6 +107,10 @@ def softmax_of_low_values(draw):
     return OLD, model_of_one("Softmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
 
 
+def tanh_of_large_values(draw):
+    return "opencv/cpu", model_of_one("Tanh", any_shape(draw), opset=opset_from(draw))
+
+
 def gather(draw):
     shape = any_shape(draw, 2)
     axis = draw(st.integers(0, len(shape) - 1))

@@ -144,6 +144,17 @@ def pooled(batch):
     return one("MaxPool", {"x": x(batch, 2, 5, 6)}, kernel_shape=[2, 2])
 
 
+def branch(op):
+    output = helper.make_tensor_value_info(op, TensorProto.FLOAT, (2, 3))
+    return helper.make_graph([helper.make_node(op, ["x"], [op])], op, [], [output])
+
+
+def branches(*shape):
+    feeds = {"x": x(2, 3), "c": np.ones(shape, bool)}
+    choice = helper.make_node("If", ["c"], ["y"], then_branch=branch("Relu"), else_branch=branch("Neg"))
+    return graph([choice], feeds, outputs={"y": (2, 3)}, opset=13, ir_version=8), feeds
+
+
 def softmax_of_int8(*before):
     q = {"q": np.arange(12, dtype=np.uint8).reshape(3, 4)}
     scales = {"s": np.float32(0.1), "z": np.uint8(0), "t": np.float32(1 / 256)}
@@ -246,6 +257,8 @@ CASES = {
         one("ReduceL2", {"x": x(1, 3, 5, 7, 5)}, axes=[1, 2, 3]),
         one("ReduceL2", {"x": x(1, 3, 5, 7, 5)}, axes=[0, 1, 2]),
     ),
+    (OPENCV, "Tanh"): (one("Tanh", {"x": np.full((1, 8), 50, np.float32)}), one("Sigmoid", {"x": x(1, 8)})),
+    (OPENCV, "slope"): (one("PRelu", {"x": x(2, 3), "s": x(3)}), one("PRelu", {"x": x(2, 3)}, {"s": x(3)})),
     (OPENCV, "mode"): (resize(2.0), resize(2.0, mode="nearest")),
     (OPENCV, "Trilu"): (one("Trilu", {"x": x(7, 1)}, opset=14), one("Trilu", {"x": x(1, 7)}, opset=14)),
     (OPENCV, "ScatterElements"): (scattered(-1), scattered(1)),
@@ -253,6 +266,7 @@ CASES = {
     (OPENVINO, "output_shape"): (
         transposed(output_shape=[6, 8], auto_pad="SAME_UPPER"), transposed(output_shape=[6, 8], auto_pad="SAME_LOWER")
     ),
+    (OPENVINO, "condition"): (branches(1, 1), branches(1)),
     (OPENVINO, "empty"): (pooled(0), pooled(1)),
     (ORT, "layout"): (
         one("RNN", {"x": x(2, 5, 3)}, {"w": x(1, 4, 3), "r": x(1, 4, 4)}, opset=14, hidden_size=4, layout=1),

@@ -209,6 +209,7 @@ MATCHES = {
         one("Add", RESHAPED, inputs="r,c", constants={"c": values(1)}),
     ),
     "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
+    "unlimited": (one("Tanh"), one("Tanh", node("Clip", "x", "r"), inputs="r")),
     "between-quantizers": (quantized("Softmax"), quantized("Relu")),
     "broken-since": (
         one("Upsample", constants={"s": np.ones(4, np.float32)}, opset=9), one("Upsample", scales=[1.0] * 4, opset=7)
@@ -226,6 +227,9 @@ MATCHES = {
     "operand-ranks": (one("MatMul", constants={"b": values(8)}), one("MatMul", constants={"b": values(8, 2)})),
     "operand-types": (one("Pow", constants={"e": np.array([2])}), one("Pow", constants=POWERS)),
     "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
+    "empty-broadcast": (
+        one("Add", constants={"c": values(8)}, shape=(0, 8)), one("Add", constants={"c": values(0, 8)}, shape=(0, 8))
+    ),
     "steps": (sliced(2), sliced(1)),
     "given-input": (
         one("MaxUnpool", constants={"i": values(*SHAPE), "s": np.array(SHAPE)}, kernel_shape=[1, 1]),

@@ -92,6 +92,7 @@ from fns_lab.rewrite.rules.step_functions import StepFunctions
 from fns_lab.rewrite.rules.subpixel_concat import SubpixelConcat
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
+from fns_lab.rewrite.rules.tanh_clip import TanhClip
 from fns_lab.rewrite.rules.tensor_scatter_gather import TensorScatterGather
 from fns_lab.rewrite.rules.top_k_arg_max import TopKArgMax
 from fns_lab.rewrite.rules.upsample_conv_transpose import UpsampleConvTranspose
@@ -206,6 +207,7 @@ RULES: tuple[type[Rule], ...] = (
     AveragePoolMatMul,
     LpPoolMatMul,
     SoftmaxShift,
+    TanhClip,
     GatherPlain,
     GatherComputed,
     ReduceSqueeze,

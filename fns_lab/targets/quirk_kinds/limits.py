@@ -168,6 +168,19 @@ def empty_value(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(0 in shape for shape in known_shapes([*node.inputs, *node.outputs]))
 
 
+def empty_broadcast(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes one of whose inputs is known to have no elements, and another another shape.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "empty-broadcast"
+        ops = ["Add"]
+    """
+    shapes = known_shapes(node.inputs)
+    return any(0 in shape for shape in shapes) and len({tuple(map(str, shape)) for shape in shapes}) > 1
+
+
 def steps(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose fifth input, the steps of a Slice, is not a constant of ones.
 

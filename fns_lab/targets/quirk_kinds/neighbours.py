@@ -130,6 +130,19 @@ def unshifted(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return maximum is None or maximum.op_type != "ReduceMax" or maximum.inputs[0] is not shift.inputs[0]
 
 
+def unlimited(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read anything but the result of a Clip.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unlimited"
+        ops = ["Tanh"]
+    """
+    limit = _producer(node, 0)
+    return limit is None or limit.op_type != "Clip"
+
+
 def between_quantizers(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes between a DequantizeLinear and a QuantizeLinear, beside others of one computed input.
 
