@@ -65,6 +65,7 @@ CASES = {
         node("Gather", "x i", "y", axis=2), {}, (2, 3, 2, 5), OLD, ("webgl",), feeds={"i": np.array([-1, 1])},
         lowered=False,
     ),
+    "whole-slope": Faulty(node("LeakyRelu", "x", "y", alpha=2.0), {}, X.shape, OLD, ("webgl",), lowered=False),
     "equal-shapes": Faulty(
         node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
     ),

@@ -174,6 +174,7 @@ MATCHES = {
     "negative-indices": (
         one("Gather", constants={"i": np.array([1, -1])}), one("Gather", constants={"i": np.array([1, 0])})
     ),
+    "whole-attribute": (one("LeakyRelu", alpha=2.0), one("LeakyRelu", alpha=0.5)),
     "unsafe-indices": (
         one("Gather", node("Cast", "x", "i", to=7), inputs="x,i"),
         one("Gather", node("ArgMax", "x", "i"), inputs="x,i"),

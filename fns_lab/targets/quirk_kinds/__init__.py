@@ -27,6 +27,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "reads-older-opset": faults.reads_older_opset,
     "attribute": faults.attribute,
     "unstated": faults.unstated,
+    "whole-attribute": faults.whole_attribute,
     "auto-pad": faults.auto_pad,
     "grouped": faults.grouped,
     "grouped-wide": faults.grouped_wide,

@@ -66,6 +66,19 @@ def unstated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(name not in node.attributes for name in quirk.attributes)
 
 
+def whole_attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state an attribute of these names as a whole number.
+
+    Fields: `attributes`, for each attribute an empty list.
+
+        [[quirk]]
+        kind = "whole-attribute"
+        ops = ["LeakyRelu"]
+        attributes = { alpha = [] }
+    """
+    return any(name in node.attributes and node.attributes[name].value % 1 == 0 for name in quirk.attributes)
+
+
 def auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that leave their padding to the engine: `auto_pad` is SAME_UPPER or SAME_LOWER.
 
@@ -203,8 +216,9 @@ def unsafe_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Gather"]
     """
     indices = node.inputs[1]
-    computed = indices is not None and ir.convenience.get_const_tensor(indices) is None
-    return computed and not never_negative(indices)
+    if indices is None or ir.convenience.get_const_tensor(indices) is not None:
+        return False
+    return not never_negative(indices)
 
 
 def scalar_indices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
