@@ -123,6 +123,8 @@ def reshape_of_indices(draw):
     sizes.insert(draw(st.integers(0, len(sizes))), 1)
     nodes = [
         helper.make_node("ArgMax", ["x"], ["i"], axis=len(shape) - 1, keepdims=0),
-        helper.make_node("Reshape", ["i", "shape"], ["y"], name="node"),
+        helper.make_node("Reshape", ["i", "shape"], ["j"], name="node"),
+        helper.make_node("Gather", ["table", "j"], ["y"]),
     ]
-    return OLD, model_of(nodes, shape, {"shape": np.array(sizes)}, opset=opset)
+    constants = {"shape": np.array(sizes), "table": random_weights(draw, shape[-1])}
+    return OLD, model_of(nodes, shape, constants, opset=opset)
