@@ -238,6 +238,10 @@ CASES = {
         one("Slice", {"x": x(3, 4)}, opset=9, axes=[-1], starts=[0], ends=[2]),
         one("Slice", {"x": x(3, 4)}, opset=9, axes=[1], starts=[0], ends=[2]),
     ),
+    (OPENCV, "Reshape"): (
+        one("Reshape", {"x": x(2, 0, 3)}, {"s": ints(0, 2, 3)}, opset=14, allowzero=1),
+        one("Reshape", {"x": x(3, 4)}, {"s": ints(4, -1)}, opset=14, allowzero=1),
+    ),
     (TRACT, "Reshape"): (
         one("Reshape", {"x": x(3, 4), "s": ints(4, 3)}), one("Reshape", {"x": x(3, 4)}, {"s": ints(4, 3)})
     ),

@@ -277,6 +277,10 @@ MATCHES = {
     "single-output": (recurrent("GRU", "x,w,w", "y"), recurrent("GRU", "x,w,w", "y,h")),
     "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),
     "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),
+    "stated-zero": (
+        one("Reshape", constants={"s": np.array([0, 3])}, shape=(0, 4), opset=14, allowzero=1),
+        one("Reshape", constants={"s": np.array([8, -1])}, opset=14, allowzero=1),
+    ),
     "window-in-padding": (
         one("MaxPool", kernel_shape=[2, 2], strides=[3, 3], pads=[0, 0, 1, 1], ceil_mode=1),
         one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),

@@ -92,6 +92,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "single-output": states.single_output,
     "second-output-left-out": states.second_output_left_out,
     "given-apart": states.given_apart,
+    "stated-zero": sizes.stated_zero,
     "window-in-padding": sizes.window_in_padding,
     "fractional-size": sizes.fractional_size,
     "slope-beyond-channels": sizes.slope_beyond_channels,

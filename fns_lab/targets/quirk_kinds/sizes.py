@@ -208,3 +208,16 @@ def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     x = input_shape(node, 0)
     return x is not None and all(size == 1 for size in x)
+
+
+def stated_zero(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with `allowzero` whose shape has a 0 or is computed.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "stated-zero"
+        ops = ["Reshape"]
+    """
+    shape = input_constant(node, 1)
+    return bool(node.attributes.get_int("allowzero", 0)) and (shape is None or bool((shape == 0).any()))
