@@ -32,7 +32,9 @@ HEAD = f"""\
 <!-- Written by `python -m benchmarks architectures`. -->
 
 torchvision's networks and small ones of torch's own layers, with seeded weights, exported at opset 18 for an image of
-{SIZE_PX} x {SIZE_PX} pixels, lowered for each target and run there in the real engine. {page.NUMBERS}"""
+{SIZE_PX} x {SIZE_PX} pixels, lowered for each target and run there in the real engine.
+
+{page.NUMBERS}"""
 
 
 def measure(options) -> dict:

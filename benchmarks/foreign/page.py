@@ -13,7 +13,9 @@ HEAD = f"""\
 <!-- Written by `python -m benchmarks foreign`. -->
 
 ONNX files from packages of pip and npm, each lowered with fixed input shapes for every target and run there in
-the real engine on drawn input. {NUMBERS}"""
+the real engine on drawn input.
+
+{NUMBERS}"""
 
 
 def text(models: Sequence[ForeignModel], rows: Sequence[dict]) -> str:
