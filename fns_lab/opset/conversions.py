@@ -26,6 +26,7 @@ from fns_lab.opset.nodes import (
     stated_axes,
 )
 from fns_lab.opset.pooling import plain_window, without_ceil_mode
+from fns_lab.opset.slicing import slice_attributes, slice_from_the_front
 from fns_lab.opset.spec import (
     FLOAT32_MAX,
     Conversion,
@@ -84,33 +85,6 @@ def _reshape_plain(node: ir.Node) -> NodeSpec:
     if allow_zero is not None and allow_zero.as_int() and (required_constant(node, 1) == 0).any():
         raise ConversionError("Reshape to a dimension of 0: before opset 14 a 0 copies the input's dimension")
     return NodeSpec("Reshape", tuple(node.inputs), attributes)
-
-
-INT32_MAX = np.iinfo(np.int32).max
-
-
-def _slice_attributes(node: ir.Node) -> NodeSpec:
-    if "starts" in node.attributes:
-        return unmodified(node)
-    starts, ends = (_within_int32(required_constant(node, i)) for i in (1, 2))
-    axes, steps = axes_input(node, 3), constant_input(node, 4)
-    if steps is not None and (steps != 1).any():
-        raise ConversionError("Slice takes no steps before opset 10")
-    values = {"starts": starts, "ends": ends, "axes": list(range(len(starts))) if axes is None else axes}
-    return NodeSpec("Slice", (node.inputs[0],), {k: ir.AttrInt64s(k, v) for k, v in values.items()})
-
-
-def _within_int32(numbers: np.ndarray) -> list[int]:
-    return [int(number) for number in np.clip(numbers.reshape(-1), -INT32_MAX, INT32_MAX)]
-
-
-def _slice_from_the_front(node: ir.Node) -> NodeSpec:
-    """Count the axes from the front: before opset 11 they have no other count."""
-    axes = constant_input(node, 3)
-    if axes is None or (axes >= 0).all():
-        return unmodified(node)
-    counted = np.array([from_the_front(int(a), rank(node)) for a in axes], axes.dtype)
-    return NodeSpec("Slice", (*node.inputs[:3], new_constant(node, counted, "axes"), *node.inputs[4:]))
 
 
 def _clip_attributes(node: ir.Node) -> NodeSpec:
@@ -277,7 +251,7 @@ CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = {
     "Squeeze": (Conversion(13, squeeze_attribute),),
     "Unsqueeze": (Conversion(11, unsqueeze_attribute), Conversion(13, unsqueeze_attribute)),
     "Reshape": (Conversion(14, _reshape_plain),),
-    "Slice": (Conversion(10, _slice_attributes), Conversion(11, _slice_from_the_front)),
+    "Slice": (Conversion(10, slice_attributes), Conversion(11, slice_from_the_front)),
     "Clip": (Conversion(11, _clip_attributes), Conversion(12, _clip_in_order)),
     "Split": (Conversion(13, _split_attribute), Conversion(18, _split_input)),
     "Resize": (Conversion(10, _upsample), Conversion(13, _resize_all_inputs)),

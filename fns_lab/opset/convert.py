@@ -10,6 +10,7 @@ from fns_lab.models import ONNX_DOMAINS
 from fns_lab.opset.conversions import CONVERSIONS, squeeze_attribute, unsqueeze_attribute
 from fns_lab.opset.nodes import from_the_front, rank
 from fns_lab.opset.schemas import default_of, is_default, raise_unless_valid, schema
+from fns_lab.opset.slicing import slice_attributes
 from fns_lab.opset.spec import ConversionError, NodeSpec, unmodified
 
 __all__ = ["ConversionError", "NodeSpec", "convert", "is_written_alike", "schema"]
@@ -68,7 +69,7 @@ def _axes_stated(node: ir.Node, opset: int) -> NodeSpec:
         return unmodified(node)  # OneHot has always counted from the end, in its output
     if node.op_type == "Unsqueeze":
         return unsqueeze_attribute(node)
-    spec = unmodified(node)
+    spec = slice_attributes(node) if node.op_type == "Slice" and "starts" in node.attributes else unmodified(node)
     return NodeSpec(spec.op_type, spec.inputs, _axes_from_the_front(spec.attributes, node))
 
 

@@ -31,6 +31,7 @@ CONVERTED = {
     "Squeeze": one("Squeeze", {"axes": np.array([-4])}),
     "Unsqueeze": one("Unsqueeze", {"axes": np.array([0, -1])}, shape=(3, 4)),
     "Slice": one("Slice", {"s": np.array([1, -5]), "e": np.array([6, np.iinfo(np.int64).max]), "a": np.array([2, -1])}),
+    "Slice from before the first": one("Slice", {"starts": np.array([0, -9]), "ends": np.array([1, 3])}),
     "Slice from 0": one("Slice", {"starts": np.array([0, 1]), "ends": np.array([1, 3])}),
     "Resize": one("Resize", {"roi": None, "scales": np.array([1, 1, 2, 3], F32)}, omitted=("roi",), mode="nearest"),
     "Upsample": one("Upsample", {"scales": np.array([1, 1, 2, 3], F32)}, opset=9, mode="nearest"),

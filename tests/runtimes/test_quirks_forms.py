@@ -45,6 +45,9 @@ CASES = {
         node("Slice", "x s e", "y"), {"s": np.array([1]), "e": np.array([INT64_MAX])}, (1, 3, 4, 5), ("0.1.8",), EVERY,
         10,
     ),
+    "limits-before-the-first": Faulty(
+        node("Slice", "x", "y", starts=[-9], ends=[3], axes=[3]), {}, (2, 3, 4, 3), ALL, EVERY
+    ),
     "concat-of-one": Faulty(node("Concat", "x", "y", axis=1), {}, X.shape, ALL, ("cpu", "wasm")),
     "axes-from-the-end": Faulty(MEAN, {}, (2, 3, 4, 1), OLD, EVERY),
     "squeezed-axis-from-the-end": Faulty(

@@ -84,8 +84,8 @@ def normalized(computed):
     return one("BatchNormalization", *nodes, constants=constants, inputs=inputs)
 
 
-def sliced(step):
-    constants = {name: np.array([number]) for name, number in zip("seat", (0, 4, 3, step), strict=True)}
+def sliced(step, start=0):
+    constants = {name: np.array([number]) for name, number in zip("seat", (start, 4, 3, step), strict=True)}
     return one("Slice", constants=constants)
 
 
@@ -232,6 +232,7 @@ MATCHES = {
         one("Add", constants={"c": values(8)}, shape=(0, 8)), one("Add", constants={"c": values(0, 8)}, shape=(0, 8))
     ),
     "steps": (sliced(2), sliced(1)),
+    "limits-before-the-first": (sliced(1, start=-9), sliced(1, start=-1)),
     "given-input": (
         one("MaxUnpool", constants={"i": values(*SHAPE), "s": np.array(SHAPE)}, kernel_shape=[1, 1]),
         one("MaxUnpool", constants={"i": values(*SHAPE)}, kernel_shape=[1, 1]),

@@ -71,6 +71,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "empty-value": limits.empty_value,
     "empty-broadcast": limits.empty_broadcast,
     "steps": limits.steps,
+    "limits-before-the-first": limits.limits_before_the_first,
     "given-input": forms.given_input,
     "computed-inputs": forms.computed_inputs,
     "data-dependent-inputs": forms.data_dependent_inputs,

@@ -194,3 +194,31 @@ def steps(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         return False
     numbers = input_constant(node, 4)
     return numbers is None or bool((numbers != 1).any())
+
+
+def limits_before_the_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Slice that begins or ends at less than minus the size. Unknown limits and sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "limits-before-the-first"
+        ops = ["Slice"]
+    """
+    shape = input_shape(node, 0)
+    starts, ends, axes = (_whole_numbers(node, i, name) for i, name in ((1, "starts"), (2, "ends"), (3, "axes")))
+    if shape is None:
+        return False
+    sizes = [shape[axis] for axis in axes or range(len(starts or ends))]
+    return any(
+        isinstance(size, int) and number < -size
+        for numbers in (starts, ends)
+        for number, size in zip(numbers, sizes, strict=False)
+    )
+
+
+def _whole_numbers(node: ir.Node, index: int, name: str) -> list[int]:
+    """Return the numbers of an attribute, or else of a constant input; empty if there are none."""
+    constant = input_constant(node, index)
+    stated = node.attributes.get_ints(name, [])
+    return [int(number) for number in (stated if constant is None else constant.reshape(-1))]
