@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from fns_lab.cli import compare, convert, fetch, matrix, measure, networks, show
+from fns_lab.cli import site as web_site
 from fns_lab.cli import targets as target_list
 from fns_lab.cli import train as training
 from fns_lab.errors import InputError, MissingError, RuntimeFault, one_line
@@ -32,6 +33,7 @@ COMMANDS = (
     matrix.matrix,
     show.view,
     show.report,
+    web_site.site,
     target_list.targets,
     fetch.fetch,
     show.doctor,

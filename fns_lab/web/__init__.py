@@ -11,8 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 """Folder of the modules, style sheets and pages."""
 
-IMPORT = re.compile(r'^import [^;"]*from "(\.[^"]+)";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) )", re.MULTILINE)
+IMPORT = re.compile(r'^import \{([^;"]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.MULTILINE)
 
 
 def text(name: str) -> str:
@@ -30,10 +30,23 @@ def modules(entry: str) -> list[str]:
 def joined(entry: str) -> str:
     """Return one classic script that holds `entry` and all that it imports.
 
-    The modules share one scope, so their top-level names must differ, and none may be imported under another name.
+    Each module becomes a function that returns what the module exports, so an export may not change after it is made.
     """
-    parts = (EXPORT.sub("", IMPORT.sub("", text(name))) for name in modules(entry))
-    return "(() => {\n" + '"use strict";\n' + "\n".join(parts) + "})();\n"
+    bodies = "\n".join(map(_as_function, modules(entry)))
+    return f'(() => {{\n"use strict";\nconst modules = {{}};\n{bodies}}})();\n'
+
+
+def _as_function(name: str) -> str:
+    def constants(match: re.Match[str]) -> str:
+        return f'const {{{match[1].replace(" as ", ": ")}}} = modules["{_resolved(name, match[2])}"];\n'
+
+    body = IMPORT.sub(constants, text(name))
+    exports = ", ".join(EXPORT.findall(body))
+    return f'modules["{name}"] = (() => {{\n{EXPORT.sub("", body)}return {{ {exports} }};\n}})();\n'
+
+
+def _resolved(name: str, imported: str) -> str:
+    return ((HERE / name).parent / imported).resolve().relative_to(HERE).as_posix()
 
 
 def _visit(path: Path, found: dict[str, None], above: tuple[Path, ...]) -> None:
@@ -42,6 +55,6 @@ def _visit(path: Path, found: dict[str, None], above: tuple[Path, ...]) -> None:
         return
     if path in above:
         raise ValueError(f"{name} imports itself, through {above[-1].name}")
-    for imported in IMPORT.findall(path.read_text(encoding="utf-8")):
-        _visit((path.parent / imported).resolve(), found, (*above, path))
+    for _, imported in IMPORT.findall(path.read_text(encoding="utf-8")):
+        _visit(HERE / _resolved(name, imported), found, (*above, path))
     found[name] = None

@@ -1,0 +1,221 @@
+// The page that runs a file of the reader in every engine, compares the results and says what an engine lacks.
+import { compare, largestMagnitude, short } from "../compare.js";
+import { missing } from "../device.js";
+import { decoded, fitted, tensorFromPixels } from "../images.js";
+import { readModel, withInputShapes } from "../onnx_file.js";
+import { ARRAYS, elementCount, noise, numbers } from "../tensors.js";
+import { summary } from "../timing.js";
+import { clientOf } from "./catalog.js";
+import { byId, fillTable, make, onFile, reason, say } from "./dom.js";
+
+/** @typedef {import("../tensors.js").Tensor} Tensor */
+
+const REFERENCE = "ort-web/wasm";
+const RUNS = 5;
+const LARGEST_MB = 1024;
+const FREE_SIZE = 128;
+const CLOSE = 1e-3;
+const COLUMNS = ["engine", "result", "load ms", "first ms", "median ms", "largest error"];
+const TO_INT32 = /** @type {Record<string, string>} */ ({ int64: "int32" });
+
+/** @type {import("./catalog.js").Catalog} */
+let catalog;
+/** @type {import("../device.js").Device} */
+let facts;
+/** @type {{ name: string, bytes: Uint8Array<ArrayBuffer>, info: import("../onnx_file.js").ModelInfo } | null} */
+let file = null;
+/** @type {ImageBitmap | null} */
+let image = null;
+let isStopped = false;
+
+/**
+ * @param {import("./catalog.js").Catalog} siteCatalog
+ * @param {import("../device.js").Device} deviceFacts
+ */
+export function openYourModel(siteCatalog, deviceFacts) {
+  catalog = siteCatalog;
+  facts = deviceFacts;
+  onFile("model-file", "model-drop", take);
+  onFile("model-image", "model-image-drop", takeImage);
+  byId("model-form").onsubmit = (/** @type {Event} */ event) => { event.preventDefault(); runAll(); };
+  byId("model-stop").onclick = () => {
+    isStopped = true;
+    for (const engine of catalog.engines) clientOf(engine).stop();
+  };
+}
+
+/**
+ * Reads a file that the reader chose. Throws an error that names it.
+ * @param {File} chosen
+ */
+export async function readModelFile(chosen) {
+  if (chosen.size > LARGEST_MB * 2 ** 20) throw new Error(`'${chosen.name}' has more than ${LARGEST_MB} MB`);
+  const bytes = new Uint8Array(await chosen.arrayBuffer());
+  try {
+    return { name: chosen.name, bytes, info: readModel(bytes) };
+  } catch (error) {
+    throw new Error(`'${chosen.name}': ${reason(error)}`);
+  }
+}
+
+/** @param {File} chosen */
+async function take(chosen) {
+  file = null;
+  byId("model-run").disabled = true;
+  byId("model-inputs").hidden = true;
+  byId("model-table").replaceChildren();
+  say("model-facts", "");
+  try {
+    file = await readModelFile(chosen);
+    describe(file.info);
+    byId("model-run").disabled = false;
+    say("model-status", `${file.name} is read.`);
+  } catch (error) {
+    say("model-status", reason(error), true);
+  }
+}
+
+/** @param {File} chosen */
+async function takeImage(chosen) {
+  try {
+    image = await decoded(chosen);
+    say("model-status", `${chosen.name} goes into each input of 1 × 3 × H × W.`);
+  } catch (error) {
+    image = null;
+    say("model-status", reason(error), true);
+  }
+}
+
+/** @param {import("../onnx_file.js").ModelInfo} info */
+function describe({ nodes, opsets, irVersion, inputs }) {
+  const ops = [...new Set(nodes.map(({ op }) => op))].sort();
+  say("model-facts", `${nodes.length} nodes, opset ${opsets[""] || "?"}, IR version ${irVersion}; ops: ${ops.join(", ")}`);
+  const fields = inputs.map(({ name, type, dims }, i) => make("label", {}, `${name} (${type})`, make("input", {
+    id: `model-input-${i}`, pattern: "\\d+( *[x×] *\\d+)*",
+    value: dims.map((size, axis) => (typeof size === "number" && size > 0 ? size : axis ? FREE_SIZE : 1)).join("x"),
+  })));
+  byId("model-inputs").replaceChildren(make("legend", {}, "Shapes of inputs"), ...fields);
+  byId("model-inputs").hidden = !fields.length;
+}
+
+/** @returns {Tensor[]} */
+function feeds() {
+  const { info } = /** @type {NonNullable<typeof file>} */ (file);
+  return info.inputs.map(({ name, type }, i) => {
+    const text = byId(`model-input-${i}`).value.trim();
+    /** @type {number[]} */
+    const dims = text ? text.split(/ *[x×] */).map(Number) : [];
+    if (!dims.every((size) => Number.isInteger(size) && size > 0)) throw new Error(`'${text}' is no shape; give 1x3x128x128`);
+    return feedOf(name, type, dims);
+  });
+}
+
+/** @param {string} name @param {string} type @param {number[]} dims @returns {Tensor} */
+export function feedOf(name, type, dims) {
+  const isImage = type === "float32" && dims.length === 4 && dims[0] === 1 && dims[1] === 3;
+  if (isImage && image) return tensorFromPixels(fitted(image, dims[3], dims[2]), name);
+  if (type === "float32") return noise(name, dims, isImage ? {} : { low: -1, high: 1 });
+  const array = ARRAYS[type];
+  if (!array || type === "float16") throw new Error(`input '${name}' has type ${type}, which this page cannot fill`);
+  return { name, type, dims, data: new array(elementCount(dims)) };
+}
+
+/** @typedef {{ target: string, text: string, load?: number, first?: number, median?: number, outputs?: Tensor[] }} Result */
+
+async function runAll() {
+  if (!file) return;
+  isStopped = false;
+  byId("model-run").disabled = true;
+  byId("model-stop").disabled = false;
+  /** @type {Result[]} */
+  const results = [];
+  try {
+    const inputs = feeds();
+    for (const engine of catalog.engines) {
+      if (isStopped) break;
+      say("model-status", `Running in ${engine.target}…`);
+      results.push(await runIn(engine, file, inputs));
+      show(results);
+    }
+    say("model-status", isStopped ? "Stopped." : `${file.name}: done.`);
+  } catch (error) {
+    say("model-status", reason(error), true);
+  }
+  byId("model-run").disabled = false;
+  byId("model-stop").disabled = true;
+}
+
+/**
+ * @param {import("./catalog.js").Engine} engine
+ * @param {NonNullable<typeof file>} model
+ * @param {Tensor[]} inputs
+ * @returns {Promise<Result>}
+ */
+async function runIn(engine, { name, bytes, info }, inputs) {
+  const absent = missing(engine.options.backend, facts);
+  if (absent) return { target: engine.target, text: absent };
+  const client = clientOf(engine);
+  try {
+    const taken = asTaken(engine, bytes, inputs);
+    await client.start();
+    const { id, ms: load } = await client.create(taken.bytes);
+    const first = await client.run(id, taken.feeds);
+    const times = [];
+    for (let i = 0; i < RUNS; i++) times.push((await client.run(id, taken.feeds)).ms);
+    await client.close(id);
+    return { target: engine.target, text: "runs", load, first: first.ms, median: summary(times).median, outputs: first.outputs };
+  } catch (error) {
+    return { target: engine.target, text: `${reason(error)}${advice(engine, name, info)}` };
+  }
+}
+
+/**
+ * Returns model and feeds as an engine takes them. One without free sizes also has no int64: it takes int32.
+ * @param {import("./catalog.js").Engine} engine
+ * @param {Uint8Array} bytes
+ * @param {Tensor[]} inputs
+ */
+export function asTaken(engine, bytes, inputs) {
+  if (engine.freeSizes) return { bytes, feeds: inputs };
+  const shapes = Object.fromEntries(inputs.map(({ name, dims }) => [name, [...dims]]));
+  const narrowed = inputs.map((tensor) => (TO_INT32[tensor.type]
+    ? { ...tensor, type: TO_INT32[tensor.type], data: Int32Array.from(tensor.data, Number) } : tensor));
+  return { bytes: withInputShapes(bytes, shapes), feeds: narrowed };
+}
+
+/**
+ * Returns what a reader can do about a model that an engine refuses.
+ * @param {import("./catalog.js").Engine} engine
+ * @param {string} name
+ * @param {import("../onnx_file.js").ModelInfo} info
+ */
+function advice({ target, ops }, name, { nodes }) {
+  if (isStopped) return "";
+  const lacking = ops ? [...new Set(nodes.map(({ op }) => op))].filter((op) => !ops.includes(op) && op !== "Constant") : [];
+  const cause = lacking.length ? ` It has no ${lacking.sort().join(", ")}.` : "";
+  return `.${cause} fns-lab lower ${name} --target ${target} -o lowered.onnx`;
+}
+
+/** @param {Result[]} results */
+function show(results) {
+  const reference = results.find(({ target }) => target === REFERENCE)?.outputs;
+  const ms = (/** @type {number | undefined} */ x) => (x === undefined ? "" : x.toPrecision(3));
+  fillTable("model-table", COLUMNS, results.map((result) => [
+    result.target, result.text, ms(result.load), ms(result.first), ms(result.median),
+    result.target === REFERENCE ? (result.outputs ? "compared with" : "") : errorText(reference, result.outputs),
+  ]), ["engine", "result"]);
+}
+
+/** @param {Tensor[] | undefined} expected @param {Tensor[] | undefined} actual */
+function errorText(expected, actual) {
+  if (!expected || !actual) return "";
+  const errors = expected.map(({ name, type, data }) => {
+    const other = actual.find((tensor) => tensor.name === name);
+    if (!other || other.data.length !== data.length) return { text: `${name} is missing`, ratio: Infinity };
+    const { largest } = compare(numbers(type, data), numbers(other.type, other.data));
+    const range = largestMagnitude(numbers(type, data));
+    return { text: `${short(largest)} of ${short(range)}`, ratio: largest / (range || 1) };
+  });
+  const worst = errors.reduce((most, error) => (error.ratio <= most.ratio ? most : error), { text: "0", ratio: 0 });
+  return worst.ratio <= CLOSE ? worst.text : `${worst.text}: wrong`;
+}

@@ -1,0 +1,303 @@
+"""The web site in a real Chromium: it styles as PyTorch does, measures, explains errors, and asks no other address."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from fns_lab import images, models, photos
+from fns_lab.cli.site import SAMPLE
+from fns_lab.export import onnx_from_torch
+from fns_lab.nets import checkpoints
+from fns_lab.nets.transformer import TransformerNet
+from fns_lab.paths import SAVED_MODELS
+from fns_lab.views.site.catalog import TARGETS
+from tests.runtimes.graphs import graph, image, node
+from tests.web.pages import serving_folder, visit
+
+pytestmark = pytest.mark.browser
+
+NETWORK = SAVED_MODELS / "mosaic_nc8.pth"
+SMALL = (32, 32)
+FIRST_TRANSFER = 2_000_000
+"""Bytes that the first image may need besides the engine."""
+STYLED = r"/\d+ ms in|stopped/.test(document.querySelector('#style-status').textContent)"
+WORST_PIXEL = 1
+"""Of 255: what rounding to bytes may make of float32's own rounding."""
+
+
+@pytest.fixture(scope="module")
+def net():
+    return checkpoints.load(NETWORK)
+
+
+@pytest.fixture(scope="module")
+def small_net():
+    """A network so small that the software GPU runs it in seconds, with colours in the middle of the range."""
+    torch.manual_seed(0)
+    net = TransformerNet(2).eval()
+    with torch.no_grad():
+        net.deconv3.conv2d.weight.mul_(60)
+        net.deconv3.conv2d.bias.add_(128)
+    return net
+
+
+@pytest.fixture(scope="module")
+def small_file(small_net, tmp_path_factory):
+    return models.save(onnx_from_torch(small_net, SMALL), tmp_path_factory.mktemp("model") / "small.onnx")
+
+
+@pytest.fixture(scope="module")
+def folder(small_file, tmp_path_factory):
+    from fns_lab.cli import main
+
+    path = tmp_path_factory.mktemp("site")
+    assert main(["site", str(NETWORK), str(small_file), "-o", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with serving_folder(folder) as url:
+        yield url
+
+
+def styled(net, size):
+    """The sample styled by PyTorch, `(H, W, 3)`, as bytes."""
+    with torch.inference_mode():
+        y = net(torch.from_numpy(photos.load(SAMPLE, size))).numpy()
+    return np.asarray(images.image_from_array(y), dtype=int)
+
+
+async def first_image(page):
+    await page.until(STYLED)
+    assert " ms in " in await page.text("#style-status")
+
+
+async def shown(page, size):
+    pixels = np.array(await page.pixels("#style-after")).reshape(*size, 4)
+    assert (pixels[..., 3] == 255).all()
+    return pixels[..., :3]
+
+
+def test_the_first_image_is_that_of_pytorch_and_needs_little(address, folder, net):
+    async def look(page):
+        await first_image(page)
+        names = [url.removeprefix(address) or "index.html" for url in page.requested if url.startswith(address)]
+        return await shown(page, (128, 128)), names
+
+    actual, names = visit(address, look, service_workers="block")
+    assert np.abs(actual - styled(net, (128, 128))).max() <= WORST_PIXEL
+    own = sum((folder / name).stat().st_size for name in set(names) if not name.startswith("engines/"))
+    assert 100_000 < own < FIRST_TRANSFER
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_engine_styles_as_pytorch(address, small_net, target):
+    async def look(page):
+        await first_image(page)
+        await page.page.select_option("#style-style", "small")
+        await page.until(f"document.querySelector('#style-after').width === {SMALL[1]}")
+        await page.page.select_option("#style-engine", target)
+        backend = target.split("/")[1]
+        await page.until(f"/ms in .* {backend},|stopped/.test(document.querySelector('#style-status').textContent)")
+        says = await page.text("#style-status")
+        await page.page.click("#style-compare")
+        difference = await page.until_says("#style-difference", "at most")
+        return says, await shown(page, SMALL), difference
+
+    says, actual, difference = visit(address, look, service_workers="block")
+    expected = styled(small_net, SMALL)
+    assert " ms in " in says
+    assert expected.std() > 10, "an image, not a plain colour"
+    assert np.abs(actual - expected).max() <= WORST_PIXEL
+    assert "ONNX Runtime: at most 0.00" in difference
+
+
+def test_a_benchmark_is_measured_saved_and_linked(address):
+    async def look(page):
+        await page.page.select_option("#benchmark-models", "mosaic_nc8")
+        await page.page.select_option("#benchmark-engines", ["ort-web/wasm", "onnxjs-0.1.8/wasm"])
+        await page.page.fill("#benchmark-rounds", "2")
+        await page.page.click("#benchmark-run")
+        await page.until_says("#benchmark-status", "Done")
+        async with page.page.expect_download() as download:
+            await page.page.click("#benchmark-json")
+        results = json.loads(await asyncio.to_thread((await (await download.value).path()).read_text))
+        link = await page.page.evaluate(
+            """async (results) => "#benchmark=" + await (await import("/web/site/results.js")).fragmentOf(results)""",
+            results,
+        )
+        await page.page.evaluate("(link) => { location.hash = link }", link)
+        await page.until_says("#benchmark-status", "from the link")
+        return results, link, await page.page.locator("#benchmark-table tbody tr").count()
+
+    results, link, rows_shown = visit(address + "#benchmark", look)
+    rows = results["rows"]
+    assert {(row["file"], row["target"]) for row in rows} == {
+        ("regular", "ort-web/wasm"), ("base ops", "ort-web/wasm"),
+        ("lowered", "onnxjs-0.1.8/wasm"), ("base ops", "onnxjs-0.1.8/wasm"),
+    } | {(row["file"], row["target"]) for row in rows if row["file"] == "regular"}  # fmt: skip
+    for row in rows:
+        assert "fault" not in row
+        assert row["size"] == "128x128" and row["runs"] == 2
+        assert 0 < row["ms_p10"] <= row["ms_median"] <= row["ms_p90"]
+        assert row["ms_load"] > 0 and row["ms_first"] > 0
+        assert 0 < row["max_abs"] < 0.05
+    assert results["device"]["cores"] > 0 and "Chromium" in results["device"]["browser"]
+    assert rows_shown == len(rows)
+    assert len(link) < 4000
+
+
+def test_a_model_of_the_reader_runs_everywhere_or_says_what_is_missing(address, tmp_path):
+    x = image(1, 3, 6, 8)
+    path = models.save(
+        graph([node("Relu", "x", "r"), node("Erf", "r", "y")], {"x": x}, outputs={"y": x.shape}, opset=9),
+        tmp_path / "erf.onnx",
+    )
+
+    async def look(page):
+        await page.page.set_input_files("#model-file", path)
+        await page.until_says("#model-status", "is read")
+        facts = await page.text("#model-facts")
+        await page.page.click("#model-run")
+        await page.until_says("#model-status", "done")
+        rows = await page.page.locator("#model-table tbody tr").all_inner_texts()
+        return facts, {row.split("\t")[0]: row for row in rows}
+
+    facts, rows = visit(address + "#your-model", look)
+    assert "2 nodes, opset 9, IR version 3; ops: Erf, Relu" in facts
+    assert set(rows) == set(TARGETS)
+    assert "runs" in rows["ort-web/wasm"] and "runs" in rows["ort-web/webgpu"]
+    assert "wrong" not in rows["ort-web/webgpu"]
+    assert "It has no Erf. fns-lab lower erf.onnx --target onnxjs-0.1.8/cpu -o lowered.onnx" in rows["onnxjs-0.1.8/cpu"]
+
+
+def test_free_sizes_are_asked_for_and_written_into_the_model(address, tmp_path):
+    x = image(1, 3, 6, 8)
+    model = graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape})
+    for value in (*model.graph.input, *model.graph.output):
+        for axis in (2, 3):
+            value.type.tensor_type.shape.dim[axis].dim_param = "side"
+    path = models.save(model, tmp_path / "free.onnx")
+
+    async def look(page):
+        await page.page.set_input_files("#model-file", path)
+        await page.until_says("#model-status", "is read")
+        assert await page.page.input_value("#model-input-0") == "1x3x128x128"
+        await page.page.fill("#model-input-0", "1x3x20x30")
+        await page.page.click("#model-run")
+        await page.until_says("#model-status", "done")
+        return await page.page.locator("#model-table tbody tr").all_inner_texts()
+
+    rows = visit(address + "#your-model", look)
+    assert len(rows) == len(TARGETS)
+    assert all("runs" in row for row in rows)
+
+
+async def compared(page, path, target):
+    await page.page.set_input_files("#wrong-file", path)
+    await page.page.select_option("#wrong-engine", target)
+    await page.page.click("#wrong-run")
+    await page.until("!document.querySelector('#wrong-run').disabled")
+    return await page.text("#wrong-status")
+
+
+def test_the_first_wrong_value_is_found(address, tmp_path):
+    """ONNX Runtime Web's webgpu takes the variance as the mean of squares less the square of the mean."""
+    x = image(1, 3, 6, 10)
+    weights = {"far": np.full(1, 30000, np.float32), "scale": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
+    nodes = [
+        node("Add", "x far", "moved"),
+        node("InstanceNormalization", "moved scale bias", "norm"),
+        node("Relu", "norm", "y"),
+    ]
+    path = models.save(graph(nodes, {"x": x}, weights, outputs={"y": x.shape}), tmp_path / "far.onnx")
+
+    async def look(page):
+        wrong = await compared(page, path, "ort-web/webgpu")
+        return wrong, await page.text("#wrong-name"), await compared(page, path, "onnxjs-0.1.8/cpu")
+
+    wrong, name, right = visit(address + "#why-wrong", look)
+    assert "The first wrong value is norm, after InstanceNormalization" in wrong
+    assert name == "norm"
+    assert "No value is wrong: 3 compared" in right
+
+
+def test_broken_files_are_named(address, tmp_path):
+    broken_image, broken_model = tmp_path / "broken.png", tmp_path / "broken.onnx"
+    broken_image.write_bytes(b"\x89PNG no more")
+    broken_model.write_bytes(bytes(range(200)))
+
+    async def look(page):
+        await first_image(page)
+        await page.page.set_input_files("#style-file", broken_image)
+        said = await page.until_says("#style-status", "broken.png")
+        empty = await page.page.evaluate("document.querySelector('#style-after').width")
+        await page.page.click("nav a[href='#your-model']")
+        await page.page.set_input_files("#model-file", broken_model)
+        return said, empty, await page.until_says("#model-status", "broken.onnx")
+
+    said, empty, model = visit(address, look)
+    assert "'broken.png' is no image" in said
+    assert empty == 0, "nothing stale stays"
+    assert "not an ONNX file" in model
+
+
+def test_the_keyboard_is_enough(address):
+    async def look(page):
+        async def tab_to(name):
+            for _ in range(40):
+                await page.page.keyboard.press("Tab")
+                if await page.page.evaluate("document.activeElement.id || document.activeElement.textContent") == name:
+                    return
+            raise AssertionError(f"Tab does not reach {name}")
+
+        await first_image(page)
+        await tab_to("style-size")
+        await page.page.keyboard.press("ArrowDown")
+        await page.until("document.querySelector('#style-after').width === 256")
+        await tab_to("style-slide")
+        await page.page.keyboard.press("Home")
+        at = await page.page.evaluate("document.querySelector('#style-view').style.getPropertyValue('--at')")
+        await page.page.keyboard.press("Shift+Tab")
+        await page.page.evaluate("document.activeElement.blur()")
+        await page.page.reload()
+        await first_image(page)
+        await tab_to("Benchmark")
+        await page.page.keyboard.press("Enter")
+        await page.until("!document.querySelector('#page-benchmark').hidden")
+        return at, await page.page.is_visible("#benchmark-run"), await page.page.is_visible("#style-run")
+
+    assert visit(address, look) == ("0%", True, False)
+
+
+def test_it_opens_without_a_network_after_the_first_visit(address):
+    async def look(page):
+        await first_image(page)
+        await page.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        await page.until("navigator.serviceWorker.controller !== null")
+        await page.page.context.set_offline(True)
+        await page.page.reload()
+        await first_image(page)
+        return await page.page.evaluate("crossOriginIsolated")
+
+    assert visit(address, look) is True
+
+
+def test_one_file_opens_from_a_disk(small_file, small_net, tmp_path):
+    from fns_lab.cli import main
+
+    assert main(["site", str(small_file), "--single-file", "-o", str(tmp_path)]) == 0
+
+    async def look(page):
+        await first_image(page)
+        return await shown(page, SMALL)
+
+    actual = visit((tmp_path / "index.html").as_uri(), look)
+    assert np.abs(actual - styled(small_net, SMALL)).max() <= WORST_PIXEL
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
