@@ -228,6 +228,34 @@ def test_the_first_wrong_value_is_found(address, tmp_path):
     assert "No value is wrong: 3 compared" in right
 
 
+def test_a_shared_value_that_an_engine_spoils_is_found(address, tmp_path):
+    """ONNX.js 0.1.8 webgl spoils a value that is both reshaped and read elsewhere."""
+    x = image(2, 3, 6, 10)
+    nodes = [
+        node("Reshape", "x shape", "flat"),
+        node("ReduceMean", "flat", "mean", axes=[3]),
+        node("Sub", "x mean", "y"),
+    ]
+    model = graph(nodes, {"x": x}, {"shape": np.array([2, 3, 1, 60])}, outputs={"y": x.shape})
+    path = models.save(model, tmp_path / "shared.onnx")
+    said = visit(address + "#why-wrong", lambda page: compared(page, path, "onnxjs-0.1.8/webgl"))
+    assert "The first wrong value is y, after Sub" in said
+
+
+def test_a_benchmark_stops(address):
+    async def look(page):
+        await page.page.fill("#benchmark-rounds", "100")
+        await page.page.click("#benchmark-run")
+        await page.until("document.querySelector('#benchmark-progress').value > 0")
+        await page.page.click("#benchmark-stop")
+        said = await page.until_says("#benchmark-status", "Stopped")
+        return said, await page.page.is_enabled("#benchmark-run")
+
+    said, ready = visit(address + "#benchmark", look)
+    assert "What was measured until then is below" in said
+    assert ready
+
+
 def test_broken_files_are_named(address, tmp_path):
     broken_image, broken_model = tmp_path / "broken.png", tmp_path / "broken.onnx"
     broken_image.write_bytes(b"\x89PNG no more")

@@ -1,0 +1,92 @@
+"""ONNX files that the page reads and changes are read and changed as the onnx package does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import numpy as np
+import onnx
+import pytest
+
+from fns_lab import web
+from fns_lab.runtimes import run_in
+from fns_lab.views.site.models import SMALLEST_SHARED, Weights
+from tests.runtimes.graphs import graph, image, node
+from tests.web.test_modules import node as node_program
+
+X = image(1, 3, 6, 8)
+W = {"w": np.random.default_rng(0).normal(size=(4, 3, 5, 5)).astype(np.float32)}
+
+
+@pytest.fixture
+def model():
+    nodes = [node("Conv", "x w", "c", kernel_shape=[5, 5], pads=[2, 2, 2, 2]), node("Relu", "c", "y")]
+    model = graph(nodes, {"x": X}, W, outputs={"y": (1, 4, 6, 8)})
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    return model
+
+
+def in_node(script, folder):
+    """Run a module that has onnx_file.js as `file`, and may read and write in `folder`; return what it prints."""
+    address = (web.HERE / "onnx_file.js").as_uri()
+    head = f'import {{ readFileSync, writeFileSync }} from "node:fs";\nimport * as file from "{address}";\n'
+    path = folder / "script.mjs"
+    path.write_text(head + script, encoding="utf-8")
+    result = subprocess.run([node_program(), path], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_a_file_says_what_it_is(model, tmp_path):
+    onnx.save(model, tmp_path / "m.onnx")
+    info = json.loads(in_node('console.log(JSON.stringify(file.readModel(readFileSync("m.onnx"))));', tmp_path))
+    assert info["irVersion"] == 3 and info["opsets"] == {"": 7}
+    assert info["inputs"] == [{"name": "x", "type": "float32", "dims": [1, 3, "height", 8]}]
+    assert info["outputs"] == [{"name": "y", "type": "float32", "dims": [1, 4, 6, 8]}]
+    assert [(n["op"], n["inputs"], n["outputs"]) for n in info["nodes"]] == [
+        ("Conv", ["x", "w"], ["c"]), ("Relu", ["c"], ["y"]),
+    ]  # fmt: skip
+
+
+def test_shapes_and_outputs_are_written_and_nothing_else(model, tmp_path):
+    onnx.save(model, tmp_path / "m.onnx")
+    in_node(
+        """const shaped = file.withInputShapes(readFileSync("m.onnx"), { x: [1, 3, 6, 8] });
+writeFileSync("shaped.onnx", shaped);
+writeFileSync("more.onnx", file.withOutputs(shaped, [{ name: "c", type: "float32", dims: [1, 4, 6, 8] }]));""",
+        tmp_path,
+    )
+    shaped, more = onnx.load(tmp_path / "shaped.onnx"), onnx.load(tmp_path / "more.onnx")
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 6
+    assert shaped == model
+    assert [output.name for output in more.graph.output] == ["y", "c"]
+    onnx.checker.check_model(more)
+    values = run_in("ort/cpu")(more, {"x": X})
+    np.testing.assert_array_equal(np.maximum(values["c"], 0), values["y"])
+
+
+def test_a_model_is_put_together_from_head_and_weights(model, tmp_path):
+    weights = Weights()
+    head, slices = weights.take(model)
+    assert len(head) < SMALLEST_SHARED < len(weights.data)
+    again, same = weights.take(model)
+    assert (again, same) == (head, slices) and len(weights.data) < 2 * W["w"].nbytes
+    (tmp_path / "head").write_bytes(head)
+    (tmp_path / "weights").write_bytes(weights.data)
+    in_node(
+        'writeFileSync("m.onnx", file.joinedModel(readFileSync("head"), readFileSync("weights"), '
+        f"{json.dumps(slices)}));",
+        tmp_path,
+    )
+    joined = onnx.load(tmp_path / "m.onnx")
+    assert joined.graph.node == model.graph.node
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(joined.graph.initializer[0]), W["w"])
+
+
+@pytest.mark.parametrize("data", [b"", b"\x08", bytes(range(200)), b"PK\x03\x04" * 20, b"\x3a\x7f\x01"])
+def test_other_bytes_are_refused(data, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(data)
+    script = """try { file.readModel(readFileSync("m.onnx")); console.log("read"); }
+catch (error) { console.log(error.message); }"""
+    assert "not an ONNX file" in in_node(script, tmp_path)
