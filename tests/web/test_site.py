@@ -84,6 +84,15 @@ async def shown(page, size):
     return pixels[..., :3]
 
 
+async def styled_in(page, target):
+    """The pixels of the small network in another engine."""
+    await page.page.select_option("#style-engine", target)
+    backend = target.split("/")[1]
+    await page.until(f"/ms in .* {backend},|stopped/.test(document.querySelector('#style-status').textContent)")
+    assert " ms in " in await page.text("#style-status")
+    return await shown(page, SMALL)
+
+
 def test_the_first_image_is_that_of_pytorch_and_needs_little(address, folder, net):
     async def look(page):
         await first_image(page)
@@ -102,17 +111,12 @@ def test_every_engine_styles_as_pytorch(address, small_net, target):
         await first_image(page)
         await page.page.select_option("#style-style", "small")
         await page.until(f"document.querySelector('#style-after').width === {SMALL[1]}")
-        await page.page.select_option("#style-engine", target)
-        backend = target.split("/")[1]
-        await page.until(f"/ms in .* {backend},|stopped/.test(document.querySelector('#style-status').textContent)")
-        says = await page.text("#style-status")
+        pixels = await styled_in(page, target)
         await page.page.click("#style-compare")
-        difference = await page.until_says("#style-difference", "at most")
-        return says, await shown(page, SMALL), difference
+        return pixels, await page.until_says("#style-difference", "at most")
 
-    says, actual, difference = visit(address, look, service_workers="block")
+    actual, difference = visit(address, look, service_workers="block")
     expected = styled(small_net, SMALL)
-    assert " ms in " in says
     assert expected.std() > 10, "an image, not a plain colour"
     assert np.abs(actual - expected).max() <= WORST_PIXEL
     assert "ONNX Runtime: at most 0.00" in difference
@@ -317,15 +321,16 @@ def test_it_opens_without_a_network_after_the_first_visit(address):
     assert visit(address, look) is True
 
 
-def test_one_file_opens_from_a_disk(small_file, small_net, tmp_path):
+def test_one_file_opens_from_a_disk_and_runs_every_engine(small_file, small_net, tmp_path):
     from fns_lab.cli import main
 
     assert main(["site", str(small_file), "--single-file", "-o", str(tmp_path)]) == 0
 
     async def look(page):
         await first_image(page)
-        return await shown(page, SMALL)
+        return {target: await styled_in(page, target) for target in TARGETS}
 
-    actual = visit((tmp_path / "index.html").as_uri(), look)
-    assert np.abs(actual - styled(small_net, SMALL)).max() <= WORST_PIXEL
+    expected = styled(small_net, SMALL)
+    for target, actual in visit((tmp_path / "index.html").as_uri(), look).items():
+        assert np.abs(actual - expected).max() <= WORST_PIXEL, target
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
