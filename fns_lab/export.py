@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import os
 import re
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input", "output"
 LOWEST_OPSET = 18
 """The exporter writes its graphs at this opset; for a lower one it warns and still writes this one."""
+
+EXAMPLE_SIZE = 96, 144
+"""Height and width, in pixels, of the image with which a network of free size is exported."""
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
@@ -62,6 +66,18 @@ def onnx_from_torch(
     assert program is not None, "it is None only with dynamo=False"
     _check_written(program.model, opset)
     return _tidy(program.model, net)
+
+
+def onnx_from_checkpoint(path: str | os.PathLike[str], *, base_ops: bool = False) -> ModelProto:
+    """Export a checkpoint with height and width left free, with `base_ops` as a network in basic ops.
+
+    Raises `InputError` for a file that is no checkpoint.
+    """
+    from fns_lab.nets import checkpoints
+    from fns_lab.nets.base_ops import to_base_ops
+
+    net = checkpoints.load(path)
+    return onnx_from_torch(to_base_ops(net) if base_ops else net, EXAMPLE_SIZE, dynamic=True)
 
 
 def _check_size(size: tuple[int, int], lowest: int) -> None:

@@ -17,13 +17,19 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of the files that count as images in a folder, and of those that `save` writes."""
 
 
-def open_rgb(path: str | os.PathLike[str]) -> Image.Image:
+Source = str | os.PathLike[str] | bytes
+"""A path of an image file, or the content of one."""
+
+
+def open_rgb(source: Source, name: str = "the image") -> Image.Image:
     """Decode an image file to 8-bit RGB: upright (EXIF), transparency on white, 16-bit and float grey scaled to 8 bits.
 
-    An animation gives its first frame. Raises `InputError` for a file that is missing, cut short or no image.
+    An animation gives its first frame. `name` is what messages call an image given by its content. Raises `InputError`
+    for a file that is missing, cut short or no image.
     """
+    path = name if isinstance(source, bytes) else source
     try:
-        with Image.open(path) as file:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             file.load()
             image: Image.Image = ImageOps.exif_transpose(file)
     except FileNotFoundError:
@@ -43,22 +49,28 @@ def open_rgb(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def load(
-    path: str | os.PathLike[str], *, scale: float | None = None, size: tuple[int, int] | None = None
+    source: Source,
+    *,
+    scale: float | None = None,
+    size: tuple[int, int] | None = None,
+    most_pixels: int | None = None,
+    name: str = "the image",
 ) -> np.ndarray:
     """Read an image as float32 `(1, 3, H, W)`, RGB, values 0..255.
 
     `scale` divides height and width (upstream's `--content-scale`); `size` is `(H, W)`: the image is scaled to
-    cover it and cut at the centre. Raises `InputError` as `open_rgb` does, and for a scale or size that is not above 0.
+    cover it and cut at the centre; one of more than `most_pixels` is scaled down to them. `name` is for `open_rgb`.
+    Raises `InputError` as `open_rgb` does, and for a scale or size that is not above 0.
     """
     if size is not None and min(size) < 1:
         raise InputError(f"size {size[0]}x{size[1]}: height and width must be at least 1 pixel")
-    image = open_rgb(path)
+    image = open_rgb(source, name)
     if scale is not None:
         if not 0 < scale < math.inf:
             raise InputError(f"scale {scale}: must be a number above 0; 2 halves height and width")
-        image = image.resize(
-            (max(1, round(image.width / scale)), max(1, round(image.height / scale))), Image.Resampling.LANCZOS
-        )
+        image = _divided(image, scale)
+    if most_pixels is not None and image.width * image.height > most_pixels:
+        image = _divided(image, math.sqrt(image.width * image.height / most_pixels))
     if size is not None:
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
     return array_from_image(image)
@@ -104,6 +116,11 @@ def png(x: np.ndarray) -> bytes:
     stream = io.BytesIO()
     image_from_array(x).save(stream, format="PNG")
     return stream.getvalue()
+
+
+def _divided(image: Image.Image, scale: float) -> Image.Image:
+    size = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:

@@ -13,7 +13,7 @@ from torch import nn
 
 from fns_lab import models
 from fns_lab.errors import InputError
-from fns_lab.export import onnx_from_torch
+from fns_lab.export import onnx_from_checkpoint, onnx_from_torch
 from fns_lab.nets.base_ops import to_base_ops
 from fns_lab.nets.transformer import TransformerNet
 
@@ -90,6 +90,10 @@ def test_a_dynamic_export_takes_every_size(net, dynamic_model):
     assert models.count_ops(dynamic_model) == REGULAR_OPS
     for size in ((5, 5), (33, 46)):
         assert_same_image(net, dynamic_model, pixels(*size))
+
+
+def test_a_checkpoint_is_exported_as_the_network_in_it_is(checkpoint, dynamic_model):
+    assert onnx_from_checkpoint(checkpoint) == dynamic_model
 
 
 def test_regular_and_rewritten_values_pair_up_by_name(dynamic_model, base_ops_model):

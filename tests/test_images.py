@@ -167,3 +167,17 @@ def refusal(call, said: str) -> str:
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def test_content_is_decoded_as_a_file_is_and_has_a_name_in_messages(rgb, tmp_path):
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    np.testing.assert_array_equal(images.load(content), images.load(tmp_path / "a.png"))
+    with pytest.raises(InputError, match=r"^notes\.txt: not an image"):
+        images.load(b"some text", name="notes.txt")
+
+
+def test_an_image_of_too_many_pixels_is_scaled_down_and_keeps_its_shape(rgb, tmp_path):
+    Image.fromarray(rgb).resize((80, 50)).save(tmp_path / "a.png")
+    assert images.load(tmp_path / "a.png", most_pixels=1000).shape == (1, 3, 25, 40)
+    assert images.load(tmp_path / "a.png", most_pixels=4000).shape == (1, 3, 50, 80)
