@@ -50,6 +50,9 @@ class Runner(Protocol):
     def close(self) -> None:
         """Free the session; the runner cannot be used afterwards."""
 
+    def cancel(self) -> None:
+        """Have a run that another thread waits for end early with a RuntimeFault, where the engine can."""
+
     def __enter__(self) -> Runner: ...
 
     def __exit__(self, *exc: object) -> None: ...

@@ -36,6 +36,9 @@ class ClosingRunner:
     def close(self) -> None:
         """Free the session; here there is none."""
 
+    def cancel(self) -> None:
+        """Have a run that another thread waits for end early with a RuntimeFault; here it goes on to its end."""
+
 
 class TimedRunner(ClosingRunner, abc.ABC):
     """A runner whose subclass loads and runs a model; timing, checking of feeds and errors are here."""

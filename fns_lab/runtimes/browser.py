@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from fns_lab.models import model_label
 from fns_lab.runtimes import DEFAULT_TIMEOUT_S
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.base import ClosingRunner, output_dtypes
-from fns_lab.runtimes.chromium import Chromium, shared_chromium
+from fns_lab.runtimes.chromium import Chromium, result_of, shared_chromium
 from fns_lab.runtimes.engine_page import EngineError, EnginePage
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.sizes import has_free_sizes, with_input_shapes
@@ -62,6 +63,8 @@ class BrowserRunner(ClosingRunner):
         self.page: EnginePage | None = None
         """The page that holds the session; a new one after a fault."""
         self._session = 0
+        self._call: Future[Any] | None = None
+        """The latest call into the browser."""
         self._wait(self._ready_page())
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -79,6 +82,11 @@ class BrowserRunner(ClosingRunner):
             with contextlib.suppress(RuntimeFault):
                 self._wait(page.close_session(self._session, CLOSE_TIMEOUT_S))
 
+    def cancel(self) -> None:
+        """End what another thread waits for, and the page with it; the next run opens another page."""
+        if self._call:
+            self._call.cancel()
+
     def _fix_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Load the model with these input shapes, unless that is how it is loaded."""
         if shapes != self._shapes:
@@ -91,10 +99,13 @@ class BrowserRunner(ClosingRunner):
         self._bytes = kept.SerializeToString()
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        label, call = model_label(self._model), self._chromium.start(coroutine)
+        self._call = call
         try:
-            return self._chromium.run(coroutine)
+            return result_of(call)
+        except CancelledError:
+            raise RuntimeFault(self.target.name, label, "cancelled") from None
         except EngineError as error:
-            label = model_label(self._model)
             raise RuntimeFault(self.target.name, label, str(error), advice(self._model, self.target)) from error
 
     async def _ready_page(self) -> EnginePage:

@@ -13,6 +13,7 @@ import os
 import shutil
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,12 +94,11 @@ class Chromium:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run `coroutine` in the browser's thread and return its result. Ctrl-C cancels it there and is raised here."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._started_loop())
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return result_of(self.start(coroutine))
+
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run `coroutine` in the browser's thread and return its future; to cancel that ends the coroutine."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started_loop())
 
     async def browser(self) -> Browser:
         """Return the running browser, started if there is none. To be called in the browser's thread."""
@@ -157,6 +157,15 @@ class Chromium:
         for stop in (browser and browser.close, playwright and playwright.stop):
             if stop:
                 await quietly(stop())
+
+
+def result_of(future: Future[T]) -> T:
+    """Wait for a future of `Chromium.start` and return its result. Ctrl-C cancels it and is raised here."""
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
 
 
 async def quietly(coroutine: Coroutine[Any, Any, object]) -> bool:

@@ -109,6 +109,11 @@ class IsolatedRunner(ClosingRunner):
             self._process.forgotten.append(self._session)
         self._process = None
 
+    def cancel(self) -> None:
+        """End the engine's process; the next run starts another one."""
+        if self._process:
+            self._process.kill()
+
     @contextlib.contextmanager
     def _ready(self) -> Iterator[EngineProcess]:
         """Yield the target's process with this model loaded in it, for this thread alone."""
@@ -177,6 +182,10 @@ class EngineProcess:
         if kind == "value":
             return value
         raise InputError(value) if kind == "input" else EngineDied(value)
+
+    def kill(self) -> None:
+        """End the process while another thread waits for it, which then gets `EngineDied`."""
+        self._process.kill()
 
     def stop(self) -> None:
         """End the process at once, and give back what was shared with it."""

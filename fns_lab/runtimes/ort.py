@@ -46,12 +46,18 @@ class OrtRunner(InProcessRunner):
         options.add_session_config_entry("session.force_spinning_stop", "1")
         if not self.target.settings.get("optimizations", True):
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._options = onnxruntime.RunOptions()
         self._arena = options.enable_cpu_mem_arena = not self.once or len(model.graph.node) > FEW_NODES
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
+    def cancel(self) -> None:
+        """End the run at its next node."""
+        self._options.terminate = True
+
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
-        values: Sequence[np.ndarray] = self._session.run(None, feeds)
+        self._options = onnxruntime.RunOptions()
+        values: Sequence[np.ndarray] = self._session.run(None, feeds, self._options)
         return [value.copy() for value in values] if self.once and self._arena else values
