@@ -1,126 +1,169 @@
-"""The preview notebook in a real JupyterLab, driven by a real browser: it runs, and a choice changes the image."""
+"""The preview notebook in a real JupyterLab, driven by a real browser: it runs, and its preview stays alive."""
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
+import contextlib
+import re
 
 import nbformat
+import numpy as np
+import psutil
 import pytest
+import torch
 
+from fns_lab import images, photos
 from fns_lab.nets import checkpoints
-from fns_lab.paths import NOTEBOOKS, ROOT
+from fns_lab.paths import NOTEBOOKS
+from fns_lab.runtimes.chromium import shared_chromium
+from tests.lab_server import lab_server
 
-START_S = 60
 RUN_MS = 120_000
-CELLS = 3
-"""Code cells of the notebook that are kept, with the prose between them: parameters, export and the preview."""
+SIZES = "[(32, 48), (48, 32), None]"
+TOLERANCE = 0.5
+"""Of 255: what rounding to whole pixel values can make of two images that differ by rounding."""
 
 
 @pytest.fixture(scope="module")
-def notebooks(net, tmp_path_factory):
-    """The preview notebook up to its widget, with one network and the engine that needs no second browser."""
+def folder(net, tmp_path_factory):
+    """The preview notebook with one network and the engine that needs no second browser."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "networks").mkdir()
-    checkpoints.save(net, folder / "networks" / "net.pth")
+    checkpoints.save(net, folder / "networks" / "net_nc16.pth")
     notebook = nbformat.read(NOTEBOOKS / "06_preview.ipynb", as_version=4)
-    code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    del notebook.cells[code[CELLS - 1] + 1 :]
-    smaller = 'networks, sizes, engines = "networks", [(32, 48), (48, 32)], ["ort/cpu"]'
-    notebook.cells[code[0]].source += f"\n{smaller}"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code[0].source += f'\nnetworks, sizes, engines = "networks", {SIZES}, ["ort/cpu"]'
     nbformat.write(notebook, folder / "preview.ipynb")
     return folder
 
 
-@pytest.fixture(scope="module")
-def lab(notebooks):
-    """The address, with its token, of a JupyterLab on `notebooks`, which ends with the tests."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token, log = secrets.token_hex(16), notebooks / "lab.log"
-    options = [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--no-browser"]
-    options += ["--ip=127.0.0.1", "--ServerApp.root_dir=" + str(notebooks), "--LabApp.news_url=", "--allow-root"]
-    options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    home = {"JUPYTER_CONFIG_DIR": str(notebooks / "config"), "PYTHONPATH": str(ROOT)}
-    with log.open("w") as stream:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            env=os.environ | home,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, log)
-        yield f"http://127.0.0.1:{port}/lab/tree/preview.ipynb?token={token}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def wait_for(url, server, log):
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        assert server.poll() is None, log.read_text()
+@contextlib.contextmanager
+def opened(folder):
+    """Yield a function that runs a coroutine of the notebook's page, once all cells have run."""
+    chromium = shared_chromium()
+    with lab_server(folder) as (url, server):
+        page = chromium.run(run_all(chromium, url.format("preview.ipynb")))
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return json.load(answer)
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(f"JupyterLab did not answer within {START_S} s:\n{log.read_text()}")
+            yield page, lambda work: chromium.run(work), server
+        finally:
+            chromium.run(page.context.close())
 
 
-async def run_and_choose(chromium, url):
-    """Run all cells, then choose another image. Return what both images show before and after, and the status line."""
+async def run_all(chromium, url):
+    """Open the notebook, run all cells, and return its page once the last cell has run."""
     context = await (await chromium.browser()).new_context(viewport={"width": 1400, "height": 1200})
-    try:
-        page = await context.new_page()
-        page.set_default_timeout(RUN_MS)
-        await page.goto(url)
-        await page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        await page.get_by_text("| Idle").wait_for()  # a cell run before the kernel has answered is lost
-        await page.get_by_role("menuitem", name="Run", exact=True).click()
-        await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        status = page.locator(".jp-OutputArea .widget-label", has_text="ran in")
-        await status.wait_for()
-        images = page.locator(".jp-OutputArea .widget-image")
-        before = [await image.get_attribute("src") for image in await images.all()]
-        shown = await page.evaluate(_PIXELS)
-        await page.locator(".jp-OutputArea select").first.select_option("cat")
-        await page.wait_for_function(
-            "(src) => document.querySelectorAll('.jp-OutputArea .widget-image')[1].src !== src", arg=before[1]
-        )
-        after = await page.evaluate(_PIXELS)
-        return shown, after, await status.text_content()
-    finally:
-        await context.close()
+    page = await context.new_page()
+    page.set_default_timeout(RUN_MS)
+    page.requests = []
+    page.on("request", lambda request: page.requests.append(request.url))
+    await page.goto(url)
+    await page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    await page.get_by_text("| Idle").wait_for()  # a cell run before the kernel has answered is lost
+    await page.get_by_role("menuitem", name="Run", exact=True).click()
+    await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    await page.locator(".jp-OutputArea-output", has_text=re.compile(r"\d runs so far")).wait_for()
+    return page
 
 
-_PIXELS = """async () => {
-    const pixels = async (image) => {
-        await image.decode();
-        const [width, height] = [image.naturalWidth, image.naturalHeight];
-        const context = Object.assign(document.createElement('canvas'), {width, height}).getContext('2d');
-        context.drawImage(image, 0, 0);
-        return [width, height, [...context.getImageData(0, 0, width, height).data]];
-    };
-    return Promise.all([...document.querySelectorAll('.jp-OutputArea .widget-image')].map(pixels));
+def control(page, label):
+    return page.locator(".fns-preview").get_by_label(label, exact=True)
+
+
+async def status(page, words):
+    """Wait for words in the status line and return all of it."""
+    line = page.locator(".fns-preview .status .text", has_text=words)
+    await line.wait_for()
+    return await line.text_content()
+
+
+async def pixels(page, name):
+    """Return an image of the preview as an array (1, 3, H, W)."""
+    width, height, values = await page.evaluate(_PIXELS, name)
+    return np.array(values, np.float32).reshape(1, height, width, 4)[..., :3].transpose(0, 3, 1, 2)
+
+
+_PIXELS = """async (name) => {
+    const image = document.querySelector(`.fns-preview img.${name}`);
+    await image.decode();
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    const context = Object.assign(document.createElement('canvas'), {width, height}).getContext('2d');
+    context.drawImage(image, 0, 0);
+    return [width, height, [...context.getImageData(0, 0, width, height).data]];
 }"""
 
 
-@pytest.mark.browser
-def test_preview_answers_a_choice_in_jupyterlab(lab):
-    from fns_lab.runtimes.chromium import shared_chromium
+def styled(net, x):
+    """Return what PyTorch makes of an image, as a screen shows it."""
+    with torch.no_grad():
+        return np.clip(net(torch.from_numpy(x)).numpy(), 0, 255)
 
-    chromium = shared_chromium()
-    before, after, status = chromium.run(run_and_choose(chromium, lab))
-    assert [image[:2] for image in before] == [[48, 32], [48, 32]]
-    for old, new in zip(before, after, strict=True):
-        assert old[2] != new[2], "the image did not change"
-    assert status.startswith("ort/cpu: 64 nodes, ran in ")
+
+async def shows(page, x):
+    """Wait until the preview shows this image before, and has nothing to do."""
+    height, width = x.shape[2:]
+    await page.wait_for_function(_SHOWS, arg=[width, height])
+    assert np.array_equal(await pixels(page, "before"), x)
+
+
+_SHOWS = """([width, height]) => {
+    const [before, view] = ['img.before', '.view'].map((name) => document.querySelector(`.fns-preview ${name}`));
+    return !view.classList.contains('busy') && before.naturalWidth === width && before.naturalHeight === height;
+}"""
+
+
+async def choose_by_hand(page, net):
+    await control(page, "image").select_option("cat")
+    await control(page, "size").select_option("48 x 32")
+    x = photos.load("cat", (48, 32))
+    await shows(page, x)
+    assert np.abs(await pixels(page, "after") - styled(net, x)).max() <= TOLERANCE
+    assert "64 nodes, ran in" in await status(page, "ran in")
+
+
+async def move_the_line(page):
+    await control(page, "before | after").focus()
+    await page.keyboard.press("End")
+    assert await page.locator(".fns-preview .frame").evaluate("(e) => e.style.getPropertyValue('--split')") == "100%"
+
+
+async def upload(page, net):
+    x = np.random.default_rng(0).integers(0, 255, (1, 3, 40, 60)).astype(np.float32)
+    await control(page, "size").select_option("the image's own")
+    chosen = page.locator(".fns-preview input[type=file]")
+    await chosen.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": images.png(x)})
+    await shows(page, x)
+    assert np.abs(await pixels(page, "after") - styled(net, x)).max() <= TOLERANCE
+    await chosen.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"some text"})
+    assert "notes.txt: not an image" in await status(page, "not an image")
+    assert not await page.locator(".fns-preview img.after").is_visible()
+    await control(page, "image").select_option("mine.png")
+    await shows(page, x)
+    return x
+
+
+async def run_in_the_browser(page, net, x):
+    await control(page, "engine").select_option("ort-web/wasm, in this browser")
+    text = await status(page, "in this browser: 64 nodes, ran in")
+    assert np.abs(await pixels(page, "after") - styled(net, x)).max() <= TOLERANCE, text
+    assert not [address for address in page.requests if not address.startswith(("http://127.0.0.1:", "blob:", "data:"))]
+
+
+async def cancel(page, x):
+    await control(page, "engine").select_option("onnxjs-0.1.8/wasm, in this browser")
+    await page.get_by_role("button", name="Cancel").click()
+    await status(page, "cancelled")
+    assert not await page.locator(".fns-preview img.after").is_visible()
+    await control(page, "engine").select_option("ort/cpu")
+    await shows(page, x)
+
+
+@pytest.mark.browser
+def test_the_preview_is_alive_after_all_cells_ran(folder, net):
+    """One session for all, since to start JupyterLab and to run the notebook takes half a minute."""
+    with opened(folder) as (page, run, server):
+        run(choose_by_hand(page, net))
+        run(move_the_line(page))
+        x = run(upload(page, net))
+        run(run_in_the_browser(page, net, x))
+        run(cancel(page, x))
+        started = psutil.Process(server.pid).children(recursive=True)
+    assert not psutil.wait_procs(started, timeout=20)[1], "a process is left"

@@ -36,6 +36,16 @@ def joined(entry: str) -> str:
     return f'(() => {{\n"use strict";\nconst modules = {{}};\n{bodies}}})();\n'
 
 
+def module(entry: str) -> str:
+    """Return one ES module that holds `entry` and all that it imports, and exports what `entry` exports.
+
+    It is what `joined` returns, but for a page that imports it.
+    """
+    bodies = "\n".join(map(_as_function, modules(entry)))
+    names = ", ".join(EXPORT.findall(text(entry)))
+    return f'const modules = {{}};\n{bodies}export const {{ {names} }} = modules["{entry}"];\n'
+
+
 def _as_function(name: str) -> str:
     def constants(match: re.Match[str]) -> str:
         return f'const {{{match[1].replace(" as ", ": ")}}} = modules["{_resolved(name, match[2])}"];\n'

@@ -58,6 +58,15 @@ def test_joined_modules_keep_their_own_names(tmp_path, monkeypatch):
     assert result.stdout == "20\n"
 
 
+def test_a_joined_module_imports_nothing_and_exports_what_its_entry_does(tmp_path):
+    (tmp_path / "joined.mjs").write_text(web.module("preview/widget.js"), encoding="utf-8")
+    script = 'import("./joined.mjs").then((widget) => console.log(Object.keys(widget).join()))'
+    result = subprocess.run(
+        [node(), "-e", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "initialize,render\n"
+
+
 def test_modules_that_import_each_other_are_refused(tmp_path, monkeypatch):
     for name, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{name}.js").write_text(f'import {{ x }} from "./{other}.js";\nexport const {name} = x;\n')

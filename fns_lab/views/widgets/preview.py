@@ -2,168 +2,285 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import os
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from ipywidgets import Dropdown, HBox, Image, Label, Layout, VBox
-from onnx import ModelProto
 
-from fns_lab import images, photos, targets
-from fns_lab.errors import InputError, MissingError, RuntimeFault
-from fns_lab.rewrite.lower import lower
-from fns_lab.runtimes import Runner, open_runner
-
-OPEN_RUNNERS = 4
-"""Number of loaded models that are kept, at most; the least recently used is closed first."""
+from fns_lab import photos, targets
+from fns_lab.compare.metrics import measure_image
+from fns_lab.errors import InputError, MissingError, RuntimeFault, one_line
+from fns_lab.views.widgets.browser_engines import BROWSER_ENGINES, Browser, BrowserRun, installed
+from fns_lab.views.widgets.choice import BROWSER, CHOICES, Choice, Network, Result, checked, described
+from fns_lab.views.widgets.error_image import error_png
+from fns_lab.views.widgets.image_store import ImageStore
+from fns_lab.views.widgets.model_store import ModelStore
+from fns_lab.views.widgets.state import PreviewState
+from fns_lab.views.widgets.still import still
+from fns_lab.views.widgets.worker import Cancelled, Job, Worker, running_loop
 
 ENGINES = ("ort/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
-SIZES = ((96, 144), (128, 192), (192, 288))
+SIZES = ((96, 144), (128, 192), (192, 288), None)
 
-COLUMNS = ("image", "network", "height", "width", "engine", "nodes", "create_ms", "ms")
+COLUMNS = (
+    "image", "network", "model", "where", "engine", "height", "width", "nodes", "create_ms", "ms", "psnr_db",
+)  # fmt: skip
 """Columns of `StylePreview.history`."""
+FIRST_RUN_S = 120.0
+"""Seconds that a cell which shows a preview waits for its image, at most."""
 
 
-class StylePreview(VBox):  # type: ignore[misc]  # ipywidgets has no type hints
-    """Four drop-down lists above two images: the chosen image, and the output of the chosen engine.
+class StylePreview(PreviewState):
+    """Controls above two images, one over the other: the chosen image, and the output of the chosen engine.
 
-    - `networks`: ONNX models by label, each from one input `(1, 3, H, W)` to one output, RGB, 0..255, with H and W free
+    - `networks`: models by label, each from one input `(1, 3, H, W)` to one output, RGB, 0..255, with H and W free; or
+      functions that return one. A label such as `candy_nc16` is shown as a style and a width
+    - `base_ops`, `tuned`: other models of the networks, by label, and by label and engine
     - `image_paths`: image files by label; None: the photographs of `fns_lab.photos`
-    - `sizes`: `(H, W)` in pixels, to which an image is scaled and cut
-    - `engines`: names of targets
+    - `sizes`: `(H, W)` in pixels, to which an image is scaled and cut; None is the image's own size
+    - `engines`: names of targets whose engines run in the kernel, or in a browser without a window
+    - `browser_engines`: names of targets whose engines run in the reader's own browser, where they are installed
 
-    A network is lowered for an engine and a size when that combination is first chosen. `output` is the latest output
-    `(1, 3, H, W)`, RGB, 0..255, None after a failure; `history` is a table of all runs. The status line below the
-    images says why an engine failed. Raises `InputError` without a network, size or engine.
+    A model is exported, lowered and loaded when it is first chosen. Each change of a trait in `CHOICES` starts a run
+    in a thread, and a run that is out of date is dropped. `output` is the latest output `(1, 3, H, W)`, RGB, 0..255,
+    None after a failure; `history` is a table of all runs; `status` says what ran, or why it failed. Without a running
+    event loop, a change waits for its run. Raises `InputError` without a network, size or engine.
     """
 
     def __init__(
         self,
-        networks: Mapping[str, ModelProto],
+        networks: Mapping[str, Network],
         *,
+        base_ops: Mapping[str, Network] | None = None,
+        tuned: Mapping[tuple[str, str], Network] | None = None,
         image_paths: Mapping[str, str | os.PathLike[str]] | None = None,
-        sizes: Sequence[tuple[int, int]] = SIZES,
+        sizes: Sequence[tuple[int, int] | None] = SIZES,
         engines: Sequence[str] = ENGINES,
+        browser_engines: Sequence[str] = BROWSER_ENGINES,
     ) -> None:
-        super().__init__()
-        self._loaded: OrderedDict[tuple[str, tuple[int, int], str], tuple[Runner, int]] = OrderedDict()
         if not (networks and sizes and engines):
             raise InputError("a preview needs at least one network, one size and one engine")
-        self._networks = dict(networks)
-        self._image_paths: dict[str, str | os.PathLike[str]] = (
-            dict(image_paths) if image_paths else {name: photos.path(name) for name in photos.NAMES}
-        )
-        self._rows: list[tuple[object, ...]] = []
+        for name in engines:
+            targets.load(name)
+        self._images = ImageStore(image_paths or {name: photos.path(name) for name in photos.NAMES})
+        self._models = ModelStore(networks, base_ops or {}, tuned or {})
+        self._worker = Worker(self._show_step)
+        self._parts: list[bytes] = []
+        """What has arrived of a file that is uploaded."""
+        self._rows: list[dict[str, object]] = []
+        self._browser = Browser(self.send, self._show_from_browser, self._show_fault)
+        self._started: Choice | None = None
+        self._compared: tuple[np.ndarray, np.ndarray] | None = None
+        """The regular model's output and the latest one."""
         self.output: np.ndarray | None = None
-        self.image = Dropdown(options=list(self._image_paths), description="image")
-        self.network = Dropdown(options=list(networks), description="network")
-        self.size = Dropdown(options=[(f"{h} x {w}", (h, w)) for h, w in sizes], description="size")
-        self.engine = Dropdown(options=list(engines), description="engine")
-        self._choices = {"image": self.image, "network": self.network, "size": self.size, "engine": self.engine}
-        self._input_image, self._output_image = (Image(format="png", layout=Layout(width="48%")) for _ in range(2))
-        self._status = Label()
-        rows = ((self.image, self.network), (self.size, self.engine), (self._input_image, self._output_image))
-        self.children = [*map(HBox, rows), self._status]
-        self._runs_on_change = True
-        for choice in self._choices.values():
-            choice.observe(self._on_change, names="value")
-        self._run()
-
-    @property
-    def status(self) -> str:
-        """The line below the images: engine, nodes and time of the latest run, or why it failed."""
-        return str(self._status.value)
+        super().__init__(
+            images=self._images.labels,
+            networks=[described(name) for name in networks],
+            sizes=list(sizes),
+            models=self._models.kinds,
+            engines=list(engines),
+            browser_engines=installed(browser_engines),
+            image=self._images.labels[0],
+            network=next(iter(networks)),
+            size=sizes[0],
+            engine=engines[0],
+        )
+        self.observe(self._on_choice, names=list(CHOICES))
+        self.observe(self._on_show_error, names="show_error")
+        self.on_msg(self._on_message)
+        self._start()
 
     @property
     def history(self) -> pd.DataFrame:
         """A table of all runs so far that did not fail, in order.
 
-        - `image`, `network`, `engine`: labels of what was chosen
+        - `image`, `network`, `model`, `where`, `engine`: what was chosen
         - `height`, `width`: size of the image, in pixels
-        - `nodes`: number of nodes of the lowered model
+        - `nodes`: number of nodes of the model
         - `create_ms`: time to load the model into the engine, in ms
         - `ms`: time of the run inside the engine, in ms
+        - `psnr_db`: PSNR against the regular model in ONNX Runtime, in dB
         """
         return pd.DataFrame(self._rows, columns=list(COLUMNS))
 
     def choose(self, **values: object) -> StylePreview:
-        """Set any of `image`, `network`, `size` and `engine`, run once, and return the widget.
+        """Set any of the traits in `CHOICES`, run once, wait for the end and return the widget.
 
         Raises `InputError` for another name or a value that is not offered.
         """
-        for name, value in values.items():
-            if name not in self._choices:
-                raise InputError(f"a preview has no {name!r}; choose among {', '.join(self._choices)}")
-            offered = [option[1] if isinstance(option, tuple) else option for option in self._choices[name].options]
-            if value not in offered:
-                raise InputError(f"{name} {value!r} is not offered; choose among {', '.join(map(str, offered))}")
-        self._runs_on_change = False
+        checked(values, self.offered())
+        self.unobserve(self._on_choice, names=list(CHOICES))
         try:
-            for name, value in values.items():
-                self._choices[name].value = value
+            self.update(**values)
         finally:
-            self._runs_on_change = True
-        self._run()
+            self.observe(self._on_choice, names=list(CHOICES))
+        self._start()
+        return self.wait()
+
+    def wait(self, timeout_s: float | None = None) -> StylePreview:
+        """Wait for the end of the latest run, at most `timeout_s` seconds, and return the widget."""
+        try:
+            self._worker.wait(timeout_s)
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        return self
+
+    def cancel(self) -> None:
+        """End the latest run, if it has not ended; its image is not shown."""
+        self._browser.stop()
+        if self.step and self._worker.job:
+            self._worker.job.cancel(at_once=True)
+            self._started = None
+            self._show_fault("cancelled")
+
+    def upload(self, name: str, content: bytes) -> StylePreview:
+        """Offer the content of an image file under its name, and choose it; show why, if it is no image."""
+        self.update(step=f"reading {name}", progress=0.0)
+
+        def work(job: Job) -> None:
+            try:
+                self._images.add(name, content)
+            except InputError as error:
+                job.post(partial(self._show_no_image, str(error)))
+            else:
+                job.post(lambda: self._choose_upload(name))
+
+        self._start_job(work)
+        if running_loop() is None:
+            self.wait().wait()
         return self
 
     def close(self) -> None:
-        """Close the loaded models, then the widget."""
-        while self._loaded:
-            self._loaded.popitem()[1][0].close()
+        """End what runs, close the loaded models, then the widget."""
+        if hasattr(self, "_models"):  # else it was refused
+            self._worker.close()
+            self._models.close()
         super().close()
 
-    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, object], dict[str, object]] | None:
         """Return the widget, and as HTML the images and choices that it shows now, for a report."""
-        shown = [image.value for image in (self._input_image, self._output_image) if image.value]
-        encoded = [base64.b64encode(content).decode() for content in shown]
-        figures = "".join(f"<img src='data:image/png;base64,{text}' alt='' style='width:48%'> " for text in encoded)
-        chosen = " · ".join(html.escape(str(choice.label)) for choice in self._choices.values())
-        static = f"<div>{figures}<p>{chosen}<br>{html.escape(self.status)}</p></div>"
-        return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/html": static}
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        self.wait(FIRST_RUN_S)
+        figures = {"before": self.before, "after": self.after}
+        if self.show_error:
+            figures["error, on a log scale"] = self.error_image
+        return bundle[0] | {"text/html": still(figures, self.choice, self.status)}, bundle[1]
 
-    def _on_change(self, change: object) -> None:
-        if self._runs_on_change:
-            self._run()
+    # What the controls ask for
 
-    def _run(self) -> None:
-        """Run the chosen network on the chosen image; show and record the output, or say why it failed."""
-        self._status.value = f"{self.engine.value}: running …"
-        try:
-            x = images.load(self._image_paths[self.image.value], size=self.size.value)
-            self._input_image.value = images.png(x)
-            runner, nodes = self._chosen_runner()
-            (y,) = runner.infer(dict.fromkeys(self._input_names(), x)).values()
-        except (InputError, MissingError, RuntimeFault) as error:
-            self.output, self._output_image.value = None, b""
-            self._status.value = str(error)
+    def _on_choice(self, change: object) -> None:
+        if self.choice != self._started and self.image:
+            self._start()
+
+    def _on_message(self, widget: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        answers = {
+            "cancel": lambda: self.cancel(),
+            "run": lambda: self._start(),
+            "refused": lambda: self._show_no_image(message["text"]),
+            "upload": lambda: self._receive(message["name"], message["part"], message["parts"], bytes(buffers[0])),
+            "hello": lambda: self._browser.send_task(),
+            "need": lambda: self._browser.send_what_is_needed(message),
+            "output": lambda: self._browser.receive_output(message, bytes(buffers[0])),
+            "fault": lambda: self._browser.receive_fault(message),
+        }
+        answers[message["kind"]]()
+
+    def _receive(self, name: str, part: int, parts: int, content: bytes) -> None:
+        """Take one part of an uploaded file; the last one completes it."""
+        self._parts = [*(self._parts if part else []), content]
+        if part == parts - 1:
+            self.upload(name, b"".join(self._parts))
+            self._parts = []
+
+    def _choose_upload(self, name: str) -> None:
+        self._started = None  # it may replace the image that is shown, under the same name
+        self.update(images=self._images.labels, image=name)
+        if self._started is None:
+            self._start()
+
+    def _on_show_error(self, change: object) -> None:
+        self.error_image = error_png(*self._compared) if self.show_error and self._compared else b""
+
+    # A run
+
+    def _start(self) -> None:
+        """Start a run of what is chosen; without an event loop, wait for it."""
+        choice = self._started = self.choice
+        self._browser.drop()
+        self.update(step=f"running in {choice.engine}", progress=0.0)
+        self._start_job(lambda job: self._run(choice, job))
+        if running_loop() is None:
+            self.wait()
+
+    def _start_job(self, work: Callable[[Job], None]) -> None:
+        """Start work in the worker's thread, where what it raises is shown: it has no cell."""
+
+        def guarded(job: Job) -> None:
+            try:
+                work(job)
+            except Cancelled:
+                raise
+            except (InputError, MissingError, RuntimeFault) as error:
+                job.post(partial(self._show_fault, str(error)))
+            except Exception as error:
+                job.post(partial(self._show_fault, f"{type(error).__name__}: {one_line(error)}"))
+
+        self._worker.start(guarded)
+
+    def _run(self, choice: Choice, job: Job) -> None:
+        """In the worker's thread: run a choice and compare its image, or ask the browser to run it."""
+        x, before = self._images.load(choice.image, choice.size)
+        if choice.where == BROWSER:
+            ready = self._models.ready(choice, x.shape, job)
+            job.post(partial(self._ask_browser, BrowserRun(choice, x, before, ready)))
             return
-        self.output = y[..., : x.shape[2], : x.shape[3]]
-        self._output_image.value = images.png(self.output)
-        chosen = (self.image.value, self.network.value, *self.size.value, self.engine.value)
-        self._rows.append((*chosen, nodes, runner.create_ms, runner.ms))
-        self._status.value = f"{self.engine.value}: {nodes} node{'s' * (nodes != 1)}, ran in {runner.ms:.0f} ms"
+        result = self._models.run(choice, x, job)
+        job.post(lambda: self._show(result, before))
+        self._compare(result, x, job)
 
-    def _input_names(self) -> list[str]:
-        from fns_lab.models import input_shapes
+    def _ask_browser(self, run: BrowserRun) -> None:
+        self.update(step=f"running in {run.choice.engine}, in this browser", progress=0.0)
+        self._browser.ask(run)
 
-        return list(input_shapes(self._networks[self.network.value]))
+    def _show_from_browser(self, result: Result, run: BrowserRun) -> None:
+        self._show(result, run.before)
+        self._start_job(lambda job: self._compare(result, run.x, job))
 
-    def _chosen_runner(self) -> tuple[Runner, int]:
-        """Return a runner of the chosen network, lowered for the chosen engine and size, and its number of nodes."""
-        key = (self.network.value, self.size.value, self.engine.value)
-        if key in self._loaded:
-            self._loaded.move_to_end(key)
-            return self._loaded[key]
-        target = targets.load(self.engine.value)
-        shapes = dict.fromkeys(self._input_names(), (1, 3, *self.size.value))
-        lowering = lower(self._networks[self.network.value], target, shapes=shapes)
-        if not lowering:
-            raise InputError(str(lowering))
-        while len(self._loaded) >= OPEN_RUNNERS:
-            self._loaded.popitem(last=False)[1][0].close()
-        self._loaded[key] = open_runner(lowering.model, target), lowering.nodes_after
-        return self._loaded[key]
+    def _compare(self, result: Result, x: np.ndarray, job: Job) -> None:
+        """In the worker's thread: show the PSNR of a result, which is shown already, against the regular model."""
+        job.quiet = True
+        reference = self._models.reference(result.choice.network, x, job)
+        psnr_db = measure_image(reference, result.output).psnr_db
+        image = error_png(reference, result.output) if self.show_error else b""
+        job.post(lambda: self._show_comparison(reference, result, psnr_db, image))
+
+    # What is shown
+
+    def _show(self, result: Result, before: bytes) -> None:
+        self.output, self._compared = result.output, None
+        self._rows.append(result.row())
+        self.update(before=before, after=result.png, error_image=b"", status=str(result), failed=False, step="")
+
+    def _show_comparison(self, reference: np.ndarray, result: Result, psnr_db: float, image: bytes) -> None:
+        self._compared = reference, result.output
+        self._rows[-1]["psnr_db"] = psnr_db
+        error = "the same pixels as" if psnr_db == float("inf") else f"PSNR {psnr_db:.0f} dB against"
+        self.update(status=f"{result}; {error} the regular model", error_image=image)
+
+    def _show_fault(self, text: str) -> None:
+        self.output = self._compared = None
+        self.update(after=b"", error_image=b"", status=text, failed=True, step="")
+
+    def _show_no_image(self, text: str) -> None:
+        self._started = None
+        self.update(image="", before=b"")
+        self._show_fault(text)
+
+    def _show_step(self, text: str, progress: float) -> None:
+        self.update(step=text, progress=progress)
