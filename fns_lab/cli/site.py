@@ -47,8 +47,7 @@ def site(
 
     if output.is_file():
         raise InputError(f"{output}: a file, not a folder")
-    shipped = sorted(SAVED_MODELS.glob("*_nc8.pth" if single_file else "*.pth"), key=lambda p: (len(p.stem), p.stem))
-    chosen = paths or shipped
+    chosen = paths or sorted(SAVED_MODELS.glob("*_nc8.pth" if single_file else "*.pth"), key=_style_and_width)
     if twice := {path.stem for path in chosen if [p.stem for p in chosen].count(path.stem) > 1}:
         raise InputError(f"two models are called '{twice.pop()}': rename one of the files")
     models = []
@@ -60,6 +59,12 @@ def site(
     page = (write_single_file if single_file else write_folder)(models, samples, output)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"{page}: {len(models)} model{'s'[: len(models) != 1]}, {size / 1e6:.1f} MB")
+
+
+def _style_and_width(path: Path) -> tuple[str, int]:
+    """Return `("mosaic", 16)` for `mosaic_nc16.pth`."""
+    style, _, width = path.stem.rpartition("_nc")
+    return style, int(width)
 
 
 def _network(path: Path) -> SiteModel:

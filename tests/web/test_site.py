@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
 from fns_lab import images, models, photos
 from fns_lab.cli.site import SAMPLE
@@ -278,6 +279,26 @@ def test_broken_files_are_named(address, tmp_path):
     assert "'broken.png' is no image" in said
     assert empty == 0, "nothing stale stays"
     assert "not an ONNX file" in model
+
+
+def test_a_photograph_is_upright_and_runs_at_its_own_size(address, tmp_path):
+    """Orientation 6: the camera was turned, so what is stored left is shown on top."""
+    stored = Image.new("RGB", (60, 40), "red")
+    stored.paste("blue", (30, 0, 60, 40))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    stored.save(tmp_path / "turned.png", exif=exif)
+
+    async def look(page):
+        await first_image(page)
+        await page.page.select_option("#style-size", "own")
+        await page.page.set_input_files("#style-file", tmp_path / "turned.png")
+        await page.until("document.querySelector('#style-after').width === 40")
+        return await page.pixels("#style-before")
+
+    pixels = np.array(visit(address, look)).reshape(60, 40, 4)
+    assert pixels[5, 20].tolist() == [255, 0, 0, 255]
+    assert pixels[55, 20].tolist() == [0, 0, 255, 255]
 
 
 def test_the_keyboard_is_enough(address):
