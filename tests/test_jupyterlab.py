@@ -17,7 +17,7 @@ from fns_lab.paths import NOTEBOOKS
 from fns_lab.runtimes.chromium import shared_chromium
 from tests.lab_server import lab_server
 
-RUN_MS = 120_000
+RUN_MS = 90_000
 SIZES = "[(32, 48), (48, 32), None]"
 TOLERANCE = 0.5
 """Of 255: what rounding to whole pixel values can make of two images that differ by rounding."""

@@ -60,7 +60,7 @@ def test_joined_modules_keep_their_own_names(tmp_path, monkeypatch):
 
 def test_a_joined_module_imports_nothing_and_exports_what_its_entry_does(tmp_path):
     (tmp_path / "joined.mjs").write_text(web.module("preview/widget.js"), encoding="utf-8")
-    script = 'import("./joined.mjs").then((widget) => console.log(Object.keys(widget).join()))'
+    script = 'import("./joined.mjs").then(({ widget }) => console.log(Object.keys(widget).join()))'
     result = subprocess.run(
         [node(), "-e", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )

@@ -14,7 +14,7 @@ from fns_lab.views.widgets.choice import BROWSER, CHOICES, KERNEL, LOWERED, Choi
 class PreviewState(AnyWidget):
     """The traits of a preview. Those in `CHOICES` are its controls."""
 
-    _esm = web.module("preview/widget.js") + "export default { initialize, render };\n"
+    _esm = web.module("preview/widget.js") + "export default widget;\n"
     _css = web.text("preview/preview.css")
 
     image = Unicode(help="label of an image").tag(sync=True)

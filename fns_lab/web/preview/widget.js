@@ -9,12 +9,12 @@ import { statusLine } from "./status.js";
 /** @typedef {import("./elements.js").Model} Model */
 
 /** @param {{ model: Model, signal?: AbortSignal }} widget */
-export function initialize({ model, signal }) {
+function initialize({ model, signal }) {
   answerKernel(model, signal);
 }
 
 /** @param {{ model: Model, el: HTMLElement, signal: AbortSignal }} view */
-export function render({ model, el, signal }) {
+function render({ model, el, signal }) {
   el.classList.add("fns-preview");
   el.append(
     element("div", { className: "controls" }, ...controls(model, signal), ...imageSources(model, signal, el)),
@@ -22,3 +22,5 @@ export function render({ model, el, signal }) {
     statusLine(model, signal),
   );
 }
+
+export const widget = { initialize, render };
