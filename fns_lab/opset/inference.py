@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import onnx
 import onnx_ir as ir
 
+from fns_lab import models
 from fns_lab.opset.nodes import name_of
 
 Claim = tuple[ir.TypeProtocol | None, ir.Shape | None]
@@ -21,7 +22,10 @@ def infer(model: ir.Model) -> None:
     A node whose inputs contradict each other ends nothing but its own inference.
     """
     try:
-        inferred = ir.from_proto(onnx.shape_inference.infer_shapes(_without_large_constants(model), data_prop=True))
+        proto = _without_large_constants(model)
+        for node in models.walk(proto.graph):
+            _state_onesided(node)
+        inferred = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
     except Exception:  # what onnx's C++ raises has no common class; nothing more is known then
         return
     for graph, inferred_graph in zip(model.graphs(), inferred.graphs(), strict=True):
@@ -113,12 +117,20 @@ def infer_node(node: ir.Node, opset: int) -> None:
     }
     try:
         schema = onnx.defs.get_schema(node.op_type, opset, "")
-        found = onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, constants)
+        proto = ir.to_proto(node)
+        _state_onesided(proto)
+        found = onnx.shape_inference.infer_node_outputs(schema, proto, types, constants)
     except Exception:  # as above
         return
     for output in node.outputs:
         if output.name in found:
             _learn(output, found[output.name])
+
+
+def _state_onesided(node: onnx.NodeProto) -> None:
+    """In place: state that an STFT is one-sided if it says nothing. onnx's inference takes it for two-sided then."""
+    if node.op_type == "STFT" and all(attribute.name != "onesided" for attribute in node.attribute):
+        node.attribute.append(onnx.helper.make_attribute("onesided", 1))
 
 
 def is_fixed(value: ir.Value) -> bool:

@@ -88,3 +88,9 @@ def test_the_model_stays_as_it_is():
     before = proto.SerializeToString(deterministic=True)
     targets.check(proto, targets.load("ort/cpu"))
     assert proto.SerializeToString(deterministic=True) == before
+
+
+def test_an_stft_that_does_not_say_so_is_one_sided():
+    constants = {"step": np.array(4), "window": np.ones(8, np.float32)}
+    proto = model([helper.make_node("STFT", ["x", "step", "window"], ["y"])], (1, 32, 1), constants=constants, opset=17)
+    assert inferred(proto) == {"y": "[1,7,5,2]"}
