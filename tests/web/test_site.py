@@ -16,6 +16,7 @@ from fns_lab.export import onnx_from_torch
 from fns_lab.nets import checkpoints
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.paths import SAVED_MODELS
+from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.views.site.catalog import TARGETS
 from tests.runtimes.graphs import graph, image, node
 from tests.web.pages import serving_folder, visit
@@ -29,6 +30,12 @@ FIRST_TRANSFER = 2_000_000
 STYLED = r"/\d+ ms in|stopped/.test(document.querySelector('#style-status').textContent)"
 WORST_PIXEL = 1
 """Of 255: what rounding to bytes may make of float32's own rounding."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_browser():
+    """Start a browser anew: in one that ran other pages before, an engine of these did not answer."""
+    shared_chromium().close()
 
 
 @pytest.fixture(scope="module")
