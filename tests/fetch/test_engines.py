@@ -62,7 +62,7 @@ def _mapped_files(runner) -> str:
 def test_another_version_from_npm_is_served_to_the_page(npm_registry):
     target = load("onnxjs@0.1.9/cpu")
     assert main(["fetch", "engine", "onnxjs@0.1.9"]) == GOOD
-    assert engine_for(target).files["engine.js"] == paths.ENGINES / "onnxjs@0.1.9" / "dist" / "onnx.min.js"
+    assert engine_for(target).script == paths.ENGINES / "onnxjs@0.1.9" / "dist" / "onnx.min.js"
     with open_runner(relu(), target) as runner:
         np.testing.assert_array_equal(runner.infer({"x": X})["y"], np.maximum(X, 0))
 
