@@ -90,11 +90,12 @@ def preferring(name: str, *rules: str):
     return dataclasses.replace(targets.load(name), prefer=rules)
 
 
-def assert_refused(before: onnx.ModelProto, target, rule: str, reason: str) -> None:
-    """Assert that `rule` does not rewrite `before` and gives `reason`."""
+def assert_refused(before: onnx.ModelProto, target, rule: str, reason: str, *, alone: bool = False) -> None:
+    """Assert that `rule`, with the others or `alone`, does not rewrite `before` and gives `reason`."""
     from fns_lab.rewrite.lower import lower
+    from fns_lab.rewrite.rules import RULES
 
-    lowered = lower(before, target)
+    lowered = lower(before, target, rules=[each for each in RULES if not alone or rule == each.NAME])
     rows = lowered.refused[lowered.refused.rule == rule]
     assert reason in " ".join(rows.reason)
     assert rule not in set(lowered.applied.rule)

@@ -121,7 +121,14 @@ def test_every_node_that_nothing_can_lower_is_named_and_no_other():
 
 def test_a_model_that_runs_at_its_own_opset_only_is_left_there():
     """TensorScatter is new in opset 24, and `lower` writes opset 23 at most for ONNX Runtime."""
-    newer = model([node("TensorScatter", "x", "u", "y")], (1, 4, 3), {"u": np.ones((1, 2, 3), np.float32)}, opset=24)
+    nodes = [
+        node("ReduceMax", "x", "m", keepdims=0),
+        node("Cast", "m", "i", to=onnx.TensorProto.INT64),
+        node("Reshape", "i", "one", "at"),
+        node("TensorScatter", "x", "u", "at", "y"),
+    ]
+    constants = {"u": np.ones((1, 2, 3), np.float32), "one": np.array([1])}
+    newer = model(nodes, (1, 4, 3), constants, opset=24)
     lowered = lower(newer, targets.load("ort/cpu"))
     assert lowered and not len(lowered.refused)
     assert lowered.model.opset_import[0].version == 24

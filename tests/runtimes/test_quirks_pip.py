@@ -283,10 +283,12 @@ CASES = {
 """By target and fault: a model that it gets wrong or fails on, and one beside it that is right; each with its feeds."""
 
 
-def is_right(model, feeds, name) -> bool:
+def is_right(model, feeds, name, *, ends_process=False) -> bool:
     try:
         with open_runner(model, name) as runner:
             actual = runner.infer(feeds)
+            if ends_process:
+                runner.cancel()
         if name == ORT:
             return True
         with open_runner(model, ORT) as runner:
@@ -296,11 +298,15 @@ def is_right(model, feeds, name) -> bool:
     return all(worst_error(actual[value], expected[value]) < 10 * FLOAT32_ERROR for value in expected)
 
 
+CORRUPTS_MEMORY = {(OPENCV, "Sum")}
+"""Cases after which the engine's process computes other models wrongly too."""
+
+
 @pytest.mark.parametrize(("name", "fault"), CASES)
 def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(name, fault):
     target = targets.load(name)
     (faulty, its_feeds), (right, feeds) = CASES[name, fault]
-    assert not is_right(faulty, its_feeds, name)
-    assert not targets.check(faulty, target)
     assert is_right(right, feeds, name)
     assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
+    assert not is_right(faulty, its_feeds, name, ends_process=(name, fault) in CORRUPTS_MEMORY)
+    assert not targets.check(faulty, target)

@@ -84,7 +84,7 @@ def test_whole_numbers():
     ],
 )
 def test_refusals(before, reason):
-    assert_refused(before, TARGET, "compare-arg-max", reason)
+    assert_refused(before, TARGET, "compare-arg-max", reason, alone=True)
 
 
 def test_booleans_given_out_are_refused():

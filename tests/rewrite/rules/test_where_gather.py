@@ -3,7 +3,7 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.rewrite.lower import lower
-from tests.rewrite.graphs import EXACT, assert_same, model, node, ops, run, values
+from tests.rewrite.graphs import EXACT, assert_refused, assert_same, model, node, ops, run, values
 
 TARGET = targets.load("onnxjs-0.1.8/cpu")
 SHAPE = (2, 3, 5, 7)
@@ -61,7 +61,4 @@ def test_refusals(shape, reason):
         nodes = [node("Cast", "x", "c", to=9), *nodes]
     else:
         constants["c"] = MASK
-    refused = lower(model(nodes, shape, constants), TARGET).refused
-    row = refused[refused.rule == "where-gather"].iloc[0]
-    assert row.node == "node_y"
-    assert reason in row.reason
+    assert_refused(model(nodes, shape, constants), TARGET, "where-gather", reason, alone=True)
