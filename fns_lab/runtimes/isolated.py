@@ -159,12 +159,12 @@ class EngineProcess:
         )
         theirs.close()
         self._connection.send(target)
-        self._started = False
+        self._started = self._killed = False
 
     @property
     def alive(self) -> bool:
         """Whether the process can be called."""
-        return self._process.poll() is None and not self._connection.closed
+        return not self._killed and self._process.poll() is None and not self._connection.closed
 
     def call(self, name: str, *arguments: object, timeout_s: float) -> Any:
         """Make one call and return its value.
@@ -185,6 +185,7 @@ class EngineProcess:
 
     def kill(self) -> None:
         """End the process while another thread waits for it, which then gets `EngineDied`."""
+        self._killed = True
         self._process.kill()
 
     def stop(self) -> None:
