@@ -84,8 +84,8 @@ class BrowserRunner(ClosingRunner):
 
     def cancel(self) -> None:
         """End what another thread waits for, and the page with it; the next run opens another page."""
-        if self._call:
-            self._call.cancel()
+        if self._call and self._call.cancel() and self.page:
+            self.page.alive = False  # at once, so that no call is made in it while the cancelled one ends
 
     def _fix_shapes(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Load the model with these input shapes, unless that is how it is loaded."""
@@ -177,6 +177,8 @@ async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
     key = json.dumps([target.name, target.version, dict(target.settings)], sort_keys=True)
     async with chromium.page_lock:
         page = chromium.pages.get(key)
+        if page and not page.alive:
+            await page.closed()  # else a restart of the browser would end the new page
         if page is None or not page.alive:
             page = EnginePage(chromium, target)
             try:

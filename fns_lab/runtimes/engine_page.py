@@ -110,6 +110,13 @@ class EnginePage:
         if self._context and not await quietly(self._context.close()):
             await self._chromium.restart()
 
+    async def closed(self) -> None:
+        """Wait until a page whose call was cancelled is closed, and the browser restarted if that was needed."""
+        async with self._turn:
+            pass  # the cancelled call has ended
+        if self._closing:
+            await asyncio.wait({self._closing})
+
     async def _call(
         self, name: str, request: dict[str, Any], block: bytes, timeout_s: float
     ) -> tuple[dict[str, Any], bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,17 +10,10 @@ import pytest
 
 from fns_lab import web
 from fns_lab.runtimes.engines import HOST
+from tests.web.programs import node
 
 HERE = Path(__file__).parent
 ENTRIES = (HOST, "fault/fault.js", "site/main.js", "engines/worker.js")
-
-
-def node() -> str:
-    """Return node's path; skip the test where there is none."""
-    path = shutil.which("node")
-    if not path:
-        pytest.skip("node is not installed; `fns-lab doctor` names its fix")
-    return path
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.test.js")), ids=lambda path: path.name)

@@ -13,7 +13,7 @@ from fns_lab import web
 from fns_lab.runtimes import run_in
 from fns_lab.views.site.models import SMALLEST_SHARED, Weights
 from tests.runtimes.graphs import graph, image, node
-from tests.web.test_modules import node as node_program
+from tests.web.programs import node as node_program
 
 X = image(1, 3, 6, 8)
 W = {"w": np.random.default_rng(0).normal(size=(4, 3, 5, 5)).astype(np.float32)}
