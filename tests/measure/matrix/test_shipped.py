@@ -13,25 +13,11 @@ from fns_lab.measure.matrix.variants import VARIANTS
 
 FULL = r"(ort|ort-web)/(cpu|wasm|webgpu)"
 GPU = "ort-web/webgpu"
-OLD_WEBGL = "onnxjs-0.1.[34]/webgl"
 EXCEPTIONS = (
     (FULL, r"affine_grid_.*_expanded|rms_normalization_.*_expanded", "their shapes contradict its shape inference"),
     (FULL, r"attention_.*(window|padded_kv|mask_causal).*", "newer than its Attention, or -3.4e38 for minus infinity"),
-    (FULL, r"(gru|lstm|simple_rnn)_batchwise", "layout 1 is not there, and says so"),
-    (FULL, r"maxunpool_export_with_output_shape", "onnx and ONNX Runtime read output_shape in two ways"),
-    (FULL, r"mod_.*fmod_0.*", "for floats only from opset 28 on"),
     (FULL, r"resize_downsample_scales_.*_align_corners", "onnx and ONNX Runtime round the size in two ways"),
-    (".*", r"dropout_.*mask.*|training_dropout_.*mask", "its outputs become one value, which engines give once"),
-    (FULL, r"roialign_.*", "no RoiAlign at opset 22"),
-    (GPU, r"resize_.*_antialias|batchnorm_.*_training_mode", "its own message: not implemented"),
-    (
-        GPU,
-        r"averagepool_2d_ceil_last_window_starts_on_pad|reduce_.*_empty_set.*",
-        "sizes at the edge of what is defined",
-    ),
-    (FULL, r"stft.*", "onnx infers another shape, which the lowered model contradicts; it says so"),
-    (OLD_WEBGL, r"nllloss_.*|sce_.*|matmul_1d_1d.*", "a sum of all elements: its WebGL links no program, and says so"),
-    (GPU, r"(training_)?dropout_.*|optional_get_element_tensor|tfidfvectorizer_.*", "a node left without a provider"),
+    (GPU, r"reduce_.*_empty_set.*", "sizes at the edge of what is defined"),
 )
 """Target, case (without `test_`), and why the engine fails there though the table supports it. The TOML of these
 targets lists all of ONNX in one line, since `lower` need not work around their faults."""
