@@ -59,6 +59,11 @@ def node_input(node: ir.Node, index: int) -> ir.Value:
     return value
 
 
+def has_input(node: ir.Node, index: int) -> bool:
+    """Return whether the node is given its input of this number."""
+    return index < len(node.inputs) and node.inputs[index] is not None
+
+
 def node_inputs(node: ir.Node) -> list[ir.Value]:
     """Return all inputs of a node. Raises `NodeError` if an optional one is left out."""
     return [node_input(node, index) for index in range(len(node.inputs))]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import NodeError, fixed_size, from_the_front, input_constant
+from fns_lab.opset.nodes import NodeError, fixed_size, from_the_front, has_input, input_constant
 from fns_lab.opset.spec import constant
 from fns_lab.rewrite.rule import LoweringRun, Refusal, Refused
 from fns_lab.rewrite.values import unused_name
@@ -157,7 +157,7 @@ def _stated_shape(value: ir.Value) -> tuple[int, ...]:
 def _loop_steps(node: ir.Node, body: ir.Graph) -> int:
     """Return the number of steps of a Loop. Raises `Refusal` if it is not known before it runs."""
     limit, first = (input_constant(node, index) for index in (0, 1))
-    has_condition = len(node.inputs) > 1 and node.inputs[1] is not None
+    has_condition = has_input(node, 1)
     if first is not None and not first.any():
         return 0
     if has_condition and first is None:

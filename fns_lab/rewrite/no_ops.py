@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import input_constant
+from fns_lab.opset.nodes import has_input, input_constant
 
 SUMMARIES = frozenset({"ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"})
 """Reductions that change nothing over no axes; others give an absolute value, a square or a logarithm."""
@@ -35,14 +35,14 @@ def _is_inference(node: ir.Node, opset: int) -> bool:
         return False
     if opset < 7:
         return bool(node.attributes.get_int("is_test", 0))
-    if len(node.inputs) < 3 or node.inputs[2] is None:
+    if not has_input(node, 2):
         return True
     training, ratio = input_constant(node, 2), input_constant(node, 1)
     return (training is not None and not training.any()) or (ratio is not None and not ratio.any())
 
 
 def _reduces_nothing(node: ir.Node) -> bool:
-    axes = input_constant(node, 1) if len(node.inputs) > 1 and node.inputs[1] is not None else np.array([])
+    axes = input_constant(node, 1) if has_input(node, 1) else np.array([])
     return bool(node.attributes.get_int("noop_with_empty_axes", 0)) and axes is not None and not axes.size
 
 

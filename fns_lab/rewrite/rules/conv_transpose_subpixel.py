@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape, name_of, node_input, producer
+from fns_lab.opset.nodes import constant_array, fixed_shape, has_input, name_of, node_input, producer
 from fns_lab.rewrite.convolution import dilated
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
@@ -81,7 +81,7 @@ class ConvTransposeSubpixel(OpRule):
         s, t = down.stride, across.stride
         c_out = weight.shape[0] // (s * t)
         weights = [initializer(op, weight, f"{y.name}.phases")]
-        if len(node.inputs) > 2 and node.inputs[2] is not None:
+        if has_input(node, 2):
             weights.append(initializer(op, constant_array(node.inputs[2]).repeat(s * t), f"{y.name}.phase_bias"))
         before = [phases.taps - 1 for phases in both]
         after = [phases.rows - size for phases, size in zip(both, (height, width), strict=True)]

@@ -18,7 +18,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_input, fixed_shape, from_the_front, name_of, producer
+from fns_lab.opset.nodes import constant_input, fixed_shape, from_the_front, has_input, name_of, producer
 from fns_lab.rewrite.fourier import forward, real_inverse
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
@@ -123,7 +123,7 @@ def _number(node: ir.Node, index: int) -> int:
 
 def _frame_length(node: ir.Node, signal: int) -> int:
     window = node.inputs[2] if len(node.inputs) > 2 else None
-    if len(node.inputs) > 3 and node.inputs[3] is not None:
+    if has_input(node, 3):
         length = _number(node, 3)
     else:
         length = signal if window is None else fixed_shape(window)[0]

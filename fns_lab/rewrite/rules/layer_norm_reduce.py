@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import axis_attribute, fixed_size, node_input, producer, rank
+from fns_lab.opset.nodes import axis_attribute, fixed_size, has_input, node_input, producer, rank
 from fns_lab.rewrite.rule import RewriterContext, initializer, scalar
 from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
@@ -52,7 +52,7 @@ class LayerNormReduce(SeveralOutputsRule):
         root = op.Sqrt(shifted, _outputs=[f"{name}.root"])
         root_n = scalar(op, x, math.sqrt(n), f"{name}.root_n")
         scaled = op.Mul(op.Div(d, root, _outputs=[f"{name}.divided"]), _gamma(op, node, root_n))
-        if len(node.inputs) > 2 and node.inputs[2] is not None:
+        if has_input(node, 2):
             scaled.name = f"{name}.scaled"
             scaled = op.Add(scaled, node.inputs[2])
         deviation = [op.Div(root_n, root)] if len(node.outputs) > 2 else []

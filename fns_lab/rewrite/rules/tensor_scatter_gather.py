@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import constant_array, fixed_shape, from_the_front, node_input, producer
+from fns_lab.opset.nodes import constant_array, fixed_shape, from_the_front, has_input, node_input, producer
 from fns_lab.rewrite.copies import copied, raise_unless_copied
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
 
@@ -56,6 +56,6 @@ def _is_circular(node: ir.Node) -> bool:
 
 def _first_places(node: ir.Node) -> np.ndarray:
     """Return where the update of each batch starts."""
-    if len(node.inputs) < 3 or node.inputs[2] is None:
+    if not has_input(node, 2):
         return np.zeros(fixed_shape(node.inputs[0])[0], np.int64)
     return constant_array(node.inputs[2])

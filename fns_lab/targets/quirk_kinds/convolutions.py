@@ -97,7 +97,7 @@ def off_centre_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if not kernel or len(sizes) != len(kernel):
         return True
     lower = node.attributes.get_string("auto_pad") == "SAME_LOWER"
-    strides, dilations = (node.attributes.get_ints(name, [1] * len(kernel)) for name in ("strides", "dilations"))
+    strides, dilations = _strides_and_dilations(node, len(kernel))
     for size, k, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
         extent = (k - 1) * dilation
         total = max((math.ceil(size / stride) - 1) * stride + extent + 1 - size, 0)
@@ -145,8 +145,7 @@ def _cut_off(node: ir.Node) -> list[int | None]:
         return []
     if x is None or len(kernel) != len(x) - 2:
         return [None]
-    ones = [1] * len(kernel)
-    strides, dilations = (node.attributes.get_ints(name, ones) for name in ("strides", "dilations"))
+    strides, dilations = _strides_and_dilations(node, len(kernel))
     added = node.attributes.get_ints("output_padding", [0] * len(kernel))
     axes = zip(x[2:], wanted[-len(kernel) :], kernel, strides, dilations, added, strict=True)
     return [(n - 1) * s + (k - 1) * d + 1 + a - size if isinstance(n, int) else None for n, size, k, s, d, a in axes]
@@ -168,16 +167,8 @@ def enlarged_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     kernel = _kernel(node)
     if not kernel or "output_shape" in node.attributes or any(node.attributes.get_ints("output_padding", [])):
         return True
-    strides, dilations = (node.attributes.get_ints(name, [1] * len(kernel)) for name in ("strides", "dilations"))
+    strides, dilations = _strides_and_dilations(node, len(kernel))
     return any((k - 1) * d + 1 < s for k, s, d in zip(kernel, strides, dilations, strict=True))
-
-
-def _kernel(node: ir.Node) -> list[int]:
-    """Return the sizes of a window, empty if they are not known."""
-    stated = node.attributes.get_ints("kernel_shape", [])
-    weights = None if stated else input_shape(node, 1)
-    sizes = list(stated) if weights is None else [size for size in weights[2:] if isinstance(size, int)]
-    return [int(size) for size in sizes]
 
 
 def grouped_volumes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -219,3 +210,17 @@ def _is_dense(conv: ir.Node) -> bool:
     explicit = conv.attributes.get_string("auto_pad", "NOTSET") in ("NOTSET", "VALID")
     plain = set(conv.attributes.get_ints("strides", [1])) == {1} and not any(conv.attributes.get_ints("pads", [0]))
     return explicit and plain
+
+
+def _kernel(node: ir.Node) -> list[int]:
+    """Return the sizes of a window, empty if they are not known."""
+    stated = node.attributes.get_ints("kernel_shape", [])
+    weights = None if stated else input_shape(node, 1)
+    sizes = list(stated) if weights is None else [size for size in weights[2:] if isinstance(size, int)]
+    return [int(size) for size in sizes]
+
+
+def _strides_and_dilations(node: ir.Node, axes: int) -> tuple[list[int], list[int]]:
+    """Return both for each of so many axes, 1 where they are not stated."""
+    strides, dilations = (list(node.attributes.get_ints(name, [1] * axes)) for name in ("strides", "dilations"))
+    return strides, dilations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import NodeError, full_pads, input_constant, input_shape, stated_axes
+from fns_lab.opset.nodes import NodeError, full_pads, has_input, input_constant, input_shape, stated_axes
 from fns_lab.targets.target import Quirk
 
 
@@ -18,7 +18,7 @@ def given_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["MaxUnpool"]
         inputs = [2]
     """
-    return any(index < len(node.inputs) and node.inputs[index] is not None for index in quirk.inputs)
+    return any(has_input(node, index) for index in quirk.inputs)
 
 
 def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -31,10 +31,7 @@ def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["STFT"]
         inputs = [1, 2, 3]
     """
-    return any(
-        index < len(node.inputs) and node.inputs[index] is not None and input_constant(node, index) is None
-        for index in quirk.inputs
-    )
+    return any(has_input(node, index) and input_constant(node, index) is None for index in quirk.inputs)
 
 
 def data_dependent_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -51,12 +48,18 @@ def data_dependent_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def _depends_on_data(value: ir.Value | None) -> bool:
-    if value is None or ir.convenience.get_const_tensor(value) is not None:
-        return False
-    before = value.producer()
-    if before is None:
-        return True
-    return before.op_type not in ("Shape", "Size") and any(map(_depends_on_data, before.inputs))
+    waiting, seen = [value], set[ir.Value]()
+    while waiting:
+        each = waiting.pop()
+        if each is None or each in seen or ir.convenience.get_const_tensor(each) is not None:
+            continue
+        seen.add(each)
+        before = each.producer()
+        if before is None:
+            return True
+        if before.op_type not in ("Shape", "Size"):
+            waiting += before.inputs
+    return False
 
 
 def unstated_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -68,7 +71,7 @@ def unstated_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "unstated-axes"
         ops = ["Squeeze"]
     """
-    return "axes" not in node.attributes and (len(node.inputs) < 2 or node.inputs[1] is None)
+    return "axes" not in node.attributes and not has_input(node, 1)
 
 
 def unnamed_output(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -175,7 +178,7 @@ def training(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "training"
         ops = ["Dropout"]
     """
-    if len(node.inputs) < 3 or node.inputs[2] is None:
+    if not has_input(node, 2):
         return False
     mode = input_constant(node, 2)
     return mode is None or bool(mode)

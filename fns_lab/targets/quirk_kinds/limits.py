@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.convert import schema
-from fns_lab.opset.nodes import input_constant, input_shape, known_shapes
+from fns_lab.opset.nodes import has_input, input_constant, input_shape, known_shapes
 from fns_lab.opset.schemas import is_default
 from fns_lab.targets.target import Quirk
 
@@ -190,7 +190,7 @@ def steps(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "steps"
         ops = ["Slice"]
     """
-    if len(node.inputs) < 5 or node.inputs[4] is None:
+    if not has_input(node, 4):
         return False
     numbers = input_constant(node, 4)
     return numbers is None or bool((numbers != 1).any())

@@ -6,7 +6,7 @@ import math
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import input_constant, input_shape
+from fns_lab.opset.nodes import has_input, input_constant, input_shape
 from fns_lab.targets.target import Quirk
 
 
@@ -44,7 +44,7 @@ def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Resize"]
     """
     index = 2 if opset > 10 else 1
-    if len(node.inputs) <= index or node.inputs[index] is None:
+    if not has_input(node, index):
         return False
     scales, shape = input_constant(node, index), input_shape(node, 0)
     if scales is None or shape is None:

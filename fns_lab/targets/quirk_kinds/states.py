@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.nodes import has_input
 from fns_lab.targets.target import Quirk
 
 
@@ -41,5 +42,5 @@ def given_apart(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["LSTM"]
         inputs = [3, 5, 6]
     """
-    given = [index < len(node.inputs) and node.inputs[index] is not None for index in quirk.inputs]
+    given = [has_input(node, index) for index in quirk.inputs]
     return any(given[1:]) and not all(given)
