@@ -69,6 +69,9 @@ CASES = {
         lowered=False,
     ),
     "whole-slope": Faulty(node("LeakyRelu", "x", "y", alpha=2.0), {}, X.shape, OLD, ("webgl",), lowered=False),
+    "six-axes": Faulty(
+        node("Unsqueeze", "x", "y", axes=[0]), {}, (1, 1, 2, 1, 3, 4, 5), ALL, EVERY, x=X[None, :, None], lowered=False
+    ),
     "equal-shapes": Faulty(
         node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
     ),

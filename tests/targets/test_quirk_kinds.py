@@ -226,6 +226,9 @@ MATCHES = {
         with_mask(), one("MaxPool", kernel_shape=[2, 2])
     ),
     "operand-ranks": (one("MatMul", constants={"b": values(8)}), one("MatMul", constants={"b": values(8, 2)})),
+    "value-ranks": (
+        one("Unsqueeze", axes=[0], shape=(1,) * 6, opset=11), one("Unsqueeze", axes=[0], shape=(1,) * 5, opset=11)
+    ),
     "operand-types": (one("Pow", constants={"e": np.array([2])}), one("Pow", constants=POWERS)),
     "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
     "empty-broadcast": (

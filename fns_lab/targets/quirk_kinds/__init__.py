@@ -64,6 +64,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "omitted-input": limits.omitted_input,
     "extra-outputs": limits.extra_outputs,
     "operand-ranks": limits.operand_ranks,
+    "value-ranks": limits.value_ranks,
     "operand-types": limits.operand_types,
     "single-input": limits.single_input,
     "scalar-output": limits.scalar_output,

@@ -99,6 +99,19 @@ def operand_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return not {len(shape) for shape in known_shapes(node.inputs)} <= set(quirk.ranks)
 
 
+def value_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with any input or output that is known to have another number of dimensions than these.
+
+    Fields: `ranks`, the numbers of dimensions that the engine takes.
+
+        [[quirk]]
+        kind = "value-ranks"
+        ops = ["*"]
+        ranks = [0, 1, 2, 3, 4, 5, 6]
+    """
+    return not {len(shape) for shape in known_shapes([*node.inputs, *node.outputs])} <= set(quirk.ranks)
+
+
 def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes with any input that is known to be of another element type than these.
 
