@@ -306,3 +306,17 @@ def test_two_values_of_one_shape_after_a_reshape_are_wrong_in_ort_web_webgl(afte
     assert error_of(lower(alike, target).model, target, {"x": x}) < FLOAT32_ERROR
     if op != "Sum":  # which broadcasts nothing at opset 7
         assert error_of(joined_with(np.full(1, 1.5, np.float32)), target, {"x": x}) < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("target", ["onnxjs-0.1.8/webgl", "ort-web/webgl"])
+@pytest.mark.parametrize(("op", "inputs"), [("Add", "x q"), ("Sub", "q x"), ("PRelu", "x q"), ("Mul", "q q")])
+def test_a_scalar_straight_after_squeeze_cannot_be_broadcast(op, inputs, target):
+    """Right again with a copy between, which `lower` adds, and where the other value is a scalar too."""
+    feeds = {"x": X - 50, "s": np.array([1.5], np.float32)}
+    shape, target = () if inputs == "q q" else X.shape, targets.load(target)
+    model = graph([node("Squeeze", "s", "q", axes=[0]), node(op, inputs, "y")], feeds, outputs={"y": shape})
+    assert bool(check(model, target)) is (shape == ())
+    if shape:
+        with pytest.raises(RuntimeFault, match="'undefined' : undeclared identifier"):
+            error_of(model, target, feeds)
+    assert error_of(lower(model, target).model, target, feeds) < FLOAT32_ERROR

@@ -209,6 +209,10 @@ MATCHES = {
         one("Add", RESHAPED, node("Exp", "r", "e"), inputs="e,r"),
         one("Add", RESHAPED, inputs="r,c", constants={"c": values(1)}),
     ),
+    "scalar-read-after": (
+        one("Add", node("Squeeze", "c", "r", axes=[0]), inputs="x,r", constants={"c": values(1)}, opset=11),
+        one("Add", node("Squeeze", "c", "r", axes=[0]), inputs="r,r", constants={"c": values(1)}, opset=11),
+    ),
     "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
     "unlimited": (one("Tanh"), one("Tanh", node("Clip", "x", "r"), inputs="r")),
     "between-quantizers": (quantized("Softmax"), quantized("Relu")),

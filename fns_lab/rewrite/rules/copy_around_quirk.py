@@ -17,6 +17,7 @@ import onnx_ir as ir
 from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, rank, repeated_inputs
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
 from fns_lab.targets import Target
+from fns_lab.targets.quirk_kinds import touches
 
 
 class CopyAroundQuirk(OpRule):
@@ -90,18 +91,19 @@ class CopyBetween(CopyAroundQuirk):
 
 
 class CopyBetweenAlike(CopyAroundQuirk):
-    """Add(Reshape(x), y) of equal shapes  =  Add(Reshape(x) + 0, y).
+    """Add(Reshape(x), y) of equal shapes  =  Add(Reshape(x) + 0, y), and so if x is squeezed to a scalar.
 
-    Needed by the same engine as `copy-between`. The Add of 0 is right there, since it broadcasts: then the engine finds
-    elements by their coordinates and not by their place in the texture.
+    Needed by the same engine as `copy-between`, for scalars also by ONNX.js 0.1.8. The Add of 0 is right there.
+    Of equal shapes it broadcasts: then the engine finds elements by their coordinates and not by their place in the
+    texture. Of a scalar it does not broadcast, since 0 is a scalar too.
     """
 
     NAME = "copy-between-alike"
-    WORKS_AROUND = ("read-after-alike",)
+    WORKS_AROUND = ("read-after-alike", "scalar-read-after")
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
-        quirk = next(q for q in self.target.quirks if q.kind in self.WORKS_AROUND and node.op_type in q.ops)
-        return inputs_computed_by(node, quirk.after)
+        quirks = [q for q in self.target.quirks if q.kind in self.WORKS_AROUND and touches(node, q, self.opset)]
+        return inputs_computed_by(node, {op_type for quirk in quirks for op_type in quirk.after})
 
 
 class CopySecondOperand(CopyAroundQuirk):

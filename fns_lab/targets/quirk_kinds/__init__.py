@@ -55,6 +55,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "packed-weights": neighbours.packed_weights,
     "packed-dense-weights": neighbours.packed_dense_weights,
     "read-after-alike": neighbours.read_after_alike,
+    "scalar-read-after": neighbours.scalar_read_after,
     "unshifted": neighbours.unshifted,
     "unlimited": neighbours.unlimited,
     "between-quantizers": neighbours.between_quantizers,
@@ -112,6 +113,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
 
 SOLVED_WITHOUT_RULES = frozenset({
     "reads-older-opset", "same-input-twice", "shared-input", "read-after", "read-after-alike",
+    "scalar-read-after",
 })  # fmt: skip
 """Kinds whose fault `lower` avoids at every node: it converts the node to the target's opset or copies an input."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import inputs_computed_by, known_shapes, repeated_inputs
+from fns_lab.opset.nodes import input_shape, inputs_computed_by, known_shapes, repeated_inputs
 from fns_lab.targets.target import Quirk
 
 
@@ -105,6 +105,22 @@ def read_after_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         after = ["Reshape", "Flatten"]
     """
     return bool(inputs_computed_by(node, quirk.after)) and not _broadcasts(node)
+
+
+def scalar_read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with a scalar computed by one of some other ops, unless all their inputs are known to be scalars.
+
+    Fields: `after`, the op types that compute the scalar.
+
+        [[quirk]]
+        kind = "scalar-read-after"
+        ops = ["Add", "Mul"]
+        after = ["Squeeze"]
+    """
+    scalars = [
+        shape is not None and not len(shape) for shape in (input_shape(node, i) for i in range(len(node.inputs)))
+    ]
+    return not all(scalars) and any(scalars[index] for index in inputs_computed_by(node, quirk.after))
 
 
 def _broadcasts(node: ir.Node) -> bool:
