@@ -72,6 +72,9 @@ CASES = {
     "six-axes": Faulty(
         node("Unsqueeze", "x", "y", axes=[0]), {}, (1, 1, 2, 1, 3, 4, 5), ALL, EVERY, x=X[None, :, None], lowered=False
     ),
+    "images-scaled-linearly": Faulty(
+        node("Upsample", "x", "y", mode="linear", scales=[1.0, 1.0, 2.0]), {}, (2, 3, 8), ("0.1.8",), EVERY, x=X[..., 0]
+    ),
     "equal-shapes": Faulty(
         node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
     ),

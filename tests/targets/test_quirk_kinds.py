@@ -266,6 +266,10 @@ MATCHES = {
         one("Pad", constants={"p": np.ones(8, np.int64), "v": np.float32(1)}, mode="edge"),
         one("Pad", constants={"p": np.ones(8, np.int64)}, mode="edge"),
     ),
+    "attribute-with-rank": (
+        one("Upsample", scales=[1.0, 1.0, 2.0], mode="linear", shape=SHAPE[:3], opset=7),
+        one("Upsample", scales=[1.0, 1.0, 2.0, 2.0], mode="linear", opset=7),
+    ),
     "noop-reduction": (one("ReduceL1", opset=18, noop_with_empty_axes=1), one("ReduceL1", opset=18)),
     "training": (dropped(True), dropped(False)),
     "wrapped-and-cut": (wrapped(-1, 1), wrapped(-1, 0)),

@@ -82,6 +82,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "other-attribute": forms.other_attribute,
     "attributes-together": forms.attributes_together,
     "attribute-with-input": forms.attribute_with_input,
+    "attribute-with-rank": forms.attribute_with_rank,
     "unsorted-axes": forms.unsorted_axes,
     "negative-axes": forms.negative_axes,
     "empty-axes": forms.empty_axes,

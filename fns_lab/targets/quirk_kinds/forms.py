@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import NodeError, full_pads, has_input, input_constant, input_shape, stated_axes
+from fns_lab.targets.quirk_kinds.faults import rank
 from fns_lab.targets.target import Quirk
 
 
@@ -114,6 +115,21 @@ def attribute_with_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         inputs = [2]
     """
     return attributes_together(node, quirk, opset) and given_input(node, quirk, opset)
+
+
+def attribute_with_rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state these attributes and whose first input is known to have another rank than these.
+
+    Fields: `attributes`, for each attribute a list of the values that match; `ranks`, the numbers of dimensions that
+    the engine takes with them.
+
+        [[quirk]]
+        kind = "attribute-with-rank"
+        ops = ["Upsample"]
+        attributes = { mode = ["linear"] }
+        ranks = [2, 4]
+    """
+    return attributes_together(node, quirk, opset) and rank(node, quirk, opset)
 
 
 def empty_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
