@@ -151,6 +151,7 @@ class Family:
     - `elementwise`: whether every element of the output is compared with its own size rather than the range of all
     - `constants`: the values of the axis of that name, if there is more than one
     - `weight`: how many samples the ops get for each pair of values
+    - `usual`: by axis, the values that it has in every second row
     """
 
     ops: tuple[str, ...]
@@ -160,6 +161,7 @@ class Family:
     elementwise: bool = False
     constants: tuple[Hashable, ...] = CONSTANTS
     weight: float = 1.0
+    usual: Axes = field(default_factory=dict)
 
     def all_axes(self, op: str) -> Axes:
         """Return every axis of an op."""

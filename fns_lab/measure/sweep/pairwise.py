@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 Axes = Mapping[str, Sequence[Hashable]]
 """By axis, the values that it may take, the simplest first."""
@@ -23,14 +23,21 @@ ATTEMPTS = 3
 
 
 class Pairwise:
-    """Draws rows of `axes`. After each, call `keep` if it was a valid case, or `drop` if it was none."""
+    """Draws rows of `axes`. After each, call `keep` if it was a valid case, or `drop` if it was none.
 
-    def __init__(self, axes: Axes, seed: object) -> None:
+    Every second row has, on the axes of `usual`, one of the values there. A fault that takes three values or more is
+    then likely to be met, if all but two of them are usual ones.
+    """
+
+    def __init__(self, axes: Axes, seed: object, usual: Axes | None = None) -> None:
         self._axes = {name: tuple(values) for name, values in axes.items()}
+        self._usual = {name: {axes[name].index(value) for value in values} for name, values in (usual or {}).items()}
+        self._rows = 0
         self._position = {name: index for index, name in enumerate(self._axes)}
         self._random = random.Random(repr(seed))
         self._attempts: Counter[Pair] = Counter()
-        self._open = {pair for names in itertools.combinations(self._axes, 2) for pair in self._pairs_of(*names)}
+        pairs = (pair for names in itertools.combinations(self._axes, 2) for pair in self._pairs_of(*names))
+        self._open = dict.fromkeys(pairs)  # not a set, whose order differs from run to run
 
     @property
     def done(self) -> bool:
@@ -40,29 +47,33 @@ class Pairwise:
     def draw(self) -> Row:
         """Return the next row: one that holds many pairs still open, or a random one if there are none."""
         chosen: dict[str, int] = {}
-        if self._open:
-            chosen |= dict(self._random.choice(sorted(self._open)))
+        usual = self._usual if self._rows % 2 else {}
+        self._rows += 1
+        if fitting := [pair for pair in self._open if all(index in usual.get(name, (index,)) for name, index in pair)]:
+            chosen |= dict(self._random.choice(fitting))
         names = [name for name in self._axes if name not in chosen]
         self._random.shuffle(names)
         for name in names:
-            chosen[name] = self._best(name, chosen)
+            chosen[name] = self._best(name, chosen, usual.get(name, range(len(self._axes[name]))))
         return {name: values[chosen[name]] for name, values in self._axes.items()}
 
     def keep(self, row: Row) -> None:
         """Count the pairs of this row as covered."""
-        self._open.difference_update(self._pairs_in(row))
+        for pair in self._pairs_in(row):
+            self._open.pop(pair, None)
 
     def drop(self, row: Row) -> None:
         """Count the row as an attempt at its pairs."""
         for pair in self._pairs_in(row):
             self._attempts[pair] += 1
             if self._attempts[pair] >= ATTEMPTS:
-                self._open.discard(pair)
+                self._open.pop(pair, None)
 
-    def _best(self, name: str, chosen: Mapping[str, int]) -> int:
-        """Return a value of this axis that makes the most open pairs with those chosen."""
-        gains = [self._gain((name, index), chosen) for index in range(len(self._axes[name]))]
-        return self._random.choice([index for index, gain in enumerate(gains) if gain == max(gains)])
+    def _best(self, name: str, chosen: Mapping[str, int], indices: Collection[int]) -> int:
+        """Return which of these values of an axis makes the most open pairs with those chosen."""
+        gains = {index: self._gain((name, index), chosen) for index in sorted(indices)}
+        most = max(gains.values())
+        return self._random.choice([index for index, gain in gains.items() if gain == most])
 
     def _gain(self, value: tuple[str, int], chosen: Mapping[str, int]) -> int:
         return sum(self._ordered(value, other) in self._open for other in chosen.items())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -20,6 +21,7 @@ from fns_lab.measure.sweep.pairwise import Axes, Pairwise, Row
 from fns_lab.runtimes import open_runner
 from fns_lab.targets import Target
 
+Drawn = TypeVar("Drawn")
 TIMEOUT_S = 20.0
 MOST_VOID = 40
 """After so many void rows in succession an op counts as drawn out."""
@@ -53,34 +55,47 @@ def weight(op: str) -> float:
 
 def draw_samples(op: str, count: int, seed: int) -> Iterator[Sample]:
     """Yield `count` samples of an op, or fewer where no more valid rows are found."""
-    rows = Pairwise(axes_of(op), (seed, op))
+    return drawn(op, count, seed, make_sample)
+
+
+def drawn(op: str, count: int, seed: int, make: Callable[[str, Row, int], Drawn | None]) -> Iterator[Drawn]:
+    """Yield what `make` returns for `count` rows of an op; a row for which that is None is drawn anew."""
+    rows = Pairwise(axes_of(op), (seed, op), FAMILIES[op].usual)
     void = 0
     while count and void < MOST_VOID:
         row = rows.draw()
-        sample = make_sample(op, row, seed)
-        if sample is None:
+        made = make(op, row, seed)
+        if made is None:
             rows.drop(row)
             void += 1
             continue
         rows.keep(row)
         void, count = 0, count - 1
-        yield sample
+        yield made
+
+
+def make_node(op: str, row: Row, seed: int) -> tuple[ModelProto, dict[str, np.ndarray]] | None:
+    """Return the model of a row and its feeds, None for a row that describes no valid node. Runs no engine."""
+    try:
+        draw = Draw(op, row, _generator(op, row, seed))
+        return _model(draw, FAMILIES[op].make(draw))
+    except (Void, onnx.shape_inference.InferenceError):
+        return None
 
 
 def make_sample(op: str, row: Row, seed: int) -> Sample | None:
     """Return the sample of a row, None for a row that describes no valid node or one that ONNX Runtime refuses."""
-    family = FAMILIES[op]
+    made = make_node(op, row, seed)
+    if made is None:
+        return None
+    model, feeds = made
     try:
-        draw = Draw(op, row, _generator(op, row, seed))
-        inputs = family.make(draw)
-        model, feeds = _model(draw, inputs)
         expected = _expected(model, feeds)
         model = _with_outputs(model, expected)
         onnx.checker.check_model(model, full_check=True)
-    except (Void, RuntimeFault, InputError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+    except (RuntimeFault, InputError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
         return None
-    case = Case(row_text(op, row), op, model, feeds, expected, family.elementwise)
-    return Sample(op, row, case)
+    return Sample(op, row, Case(row_text(op, row), op, model, feeds, expected, FAMILIES[op].elementwise))
 
 
 def row_text(op: str, row: Row) -> str:

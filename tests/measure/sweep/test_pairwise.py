@@ -41,3 +41,13 @@ def test_rows_go_on_after_all_pairs_are_covered() -> None:
     for _ in range(10):
         pairwise.keep(pairwise.draw())
     assert pairwise.done and set(pairwise.draw()) == {"a", "b"}
+
+
+def test_every_second_row_has_usual_values() -> None:
+    pairwise = Pairwise(AXES, 0, {"a": (1, 2), "c": (None,)})
+    rows = []
+    for _ in range(40):
+        rows.append(pairwise.draw())
+        pairwise.keep(rows[-1])
+    assert all(row["a"] in (1, 2) and row["c"] is None for row in rows[1::2])
+    assert any(row["a"] == 0 for row in rows[::2]) and pairwise.done

@@ -5,7 +5,9 @@ import onnx
 import pytest
 
 from fns_lab.measure.sweep.families import FAMILIES
-from fns_lab.measure.sweep.samples import axes_of, draw_samples, make_sample
+from fns_lab.measure.sweep.pairwise import Row
+from fns_lab.measure.sweep.samples import axes_of, draw_samples, drawn, make_node, make_sample, weight
+from fns_lab.measure.sweep.sweep import CASES
 from fns_lab.models import opset
 from fns_lab.runtimes import open_runner
 
@@ -51,3 +53,20 @@ def test_axes_follow_the_schemas_of_every_opset() -> None:
     axes = axes_of("ReduceSum")
     assert axes["opset"] == (13, 11, 7) and "attribute noop_with_empty_axes" in axes
     assert {"values", "broadcast", "constants"} <= set(axes_of("Add")) and "constants" not in axes_of("Relu")
+
+
+def read_in_threes(op: str, row: Row, seed: int) -> bool | None:
+    """Return whether a Conv reads channels in threes and writes filters in fours; None for a row without a node."""
+    if make_node(op, row, seed) is None:
+        return None
+    channels, filters = int(str(row["channels"])), int(str(row["filters"]))
+    threes = channels > 3 and channels % 3 == 0 and channels % 4 != 0
+    dense = row["group"] in (None, 1) and row["kernel"] != (1, 1) and row["rank"] in (3, 4)
+    return threes and dense and filters % 4 == 0 and bool(row["batch"])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6, 7, 8, 101, 202])
+def test_any_seed_draws_convolutions_that_read_in_threes_and_write_in_fours(seed: int) -> None:
+    share = CASES * weight("Conv") / sum(map(weight, FAMILIES))
+    assert share > 100
+    assert sum(drawn("Conv", 100, seed, read_in_threes)) >= 2

@@ -24,11 +24,23 @@ def _window(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if draw.get(name) is not LEFT_OUT:
             draw.set(name, draw.spatial(name, rank))
     kind = str(draw["padding"])
+    pads = None if kind.isupper() or kind == "none" else _pads(kind, kernel)
     if kind.isupper():
         draw.set("auto_pad", kind)
-    elif kind != "none":
-        draw.set("pads", _pads(kind, kernel))
+    elif pads:
+        draw.set("pads", pads)
+    same = kind.startswith("SAME")
+    draw.require(not same or max(draw.attributes.get("dilations", [1])) == 1)  # ONNX Runtime refuses these two together
+    draw.require(same or draw.op == "ConvTranspose" or _fits(draw, shape, kernel, pads))
     return shape, kernel
+
+
+def _fits(draw: Draw, shape: tuple[int, ...], kernel: tuple[int, ...], pads: tuple[int, ...] | None) -> bool:
+    """Return whether an image with its padding holds the kernel once."""
+    rank = len(kernel)
+    pads, dilations = pads or (0,) * (2 * rank), draw.attributes.get("dilations", [1] * rank)
+    spans = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+    return all(shape[i + 2] + pads[i] + pads[i + rank] >= spans[i] for i in range(rank))
 
 
 def _pads(kind: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
@@ -106,18 +118,21 @@ def _pool(draw: Draw) -> Inputs:
     return [draw.array(shape)]
 
 
-WEIGHTY = 4.0
+WEIGHTY = 5.0
 """Engines have several ways of computing a convolution, and which is taken depends on many axes."""
+USUAL: Axes = {"rank": (4, 3), "batch": (1, 2, 3), "group": (LEFT_OUT, 1)}
+"""What most networks have: an engine's shader for it depends on channels, filters and kernel together."""
 OWN_ATTRIBUTES = frozenset({"group", "kernel_shape"})
 FAMILIES = (
-    Family(("Conv",), _conv_axes, _conv, OWN_ATTRIBUTES, constants=("rest", "none"), weight=WEIGHTY),
+    Family(("Conv",), _conv_axes, _conv, OWN_ATTRIBUTES, constants=("rest", "none"), weight=WEIGHTY, usual=USUAL),
     Family(
         ("ConvTranspose",),
         _conv_transpose_axes,
         _conv_transpose,
         OWN_ATTRIBUTES,
         constants=("rest", "none"),
-        weight=WEIGHTY,
+        weight=WEIGHTY / 2,
+        usual=USUAL,
     ),
     Family(("AveragePool", "LpPool", "MaxPool"), _pool_axes, _pool, constants=("none",)),
     Family(
