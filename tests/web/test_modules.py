@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 ENTRIES = (HOST, "fault/fault.js", "site/main.js", "engines/worker.js")
 
 
-@pytest.mark.parametrize("path", sorted(HERE.glob("*.test.js")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(HERE.glob("*.test.mjs")), ids=lambda path: path.name)
 def test_in_node(path):
     result = subprocess.run([node(), "--test", path], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

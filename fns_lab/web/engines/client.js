@@ -21,33 +21,48 @@ export class EngineClient {
     this.newWorker = newWorker;
     /** @type {Worker | null} */
     this.worker = null;
+    /** @type {ReturnType<typeof engineHost> | null} what answers where no worker starts */
+    this.host = null;
     /** @type {Promise<void> | null} */
     this.started = null;
     /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
     this.pending = new Map();
     this.last = 0;
-    this.inPage = engineHost();
+    this.stops = 0;
   }
 
   /** Starts the engine, unless it runs. Returns once it can take a model. */
   start() {
-    this.started ??= this.#start().catch((error) => {
-      this.stop(error);
-      throw error;
-    });
+    if (!this.started) {
+      const stops = this.stops;
+      this.started = this.#start().catch((error) => {
+        if (stops === this.stops) this.stop(error); // else the engine that runs now is a later one
+        throw error;
+      });
+    }
     return this.started;
   }
 
   async #start() {
-    this.worker = await this.newWorker();
-    if (this.worker) {
-      this.worker.onmessage = ({ data: { number, reply } }) => this.#settle(number, reply);
-      this.worker.onerror = (event) => {
+    const stops = this.stops;
+    const worker = await this.newWorker();
+    if (stops !== this.stops) {
+      worker?.terminate();
+      throw new Stopped();
+    }
+    this.worker = worker;
+    if (worker) {
+      worker.onmessage = ({ data: { number, reply } }) => this.#settle(number, reply);
+      worker.onerror = (event) => {
         event.preventDefault();
         this.stop(new Error(event.message || "the engine's worker crashed or ran out of memory"));
       };
+    } else {
+      this.host = engineHost();
     }
-    await this.#ask("start", await this.files());
+    const files = await this.files();
+    if (stops !== this.stops) throw new Stopped();
+    await this.#ask("start", files);
   }
 
   /**
@@ -79,20 +94,22 @@ export class EngineClient {
 
   /** Ends the worker and all that it is asked. @param {Error} [reason] */
   stop(reason = new Stopped()) {
+    this.stops++;
     this.worker?.terminate();
-    this.worker = null;
-    this.started = null;
+    this.worker = this.host = this.started = null;
     for (const { reject } of this.pending.values()) reject(reason);
     this.pending.clear();
   }
 
   /** @param {string} call @param {any} request @returns {Promise<any>} */
   #ask(call, request) {
+    const { worker, host } = this;
+    if (!worker && !host) return Promise.reject(new Stopped());
     const number = ++this.last;
     return new Promise((resolve, reject) => {
       this.pending.set(number, { resolve, reject });
-      if (this.worker) this.worker.postMessage({ number, call, request });
-      else this.inPage(call, request).then((reply) => this.#settle(number, reply));
+      if (worker) worker.postMessage({ number, call, request });
+      else host?.(call, request).then((reply) => this.#settle(number, reply));
     });
   }
 
