@@ -82,11 +82,8 @@ async def pixels(page, name):
 
 
 _PIXELS = """async (name) => {
-    const image = document.querySelector(`.fns-preview img.${name}`);
-    await image.decode();
-    const [width, height] = [image.naturalWidth, image.naturalHeight];
-    const context = Object.assign(document.createElement('canvas'), {width, height}).getContext('2d');
-    context.drawImage(image, 0, 0);
+    const {width, height} = document.querySelector(`.fns-preview canvas.${name}`);
+    const context = document.querySelector(`.fns-preview canvas.${name}`).getContext('2d');
     return [width, height, [...context.getImageData(0, 0, width, height).data]];
 }"""
 
@@ -105,8 +102,8 @@ async def shows(page, x):
 
 
 _SHOWS = """([width, height]) => {
-    const [before, view] = ['img.before', '.view'].map((name) => document.querySelector(`.fns-preview ${name}`));
-    return !view.classList.contains('busy') && before.naturalWidth === width && before.naturalHeight === height;
+    const [before, view] = ['canvas.before', '.view'].map((name) => document.querySelector(`.fns-preview ${name}`));
+    return !view.classList.contains('busy') && before.width === width && before.height === height;
 }"""
 
 
@@ -134,7 +131,7 @@ async def upload(page, net):
     assert np.abs(await pixels(page, "after") - styled(net, x)).max() <= TOLERANCE
     await chosen.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"some text"})
     assert "notes.txt: not an image" in await status(page, "not an image")
-    assert not await page.locator(".fns-preview img.after").is_visible()
+    assert not await page.locator(".fns-preview canvas.after").is_visible()
     await control(page, "image").select_option("mine.png")
     await shows(page, x)
     return x
@@ -151,7 +148,7 @@ async def cancel(page, x):
     await control(page, "engine").select_option("onnxjs-0.1.8/wasm, in this browser")
     await page.get_by_role("button", name="Cancel").click()
     await status(page, "cancelled")
-    assert not await page.locator(".fns-preview img.after").is_visible()
+    assert not await page.locator(".fns-preview canvas.after").is_visible()
     await control(page, "engine").select_option("ort/cpu")
     await shows(page, x)
 

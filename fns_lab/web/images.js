@@ -77,6 +77,22 @@ export function tensorFromPixels({ width, height, data }, name) {
 }
 
 /**
+ * Returns pixels of three bytes, red, green and blue in turn, as those of a canvas.
+ * @param {{ width: number, height: number, data: DataView | Uint8Array }} rgb
+ */
+export function pixelsFromRgb({ width, height, data }) {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const pixels = new ImageData(width, height);
+  for (let i = 0, j = 0; j < bytes.length; i += 4, j += 3) {
+    pixels.data[i] = bytes[j];
+    pixels.data[i + 1] = bytes[j + 1];
+    pixels.data[i + 2] = bytes[j + 2];
+    pixels.data[i + 3] = 255;
+  }
+  return pixels;
+}
+
+/**
  * Returns the bytes of RGBA pixels of a tensor (1, 3, H, W), values clipped to 0..255 and rounded.
  * Throws for another shape, and for NaN or infinity.
  * @param {Tensor} tensor

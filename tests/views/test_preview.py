@@ -19,6 +19,7 @@ from fns_lab.errors import InputError
 from fns_lab.runtimes import open_runner
 from fns_lab.views.widgets import StylePreview, model_store
 from fns_lab.views.widgets.choice import described
+from fns_lab.views.widgets.pixels import array_of, pixels_of, png_of
 from tests.small_network import regular, rewritten
 
 SIZES = ((20, 28), (16, 24), None)
@@ -49,8 +50,8 @@ def fixed(model):
     return model
 
 
-def shown(data):
-    return base64.b64encode(data).decode()
+def shown(pixels):
+    return base64.b64encode(png_of(pixels)).decode()
 
 
 def test_shows_the_output_of_the_engine(small):
@@ -58,8 +59,8 @@ def test_shows_the_output_of_the_engine(small):
     with open_runner(small_model(), "ort/cpu") as runner:
         (y,) = runner.infer({"input": x}).values()
     assert np.array_equal(small.output, y)
-    assert small.after == images.png(y)
-    assert small.before == images.png(x)
+    assert small.after == pixels_of(y)
+    assert small.before == pixels_of(x)
     assert re.match(r"ort/cpu: 4 nodes, ran in \d+ ms; the same pixels as the regular model$", small.status)
     assert len(small.history) == 1
     assert (small.failed, small.step) == (False, "")
@@ -122,13 +123,13 @@ def test_keeps_few_models_loaded(small, monkeypatch):
 
 
 def test_the_error_map_is_made_when_it_is_asked_for(small):
-    assert small.error_image == b""
+    assert small.error_image == {}
     small.choose(network="b", model="base ops")
     small.show_error = True
-    assert images.load(small.error_image).shape == (1, 3, *SIZES[0])
-    assert images.load(small.error_image).max() > 200, "the largest error is bright"
+    assert array_of(small.error_image).shape == (3, *SIZES[0])
+    assert array_of(small.error_image).max() > 200, "the largest error is bright"
     small.show_error = False
-    assert small.error_image == b""
+    assert small.error_image == {}
 
 
 def test_a_report_shows_both_images_and_the_choice(small):
@@ -145,17 +146,17 @@ def test_an_uploaded_image_is_chosen_and_replaces_one_of_its_name(small):
     grey, white = (images.png(np.full((3, 30, 30), value)) for value in (200.0, 255.0))
     small.upload("mine.png", grey)
     assert (small.image, small.images[-1]) == ("mine.png", "mine.png")
-    assert small.before == images.png(np.full((3, *SIZES[0]), 200.0))
+    assert small.before == pixels_of(np.full((3, *SIZES[0]), 200.0))
     small.upload("mine.png", white)
     assert small.images.count("mine.png") == 1
-    assert small.before == images.png(np.full((3, *SIZES[0]), 255.0))
+    assert small.before == pixels_of(np.full((3, *SIZES[0]), 255.0))
 
 
 def test_a_file_that_is_no_image_is_refused_and_nothing_stale_stays(small):
     small.upload("notes.txt", b"some text")
     assert small.status == "notes.txt: not an image; give a JPEG or PNG file"
     assert small.failed
-    assert (small.before, small.after, small.error_image, small.output, small.image) == (b"", b"", b"", None, "")
+    assert (small.before, small.after, small.error_image, small.output, small.image) == ({}, {}, {}, None, "")
     small.image = photos.NAMES[0]
     assert not small.failed
     assert small.after
@@ -175,7 +176,7 @@ def test_a_file_given_by_its_path_is_offered(tmp_path):
     path.unlink()
     one.choose(size=SIZES[1])
     assert "no such file" in one.status
-    assert (one.output, one.after) == (None, b"")
+    assert (one.output, one.after) == (None, {})
     one.close()
 
 

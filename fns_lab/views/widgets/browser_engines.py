@@ -15,6 +15,7 @@ from fns_lab.runtimes.engines import engine_for
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.views.widgets.choice import Choice, Result
 from fns_lab.views.widgets.model_store import Ready
+from fns_lab.views.widgets.pixels import Pixels
 
 BROWSER_ENGINES = ("ort-web/wasm", "ort-web/webgl", "ort-web/webgpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl")
 WORKER = "engines/worker.js"
@@ -26,13 +27,13 @@ class BrowserRun:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, choice: Choice, x: np.ndarray, before: bytes, ready: Ready) -> None:
+    def __init__(self, choice: Choice, x: np.ndarray, before: Pixels, ready: Ready) -> None:
         self.number = next(self._numbers)
         self.choice, self.x, self.before, self.ready = choice, x, before, ready
         self._parts: list[bytes] = []
 
-    def task(self) -> tuple[dict[str, Any], list[bytes]]:
-        """Return the message that asks for the run, and the image as bytes, red, green and blue in turn."""
+    def task(self) -> tuple[dict[str, Any], list[Any]]:
+        """Return the message that asks for the run, and the image's bytes, red, green and blue in turn."""
         message = {
             "kind": "task",
             "run": self.number,
@@ -41,7 +42,7 @@ class BrowserRun:
             "input": self.ready.input,
             "dims": self.x.shape,
         }
-        return message, [self.x[0].transpose(1, 2, 0).astype(np.uint8).tobytes()]
+        return message, [self.before["data"]]
 
     def model(self, name: str) -> tuple[dict[str, Any], list[bytes]]:
         """Return the message that brings the model `name` of this run, and its bytes."""
@@ -107,7 +108,7 @@ class Browser:
         elif run and run.number == message["run"]:
             self._send(*run.model(name))
         else:
-            self._send({"kind": "out of date", "name": name})
+            self._send({"kind": "out of date", "name": name, "run": message["run"]})
 
     def receive_output(self, message: dict[str, Any], content: bytes) -> None:
         """Take one part of an output, unless it is out of date."""

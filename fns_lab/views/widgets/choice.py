@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from onnx import ModelProto
 
-from fns_lab import images
 from fns_lab.errors import InputError
+from fns_lab.views.widgets.pixels import Pixels, pixels_of
 
 Network = ModelProto | Callable[[], ModelProto]
 """A model, or a function that returns it. A function that can be pickled is called in a process of its own."""
@@ -48,19 +48,19 @@ CHOICES = tuple(field.name for field in fields(Choice))
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of a choice gave: the output `(1, 3, H, W)`, its PNG file, and what the engine took, in ms."""
+    """What a run of a choice gave: the output `(1, 3, H, W)`, its pixels, and what the engine took, in ms."""
 
     choice: Choice
     output: np.ndarray
-    png: bytes
+    pixels: Pixels
     nodes: int
     create_ms: float
     ms: float
 
     @classmethod
     def of(cls, choice: Choice, output: np.ndarray, nodes: int, create_ms: float, ms: float) -> Result:
-        """Return the result with its PNG file. Raises `InputError` for an output that is no image."""
-        return cls(choice, output, images.png(output), nodes, create_ms, ms)
+        """Return the result with its pixels. Raises `InputError` for an output that is no image."""
+        return cls(choice, output, pixels_of(output), nodes, create_ms, ms)
 
     def __str__(self) -> str:
         where = "" if self.choice.where == KERNEL else " in this browser"

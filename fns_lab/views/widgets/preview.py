@@ -15,9 +15,10 @@ from fns_lab.compare.metrics import measure_image
 from fns_lab.errors import InputError, MissingError, RuntimeFault, one_line
 from fns_lab.views.widgets.browser_engines import BROWSER_ENGINES, Browser, BrowserRun, installed
 from fns_lab.views.widgets.choice import BROWSER, CHOICES, Choice, Network, Result, checked, described
-from fns_lab.views.widgets.error_image import error_png
+from fns_lab.views.widgets.error_image import error_pixels
 from fns_lab.views.widgets.image_store import ImageStore
 from fns_lab.views.widgets.model_store import ModelStore
+from fns_lab.views.widgets.pixels import Pixels
 from fns_lab.views.widgets.state import PreviewState
 from fns_lab.views.widgets.still import still
 from fns_lab.views.widgets.worker import Cancelled, Job, Worker, running_loop
@@ -205,7 +206,7 @@ class StylePreview(PreviewState):
             self._start()
 
     def _on_show_error(self, change: object) -> None:
-        self.error_image = error_png(*self._compared) if self.show_error and self._compared else b""
+        self.error_image = error_pixels(*self._compared) if self.show_error and self._compared else {}
 
     # A run
 
@@ -245,7 +246,7 @@ class StylePreview(PreviewState):
         self._compare(result, x, job)
 
     def _ask_browser(self, run: BrowserRun) -> None:
-        self.update(step=f"running in {run.choice.engine}, in this browser", progress=0.0)
+        self.update(step=f"running in {run.choice.engine}, in this browser", progress=0.0, task=run.number)
         self._browser.ask(run)
 
     def _show_from_browser(self, result: Result, run: BrowserRun) -> None:
@@ -257,17 +258,17 @@ class StylePreview(PreviewState):
         job.quiet = True
         reference = self._models.reference(result.choice.network, x, job)
         psnr_db = measure_image(reference, result.output).psnr_db
-        image = error_png(reference, result.output) if self.show_error else b""
+        image = error_pixels(reference, result.output) if self.show_error else {}
         job.post(lambda: self._show_comparison(reference, result, psnr_db, image))
 
     # What is shown
 
-    def _show(self, result: Result, before: bytes) -> None:
+    def _show(self, result: Result, before: Pixels) -> None:
         self.output, self._compared = result.output, None
         self._rows.append(result.row())
-        self.update(before=before, after=result.png, error_image=b"", status=str(result), failed=False, step="")
+        self.update(before=before, after=result.pixels, error_image={}, status=str(result), failed=False, step="")
 
-    def _show_comparison(self, reference: np.ndarray, result: Result, psnr_db: float, image: bytes) -> None:
+    def _show_comparison(self, reference: np.ndarray, result: Result, psnr_db: float, image: Pixels) -> None:
         self._compared = reference, result.output
         self._rows[-1]["psnr_db"] = psnr_db
         error = "the same pixels as" if psnr_db == float("inf") else f"PSNR {psnr_db:.0f} dB against"
@@ -275,11 +276,11 @@ class StylePreview(PreviewState):
 
     def _show_fault(self, text: str) -> None:
         self.output = self._compared = None
-        self.update(after=b"", error_image=b"", status=text, failed=True, step="")
+        self.update(after={}, error_image={}, status=text, failed=True, step="")
 
     def _show_no_image(self, text: str) -> None:
         self._started = None
-        self.update(image="", before=b"")
+        self.update(image="", before={})
         self._show_fault(text)
 
     def _show_step(self, text: str, progress: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from anywidget import AnyWidget
-from traitlets import Bool, Bytes, Dict, Float, List, Tuple, Unicode
+from traitlets import Bool, Dict, Float, Int, List, Tuple, Unicode
 
 from fns_lab import web
 from fns_lab.views.widgets.choice import BROWSER, CHOICES, KERNEL, LOWERED, Choice
@@ -32,9 +32,10 @@ class PreviewState(AnyWidget):
     engines = List(Unicode(), help="engines offered in the kernel").tag(sync=True)
     browser_engines = List(Unicode(), help="engines offered in the browser").tag(sync=True)
 
-    before = Bytes(help="the image that went in, a PNG file").tag(sync=True)
-    after = Bytes(help="the image that came out, a PNG file; empty after a failure").tag(sync=True)
-    error_image = Bytes(help="heat map of the error, a PNG file").tag(sync=True)
+    before = Dict(help="the image that went in, as `Pixels`").tag(sync=True)
+    after = Dict(help="the image that came out, as `Pixels`; empty after a failure").tag(sync=True)
+    error_image = Dict(help="heat map of the error, as `Pixels`").tag(sync=True)
+    task = Int(help="number of the run that the browser is asked for").tag(sync=True)
     status = Unicode(help="engine, nodes and time of the latest run, or why it failed").tag(sync=True)
     failed = Bool(help="whether `status` says why the latest run failed").tag(sync=True)
     step = Unicode(help="what is done now; empty when nothing is").tag(sync=True)

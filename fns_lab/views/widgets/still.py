@@ -7,13 +7,14 @@ import html
 from collections.abc import Mapping
 
 from fns_lab.views.widgets.choice import Choice
+from fns_lab.views.widgets.pixels import Pixels, png_of
 
 
-def still(figures: Mapping[str, bytes], choice: Choice, status: str) -> str:
-    """Return PNG files side by side, each above its label, and below them what was chosen and the status line."""
+def still(figures: Mapping[str, Pixels], choice: Choice, status: str) -> str:
+    """Return images side by side, each above its label, and below them what was chosen and the status line."""
     size = "{} x {}".format(*choice.size) if choice.size else "the image's own size"
     caption = " · ".join([choice.image, choice.network, size, choice.model, choice.engine])
-    shown = {label: base64.b64encode(png).decode() for label, png in figures.items() if png}
+    shown = {label: base64.b64encode(png_of(image)).decode() for label, image in figures.items() if image}
     width = 96 // max(2, len(shown))
     blocks = "".join(
         f"<figure style='display:inline-block;margin:0 4px 0 0;width:{width}%'>"

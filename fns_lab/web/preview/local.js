@@ -1,10 +1,15 @@
 // Runs in this browser: the kernel sends the image, and once the engine's files and the model; the output goes back.
+// The views show it before that, at once.
 import { EngineClient } from "../engines/client.js";
+import { pixelsFromRgb, pixelsFromTensor, tensorFromPixels } from "../images.js";
 import { PART_BYTES } from "./elements.js";
 
 /** @typedef {import("./elements.js").Model} Model */
 
 const KEPT_SESSIONS = 4;
+
+/** Tells the views, by an event `shown` with `{ run, before, after }`, what a run in this browser gave. */
+export const runs = new EventTarget();
 
 /**
  * What the kernel asks for.
@@ -25,7 +30,7 @@ class LocalEngines {
     this.clients = new Map();
     /** @type {Map<string, { client: EngineClient, id: number, ms: number }>} */
     this.sessions = new Map();
-    /** @type {Map<string, { resolve: (arrived: [DataView<ArrayBuffer>[], any]) => void, reject: (error: Error) => void }>} */
+    /** @type {Map<string, { run?: number, resolve: (arrived: [DataView<ArrayBuffer>[], any]) => void, reject: (error: Error) => void }>} */
     this.waiting = new Map();
     /** @type {{ task: Task, pixels: DataView<ArrayBuffer> } | null} */
     this.next = null;
@@ -43,9 +48,11 @@ class LocalEngines {
       this.stop();
     } else {
       const asked = this.waiting.get(message.name);
+      const isOutOfDate = message.kind === "out of date";
+      if (!asked || (isOutOfDate && message.run !== asked.run)) return; // the answer to an earlier question
       this.waiting.delete(message.name);
-      if (message.kind === "out of date") asked?.reject(new Error("out of date"));
-      else asked?.resolve([buffers, message]);
+      if (isOutOfDate) asked.reject(new Error("out of date"));
+      else asked.resolve([buffers, message]);
     }
   }
 
@@ -83,8 +90,11 @@ class LocalEngines {
   /** @param {Task} task @param {DataView<ArrayBuffer>} pixels */
   async run(task, pixels) {
     const { client, id, ms: createMs } = await this.session(task);
-    const feed = { name: task.input, type: "float32", dims: task.dims, data: planes(pixels) };
-    const { outputs: [{ dims, data }], ms } = await client.run(id, [feed]);
+    const [height, width] = task.dims.slice(2);
+    const before = pixelsFromRgb({ width, height, data: pixels });
+    const { outputs: [output], ms } = await client.run(id, [tensorFromPixels(before, task.input)]);
+    const { dims, data } = output;
+    show(task.run, before, output);
     const parts = Math.ceil(data.byteLength / PART_BYTES);
     for (let part = 0; part < parts; part++) {
       const bytes = data.buffer.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
@@ -133,7 +143,7 @@ class LocalEngines {
    */
   ask(what, name, run) {
     return new Promise((resolve, reject) => {
-      this.waiting.set(name, { resolve, reject });
+      this.waiting.set(name, { run, resolve, reject });
       this.widget.send({ kind: "need", what, name, run });
     });
   }
@@ -158,17 +168,19 @@ function engineFiles([, script, ...files], { options, names, wasm }) {
 }
 
 /**
- * Returns pixels, one byte per channel and red, green, blue in turn, as floats, one plane after the other.
- * @param {DataView<ArrayBuffer>} pixels
+ * Shows what a run gave, cut to the size of the image before. What is no image is left to the kernel, which says why.
+ * @param {number} run
+ * @param {ImageData} before
+ * @param {import("../tensors.js").Tensor} output
  */
-function planes(pixels) {
-  const bytes = bytesIn(pixels);
-  const area = bytes.length / 3;
-  const floats = new Float32Array(bytes.length);
-  for (let i = 0; i < area; i++) {
-    for (let channel = 0; channel < 3; channel++) floats[channel * area + i] = bytes[3 * i + channel];
+function show(run, before, output) {
+  try {
+    const [height, width] = output.dims.slice(2);
+    const after = new ImageData(pixelsFromTensor(output), width, height);
+    runs.dispatchEvent(new CustomEvent("shown", { detail: { run, before, after } }));
+  } catch {
+    // the kernel finds the same fault
   }
-  return floats;
 }
 
 /**

@@ -1,29 +1,44 @@
 // The two images, one over the other with a line between them that can be moved, and the error over both.
+import { paintPixels, pixelsFromRgb } from "../images.js";
 import { choose, element, follow, labelled } from "./elements.js";
+import { runs } from "./local.js";
 
 /** @typedef {import("./elements.js").Model} Model */
 
 /**
- * Returns an image that shows the PNG file of a trait.
+ * Returns a canvas that shows the pixels of a trait.
  * @param {Model} model
  * @param {AbortSignal} signal
  * @param {string} trait
- * @param {string} alt
+ * @param {string} label
  */
-function traitImage(model, signal, trait, alt) {
-  const image = element("img", { alt, className: trait, draggable: false });
-  let address = "";
-  const release = () => URL.revokeObjectURL(address);
+function traitImage(model, signal, trait, label) {
+  const canvas = element("canvas", { className: trait });
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", label);
   follow(model, signal, [trait], () => {
-    const bytes = /** @type {DataView<ArrayBuffer>} */ (model.get(trait));
-    release();
-    address = bytes?.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/png" })) : "";
-    image.hidden = !address;
-    if (address) image.src = address;
-    else image.removeAttribute("src");
+    const pixels = model.get(trait);
+    canvas.hidden = !pixels?.width;
+    if (!canvas.hidden) paintPixels(pixelsFromRgb(pixels), canvas);
   });
-  signal.addEventListener("abort", release);
-  return image;
+  return canvas;
+}
+
+/**
+ * Shows what runs in this browser give as soon as they give it, before the kernel knows of it.
+ * @param {Model} model
+ * @param {AbortSignal} signal
+ * @param {HTMLCanvasElement[]} canvases  of the images before and after, and of the error
+ */
+function followRuns(model, signal, [before, after, error]) {
+  runs.addEventListener("shown", (event) => {
+    const { detail } = /** @type {CustomEvent} */ (event);
+    if (detail.run !== model.get("task")) return;
+    paintPixels(detail.before, before);
+    paintPixels(detail.after, after);
+    before.hidden = after.hidden = false;
+    error.hidden = true;
+  }, { signal });
 }
 
 /**
@@ -48,12 +63,12 @@ export function stage(model, signal) {
     frame.style.setProperty("--zoom", zoom.value);
     view.classList.toggle("large", Number(zoom.value) > 1);
   };
-  images[0].addEventListener("load", () => frame.style.setProperty("--pixels", String(images[0].naturalWidth)));
   for (const control of [split, zoom]) control.addEventListener("input", arrange);
   arrange();
   error.addEventListener("change", () => choose(model, { show_error: error.checked }));
   follow(model, signal, ["show_error"], () => (error.checked = model.get("show_error")));
   follow(model, signal, ["step"], () => view.classList.toggle("busy", Boolean(model.get("step"))));
+  followRuns(model, signal, images);
   followPointer(frame, split, arrange);
 
   const tools = [labelled("before | after", split), labelled("zoom", zoom), labelled("error map", error)];
