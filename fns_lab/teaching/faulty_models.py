@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 from onnx import ModelProto, NodeProto, helper, numpy_helper
@@ -14,26 +13,8 @@ WRONG_EPS = 30.0
 """In place of 1e-5. After a convolution of an image, 0..255, variances are in the hundreds to thousands."""
 
 
-@dataclass(frozen=True)
-class FaultyModel:
-    """A model with one planted fault, which its `repr` does not show."""
-
-    model: ModelProto = field(repr=False)
-    _value: str = field(repr=False)
-    """The first value that is wrong."""
-    _fault: str = field(repr=False)
-
-    def check_answer(self, value: str) -> str:
-        """Return whether `value` is the first wrong value, in words, and if so what the fault is; "" is no answer."""
-        if not value:
-            return "not answered yet"
-        if value != self._value:
-            return f"no, {value} is not the first wrong value"
-        return f"right: {value} has {self._fault}"
-
-
-def exercise_set(model: ModelProto, *, seed: int) -> dict[str, FaultyModel]:
-    """Return one `FaultyModel` per fault in `FAULTS`, by the names "faulty model 1", "faulty model 2", ...
+def exercise_set(model: ModelProto, *, seed: int) -> dict[str, ModelProto]:
+    """Return one faulty copy per fault in `FAULTS`, by the names "faulty model 1", "faulty model 2", ...
 
     `seed` draws their order and the nodes. Raises `InputError` for a model without an op that a fault needs.
     """
@@ -68,16 +49,21 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def _planted(model: ModelProto, fault: Fault, rng: np.random.Generator) -> FaultyModel:
-    op, words, plant = fault
+def fault_of(faulty: ModelProto, model: ModelProto) -> tuple[str, str]:
+    """Return the first wrong value of a faulty copy of `model`, and the fault in words: it looks for the other node."""
+    node = next(b for a, b in zip(model.graph.node, faulty.graph.node, strict=True) if a != b)
+    return node.output[0], next(words for op, words, _ in FAULTS if op == node.op_type)
+
+
+def _planted(model: ModelProto, fault: Fault, rng: np.random.Generator) -> ModelProto:
+    op, _, plant = fault
     copy = ModelProto()
     copy.CopyFrom(model)
     nodes = [node for node in copy.graph.node if node.op_type == op]
     if not nodes:
         raise InputError(f"the model has no {op} in which to plant a fault")
-    node = nodes[rng.integers(len(nodes))]
-    plant(copy, node)
-    return FaultyModel(copy, node.output[0], words)
+    plant(copy, nodes[rng.integers(len(nodes))])
+    return copy
 
 
 def _set(node: NodeProto, name: str, value: float | str) -> None:

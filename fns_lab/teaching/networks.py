@@ -1,0 +1,30 @@
+"""The networks and models that answers are computed from, each made once per process."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from onnx import ModelProto
+
+from fns_lab import targets
+from fns_lab.paths import SAVED_MODELS
+from fns_lab.rewrite.lower import Lowering, lower
+
+SHIPPED = SAVED_MODELS / "mosaic_nc16.pth"
+
+
+@functools.cache
+def exported(size: tuple[int, int], network: str = str(SHIPPED)) -> ModelProto:
+    """Return a checkpoint exported at `(H, W)` pixels. Do not change it: the next caller gets the same."""
+    from fns_lab.export import onnx_from_torch
+    from fns_lab.nets import checkpoints
+
+    path = Path(network)
+    return onnx_from_torch(checkpoints.load(path if path.exists() else SAVED_MODELS / path.name), tuple(size))
+
+
+@functools.cache
+def lowered(size: tuple[int, int], target: str, list_sites: bool = False) -> Lowering:
+    """Return the shipped network, exported and lowered for a target."""
+    return lower(exported(size), targets.load(target), list_sites=list_sites)
