@@ -33,6 +33,14 @@ def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position:
     return arrays
 
 
+def require_int32(feeds: Mapping[str, np.ndarray]) -> None:
+    """Raise `InputError` if an int64 array has a number that int32 cannot hold."""
+    limits = np.iinfo(np.int32)
+    for name, array in feeds.items():
+        if array.dtype == np.int64 and array.size and not limits.min <= array.min() <= array.max() <= limits.max:
+            raise InputError(f"input '{name}' has a value outside int32, which this engine cannot take")
+
+
 def draw_feeds(model: ModelProto, *, batch: int, size: int, seed: int = 0, scale: float = 1.0) -> dict[str, np.ndarray]:
     """Return random arrays of the types and shapes that the model's inputs declare.
 

@@ -11,7 +11,7 @@ import numpy as np
 from onnx import ModelProto
 
 from fns_lab.errors import RuntimeFault
-from fns_lab.feeds import fit_feeds
+from fns_lab.feeds import fit_feeds, require_int32
 from fns_lab.models import dtype_of, model_label
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.packages import version_of
@@ -94,6 +94,12 @@ class InProcessRunner(TimedRunner):
     ) -> None:
         self.target, self.once = target, once
         super().__init__(model)
+
+    def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return every graph output by name. Raises `InputError` and `RuntimeFault` as every runner does."""
+        if self.target.int64_as_int32:
+            require_int32(feeds)
+        return super().infer(feeds)
 
     def engine_name(self) -> str:
         """Return the target, the package and its installed version."""

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from fns_lab.errors import InputError, RuntimeFault
-from fns_lab.feeds import fit_feeds
+from fns_lab.errors import RuntimeFault
+from fns_lab.feeds import fit_feeds, require_int32
 from fns_lab.models import model_label
 from fns_lab.runtimes import DEFAULT_TIMEOUT_S
 from fns_lab.runtimes.advice import advice
@@ -34,7 +34,6 @@ TensorInfo = dict[str, Any]
 
 CLOSE_TIMEOUT_S = 10.0
 """Seconds that the page may take to free a session."""
-INT32 = np.iinfo(np.int32)
 PROBE = np.array([[[[-300.25, 0.5, 7.75], [123.4, -0.1, 254.9]]]], np.float32)
 """The input of the Relu that every new page must compute right: a faulty page reads its results back as bytes."""
 
@@ -131,9 +130,10 @@ class BrowserRunner(ClosingRunner):
 
 def as_taken(feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
     """Return `feeds` in the types that the engine of `target` takes. Raises InputError for an int64 beyond int32."""
-    if target.int64_as_int32:
-        return {name: _narrowed(name, array) for name, array in feeds.items()}
-    return feeds
+    if not target.int64_as_int32:
+        return feeds
+    require_int32(feeds)
+    return {name: array.astype(np.int32) if array.dtype == np.int64 else array for name, array in feeds.items()}
 
 
 def pack(arrays: dict[str, np.ndarray]) -> tuple[list[TensorInfo], bytes]:
@@ -162,14 +162,6 @@ def unpack(described: list[TensorInfo], block: bytes) -> dict[str, np.ndarray]:
         arrays[output["name"]] = values.reshape(output["dims"]).copy()
         offset += length
     return arrays
-
-
-def _narrowed(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype != np.int64:
-        return array
-    if array.size and (array.min() < INT32.min or array.max() > INT32.max):
-        raise InputError(f"input '{name}' has a value outside int32, which this engine cannot take")
-    return array.astype(np.int32)
 
 
 async def _page_for(chromium: Chromium, target: Target) -> EnginePage:

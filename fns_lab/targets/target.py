@@ -39,7 +39,8 @@ class Quirk:
     - `backends`: the backends of the file that have the fault
     - `ops`: the op types that it touches, `*` for all
     - `opsets`: the opsets of a model at which it shows, as a selector
-    - `after`, `attributes`, `counts`, `inputs`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see there
+    - `after`, `attributes`, `before`, `counts`, `inputs`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see
+      there
     """
 
     name: str
@@ -51,6 +52,7 @@ class Quirk:
     opsets: str = "*"
     after: tuple[str, ...] = ()
     attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     inputs: tuple[int, ...] = ()
     opset: int = 0
@@ -99,13 +101,14 @@ class Target:
       theirs unless they stand here
     - `unfed_types`: types that ops take, but that cannot be given to the engine as inputs or returned as outputs
     - `undefined_values`: values for which the engine or its language leaves the results of ops open: `nan`, `infinite`,
-      `denormal`; nothing is promised for a model in which they occur
+      `denormal`, `beyond int32` (int64 numbers that int32 cannot hold); nothing is promised for a model in which they
+      occur
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
       that a node reads too
     - `fuses_after_conv`: op types that the runtime fuses into the Conv before them, with the same effect
-    - `int64_as_int32`: whether an int64 input must be given as int32
+    - `int64_as_int32`: whether int64 inputs reach the engine as int32, so that the runner refuses numbers beyond it
     - `warmup_runs`: how many runs `bench` throws away until the time of a run no longer falls
     - `ops_are_independent`: whether an op gives the same result whatever nodes are around it, so that the values of a
       model may be computed part by part

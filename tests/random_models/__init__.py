@@ -92,6 +92,7 @@ GENERATORS = {
     "where-gather": plain_ops.where,
     "cast-step": booleans.cast_in_float,
     "where-step": booleans.where_in_float,
+    "cast-as-like": booleans.cast_of_large_numbers,
     "or-equal-not": booleans.or_equal,
     "mat-mul-vector": products.product_with_a_vector,
     "gemm-scalar-bias": products.gemm_with_a_number,

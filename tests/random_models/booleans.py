@@ -37,6 +37,17 @@ def cast_like(draw):
     return draw(st.sampled_from([OLD, OLDEST, WEBGL])), model_of(nodes, shape, constants, opset=draw(_opsets(15)))
 
 
+def cast_of_large_numbers(draw):
+    shape = any_shape(draw)
+    large = random_weights(draw, *shape) * np.float32(2**40)
+    nodes = [
+        helper.make_node("Mul", ["x", "large"], ["a"]),
+        helper.make_node("Cast", ["a"], ["b"], to=TensorProto.INT64),
+        helper.make_node("Cast", ["b"], ["y"], to=TensorProto.FLOAT),
+    ]
+    return "tract/cpu", model_of(nodes, shape, {"large": large}, opset=draw(_opsets(15)))
+
+
 def logic(draw):
     shape = any_shape(draw)
     first, second = (_comparison(draw, shape, name) for name in "ab")

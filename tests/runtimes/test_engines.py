@@ -181,11 +181,12 @@ def test_feeds_that_do_not_fit_are_named(target):
 
 
 @pytest.mark.browser
-def test_an_int64_value_that_does_not_fit_is_refused():
+@pytest.mark.parametrize("name", ["onnxjs-0.1.8/cpu", "opencv/cpu", "openvino/cpu"])
+def test_an_int64_value_that_does_not_fit_is_refused(name):
     feeds = {"x": X, "i": np.array([2**40])}
     model = graph([node("Gather", "x i", "y", axis=2)], feeds, outputs={"y": (1, 3, 1, 14)})
     with (
-        open_runner(model, "onnxjs-0.1.8/cpu") as runner,
+        open_runner(model, name) as runner,
         pytest.raises(InputError, match="'i' has a value outside int32"),
     ):
         runner.infer(feeds)

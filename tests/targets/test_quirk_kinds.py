@@ -116,6 +116,7 @@ CONV = node("Conv", "x", "w", "c")
 NORM = {"w": W} | {name: values(3) for name in "gbmv"}
 SWISH = [CONV, node("Sigmoid", "c", "s"), node("Mul", "c", "s", "a")]
 SHIFT = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
+TO_INT64 = node("Cast", "x", "i", to=7)
 POWERS = {"e": np.array([2], np.float32)}
 MATCHES = {
     "broken-op": (one("Resize", constants={"r": values(0), "s": np.ones(4, np.float32)}), one("Relu")),
@@ -187,6 +188,11 @@ MATCHES = {
     ),
     "scalar-indices": (one("Gather", constants={"i": np.array(1)}), one("Gather", constants={"i": np.array([1])})),
     "same-input-twice": (one("Mul", RESHAPED, inputs="r,r"), one("Mul", inputs="x,x")),
+    "squared": (one("Mul", TO_INT64, inputs="i,i"), one("Mul", inputs="x,x")),
+    "leads-to": (
+        model([TO_INT64, node("Add", "i", "i", "s"), node("CumSum", "s", "i", "y")], SHAPE),
+        model([TO_INT64, node("Cast", "i", "s", to=1), node("CumSum", "s", "i", "y")], SHAPE),
+    ),
     "shared-input": (one("Flatten", node("Relu", "x", "r")), one("Flatten", node("Relu", "x", "r"), inputs="r")),
     "unstated-axes": (
         one("Squeeze", shape=(1, 3), opset=11), one("Squeeze", constants={"a": np.array([0])}, shape=(1, 3))
@@ -234,11 +240,16 @@ MATCHES = {
         one("Unsqueeze", axes=[0], shape=(1,) * 6, opset=11), one("Unsqueeze", axes=[0], shape=(1,) * 5, opset=11)
     ),
     "operand-types": (one("Pow", constants={"e": np.array([2])}), one("Pow", constants=POWERS)),
+    "wider-second": (
+        one("Pow", node("Cast", "x", "h", to=10), inputs="h,e", constants=POWERS), one("Pow", constants=POWERS)
+    ),
+    "cast-from-wider": (one("Cast", to=7), one("Cast", node("Cast", "x", "b", to=9), inputs="b", to=7)),
     "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
     "empty-broadcast": (
         one("Add", constants={"c": values(8)}, shape=(0, 8)), one("Add", constants={"c": values(0, 8)}, shape=(0, 8))
     ),
     "steps": (sliced(2), sliced(1)),
+    "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
     "limits-before-the-first": (sliced(1, start=-9), sliced(1, start=-1)),
     "given-input": (
         one("MaxUnpool", constants={"i": values(*SHAPE), "s": np.array(SHAPE)}, kernel_shape=[1, 1]),

@@ -6,6 +6,7 @@ from fns_lab.rewrite.rules.affine_grid_matmul import AffineGridMatMul
 from fns_lab.rewrite.rules.arg_max_plain import ArgMaxPlain
 from fns_lab.rewrite.rules.average_pool_matmul import AveragePoolMatMul
 from fns_lab.rewrite.rules.batch_norm_training import BatchNormTraining
+from fns_lab.rewrite.rules.cast_as_like import CastAsLike
 from fns_lab.rewrite.rules.cast_index import CastIndex
 from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_like import CastLike
@@ -162,6 +163,8 @@ RULES: tuple[type[Rule], ...] = (
     # After the rules that copy what a condition chooses.
     CastStep,
     WhereStep,
+    # After the rules for a Cast of booleans.
+    CastAsLike,
     # After the rules that read its comparisons.
     OrEqualNot,
     # Matrix products in forms that an engine lacks.

@@ -152,9 +152,10 @@ def _cut_off(node: ir.Node) -> list[int | None]:
 
 
 def enlarged_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match transposed convolutions that pad SAME and get a larger output than size times stride, or state its shape.
+    """Match transposed convolutions that pad SAME, if the kernel does not reach beyond the stride along an axis.
 
-    It is larger with an `output_padding`, and with a kernel shorter than the stride. An unknown kernel counts as such.
+    Also those with an `output_padding` or an `output_shape`. A dilated kernel counts with its gaps, an unknown one as
+    too short.
 
     Fields: none.
 
@@ -168,7 +169,7 @@ def enlarged_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if not kernel or "output_shape" in node.attributes or any(node.attributes.get_ints("output_padding", [])):
         return True
     strides, dilations = _strides_and_dilations(node, len(kernel))
-    return any((k - 1) * d + 1 < s for k, s, d in zip(kernel, strides, dilations, strict=True))
+    return any((k - 1) * d + 1 <= s for k, s, d in zip(kernel, strides, dilations, strict=True))
 
 
 def grouped_volumes(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -10,6 +10,9 @@ from fns_lab.opset.nodes import has_input, input_constant, input_shape, known_sh
 from fns_lab.opset.schemas import is_default
 from fns_lab.targets.target import Quirk
 
+BEYOND_INT32 = frozenset({"BFLOAT16", "DOUBLE", "FLOAT", "INT64", "UINT32", "UINT64"})
+"""ONNX's names of the element types that hold whole numbers which int32 cannot."""
+
 
 def broken_since(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match every node of a model of some opset or later.
@@ -115,15 +118,47 @@ def value_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes with any input that is known to be of another element type than these.
 
-    Fields: `types`, ONNX's names of the element types that the engine takes.
+    Fields: `types`, ONNX's names of the element types that the engine takes; `inputs`, the numbers of the inputs that
+    are looked at, from 0, all if it is left out.
 
         [[quirk]]
         kind = "operand-types"
         ops = ["Pow"]
+        inputs = [1]
         types = ["FLOAT"]
     """
-    types = {value.dtype.name for value in node.inputs if value is not None and value.dtype is not None}
+    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    types = {value.dtype.name for value in looked_at if value is not None and value.dtype is not None}
     return not types <= set(quirk.types)
+
+
+def wider_second(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input has more bits than the first, if both are floats or both whole numbers.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "wider-second"
+        ops = ["Pow"]
+    """
+    first, second = (value.dtype if value is not None else None for value in node.inputs[:2])
+    if first is None or second is None or first.is_floating_point() != second.is_floating_point():
+        return False
+    return second.bitwidth > first.bitwidth
+
+
+def cast_from_wider(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Cast to int64 from an element type that can hold numbers beyond int32.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "cast-from-wider"
+        ops = ["Cast"]
+    """
+    x = node.inputs[0]
+    wider = x is not None and x.dtype is not None and x.dtype.name in BEYOND_INT32
+    return wider and node.attributes.get_int("to", 0) == ir.DataType.INT64
 
 
 def single_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -228,6 +263,31 @@ def limits_before_the_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         for numbers in (starts, ends)
         for number, size in zip(numbers, sizes, strict=False)
     )
+
+
+def ends_before_start(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Slice that ends before it starts, or after with a negative step, so that it keeps nothing.
+
+    Limits beyond the size count as the size. Unknown limits and sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "ends-before-start"
+        ops = ["Slice"]
+    """
+    shape = input_shape(node, 0)
+    starts, ends, axes = (_whole_numbers(node, i, name) for i, name in ((1, "starts"), (2, "ends"), (3, "axes")))
+    steps = _whole_numbers(node, 4, "steps") or [1] * len(starts)
+    if shape is None:
+        return False
+    for axis, start, end, step in zip(axes or range(len(starts)), starts, ends, steps, strict=False):
+        if not isinstance(size := shape[axis], int):
+            continue
+        first, last = (min(max(limit + size if limit < 0 else limit, 0), size) for limit in (start, end))
+        if (last - first) * step < 0:
+            return True
+    return False
 
 
 def _whole_numbers(node: ir.Node, index: int, name: str) -> list[int]:

@@ -20,6 +20,41 @@ def same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return bool(repeated_inputs(node))
 
 
+def squared(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read one value twice, if it is known to be of one of these element types.
+
+    Fields: `types`, ONNX's names of element types.
+
+        [[quirk]]
+        kind = "squared"
+        ops = ["Mul"]
+        types = ["INT64"]
+    """
+    x, *others = node.inputs
+    return x is not None and x.dtype is not None and x.dtype.name in quirk.types and x in others
+
+
+def leads_to(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose result is of int64 and read by one of some other ops, directly or after others of int64.
+
+    Fields: `before`, the op types that read it.
+
+        [[quirk]]
+        kind = "leads-to"
+        ops = ["Cast"]
+        before = ["CumSum", "TopK"]
+    """
+    waiting, seen = [node], set[ir.Node]()
+    while waiting:
+        outputs = [value for value in waiting.pop().outputs if value.dtype == ir.DataType.INT64]
+        readers = {use.node for value in outputs for use in value.uses()} - seen
+        if any(reader.op_type in quirk.before for reader in readers):
+            return True
+        seen |= readers
+        waiting += readers
+    return False
+
+
 def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose first input is read in another place too.
 

@@ -1,0 +1,108 @@
+"""The faults of tract that its target names, each beside a node that is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from tests.runtimes.one_node import (
+    LARGE,
+    TRACT,
+    cast_and,
+    filled,
+    gather_nd,
+    ints,
+    is_right,
+    mean,
+    mod,
+    one,
+    pad,
+    recurrent,
+    samples,
+    sliced,
+    softmax_of_int8,
+    to_sizes,
+    transposed,
+    x,
+)
+
+F32 = np.float32
+CASES = {
+    "Softplus": (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
+    "bicubic": (samples("bicubic", "border"), samples("bicubic")),
+    "reverse": (recurrent("RNN", direction="reverse"), recurrent("RNN")),
+    "clip": (recurrent("GRU", clip=0.3), recurrent("GRU", linear_before_reset=1)),
+    "activations": (recurrent("RNN", activations=["Relu"]), recurrent("RNN", activations=["Tanh"])),
+    "MatMul": (one("MatMul", {"x": x(4), "y": x(4)}), one("MatMul", {"x": x(3, 4), "y": x(4)})),
+    "Pad": (pad("constant", 0, 0, -1, 1, 0, 0, 1, -2), pad("constant", 0, 0, 0, 1, 0, 0, 1, 0)),
+    "wrap": (pad("wrap", 0, 0, 0, 1, 0, 0, 1, 0), pad("edge", 0, 0, 0, 1, 0, 0, 1, 0)),
+    "GatherND": (gather_nd(1, -1), gather_nd(1, 0)),
+    "nearest": (to_sizes("round_prefer_ceil"), to_sizes("floor")),
+    "GlobalLpPool": (one("GlobalLpPool", {"x": x(1, 2, 3, 4)}), one("GlobalMaxPool", {"x": x(1, 2, 3, 4)})),
+    "Celu": (one("Celu", {"x": x(3, 4)}, alpha=2.0), one("Celu", {"x": x(3, 4)}, alpha=1.0)),
+    "LogSoftmax": (one("LogSoftmax", {"x": LARGE}), one("Softmax", {"x": LARGE})),
+    "Mod": (mod(5), mod(3, 5)),
+    "Mean": (mean(5), mean(1, 5)),
+    "filled": (filled(v=np.float32(1.5)), filled()),
+    "output_shape": (transposed(output_shape=[6, 8]), transposed(output_shape=[7, 9])),
+    "ConvTranspose SAME": (
+        transposed(auto_pad="SAME_UPPER", output_padding=[1, 1]), transposed(auto_pad="SAME_UPPER")
+    ),
+    "no window": (
+        one("MaxPool", {"x": x(3, 9, 6)}, kernel_shape=[7]), one("MaxPool", {"x": x(3, 9, 6)}, kernel_shape=[6])
+    ),
+    "computed scale": (
+        one("QuantizeLinear", {"x": x(3, 4), "s": np.float32(0.1)}, {"z": np.uint8(9)}),
+        one("QuantizeLinear", {"x": x(3, 4)}, {"s": np.float32(0.1), "z": np.uint8(9)}),
+    ),
+    "variance": (
+        one("MeanVarianceNormalization", {"x": x(1, 2, 5, 7) + 1000}),
+        one("InstanceNormalization", {"x": x(1, 2, 5, 7) + 1000}, {"s": np.ones(2, F32), "b": np.zeros(2, F32)}),
+    ),
+    "Shrink": (one("Shrink", {"x": ints(3, 4)}, bias=0.1), one("Shrink", {"x": x(3)}, bias=0.1)),
+    "Pow": (one("Pow", {"x": ints(3, 4)}, {"e": ints(2)}), one("Pow", {"x": x(2)}, {"e": ints(2)})),
+    "exponent": (
+        one("Pow", {"x": x(2).astype(np.float16)}, {"e": np.float32(2)}), one("Pow", {"x": x(2)}, {"e": np.float32(2)})
+    ),
+    "square": (
+        one("Mul", {"x": ints(3, 4)}, inputs="x,x"), one("Mul", {"x": ints(3, 4), "y": ints(3, 4)})
+    ),
+    "Cast": (
+        one("Cast", {"x": np.array([3e9], F32)}, opset=15, to=7),
+        one("Cast", {"x": np.array([3], np.int32)}, opset=15, to=7),
+    ),
+    "size": (cast_and("CumSum", 7), cast_and("CumSum", 6)),
+    "empty Slice": (sliced(9, [3], [1]), sliced(9, [3], [4])),
+    "before the first": (sliced(9, [-9], [3]), sliced(9, [-4], [3])),
+    "axes": (
+        one("Slice", {"x": x(4, 5)}, opset=9, starts=[0], ends=[3]), sliced(9, [0], [3])
+    ),
+    "one tap": (
+        one("ConvTranspose", {"x": x(1, 2, 3, 4)}, {"w": x(2, 3, 2, 2)}, strides=[2, 2], auto_pad="SAME_UPPER"),
+        one("ConvTranspose", {"x": x(1, 2, 3, 4)}, {"w": x(2, 3, 3, 3)}, strides=[2, 2], auto_pad="SAME_UPPER"),
+    ),
+    "Flatten": (one("Flatten", {"x": x(0, 3)}, axis=0), one("Flatten", {"x": x(1, 3)}, axis=0)),
+    "Squeeze": (
+        one("Squeeze", {"x": x(1, 3, 1)}, {"a": ints(2, 0)}), one("Squeeze", {"x": x(1, 3, 1)}, {"a": ints(0, 2)})
+    ),
+    "Slice": (
+        one("Slice", {"x": x(3, 4)}, opset=9, axes=[-1], starts=[0], ends=[2]),
+        one("Slice", {"x": x(3, 4)}, opset=9, axes=[1], starts=[0], ends=[2]),
+    ),
+    "Reshape": (
+        one("Reshape", {"x": x(3, 4), "s": ints(4, 3)}), one("Reshape", {"x": x(3, 4)}, {"s": ints(4, 3)})
+    ),
+    "int8 Softmax": (softmax_of_int8(), softmax_of_int8("Relu")),
+}  # fmt: skip
+"""By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
+    target = targets.load(TRACT)
+    (faulty, its_feeds), (right, feeds) = CASES[fault]
+    assert is_right(right, feeds, TRACT)
+    assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
+    assert not is_right(faulty, its_feeds, TRACT)
+    assert not targets.check(faulty, target)
