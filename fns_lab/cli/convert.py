@@ -42,8 +42,9 @@ def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
     else:
         print_table(result.table)
         print(result)
-        if chosen.undefined_values:
-            note(f"{chosen} leaves open what an op does with {' and '.join(chosen.undefined_values)} values")
+        for op, values in chosen.undefined_for(set(result.table.op)).items():
+            who = "an op" if op == targets.EVERY_OP else op
+            note(f"{chosen} leaves open what {who} does with {' and '.join(values)} values")
     return 0 if result else 1
 
 

@@ -10,7 +10,7 @@ import difflib
 import functools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,7 +102,7 @@ class Target:
     - `unfed_types`: types that ops take, but that cannot be given to the engine as inputs or returned as outputs
     - `undefined_values`: values for which the engine or its language leaves the results of ops open: `nan`, `infinite`,
       `denormal`, `beyond int32` (int64 numbers that int32 cannot hold); nothing is promised for a model in which they
-      occur
+      occur; an op type behind a value says that this op alone leaves it open, such as `nan Sign`
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
@@ -163,6 +163,15 @@ class Target:
         """Return whether the runtime's table has `op_type` at `opset`; quirks do not count."""
         opset = self.reads_as_opset or opset
         return any(matches(selector, opset) for selector in self.selectors(op_type))
+
+    def undefined_for(self, op_types: Collection[str]) -> dict[str, list[str]]:
+        """Return the values for which results are left open by each of these ops; under `*` those left open by all."""
+        left_open: dict[str, list[str]] = {}
+        for entry in self.undefined_values:
+            value, _, op_type = entry.partition(" ")
+            if not op_type or op_type in op_types:
+                left_open.setdefault(op_type or EVERY_OP, []).append(value)
+        return left_open
 
     def leaves_to_cpu(self, op_type: str, opset: int) -> bool:
         """Return whether a GPU backend has no code for `op_type` at `opset`, so that the CPU computes it."""

@@ -39,10 +39,7 @@ SHOWN = {
     "upsample-scales-input": (WEB, "upsample_nearest", "identity"),
 }
 """Quirk: the targets to show it in, a node test that it touches, and one near it that is right."""
-IN_FORMS = {
-    "beyond-int32", "concat-of-one", "limits-before-the-first", "omitted-input", "scalar-results", "sign-of-nan",
-    "six-axes",
-}  # fmt: skip
+IN_FORMS = {"beyond-int32", "concat-of-one", "limits-before-the-first", "omitted-input", "scalar-results", "six-axes"}
 """Quirks of no node test, which test_quirks_forms.py shows."""
 
 

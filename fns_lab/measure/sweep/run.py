@@ -21,7 +21,7 @@ from fns_lab.measure.sweep.samples import Sample, truth_target
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.engines import runs_in_a_page
-from fns_lab.targets import Target
+from fns_lab.targets import EVERY_OP, Target
 
 VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {"native": as_written, "lowered": lowered}
 
@@ -76,7 +76,7 @@ class SweptTarget:
             return Result(name, "error", math.nan, True, f"lowering broke: {error!r}", "")
         if variant.model is None or not variant.supported:
             return Result(name, "unsupported", math.nan, False, variant.reason, "")
-        if reason := _not_promised(sample, variant, self.target):
+        if reason := _not_promised(sample, variant.model, self.target, exact=variant.exact):
             return Result(name, "unsupported", math.nan, False, reason, "")
         outcome = run_cached(sample.case, variant.model, self.target, self._cache)
         if outcome.result != "wrong":
@@ -106,14 +106,19 @@ class SweptTarget:
         return "wrong", ""
 
 
-def _not_promised(sample: Sample, variant: Variant, target: Target) -> str:
-    """Return why nothing is promised for the values of a sample; an empty string where something is."""
+def _not_promised(sample: Sample, model: ModelProto, target: Target, *, exact: bool) -> str:
+    """Return why nothing is promised for the values of a sample, run as `model`; an empty string where something is.
+
+    `exact`: whether all rules that wrote the model are.
+    """
     values = str(sample.row.get("values", ""))
-    if values in target.undefined_values:
-        return f"{target} leaves open what an op does with {values} values"
-    if target.undefined_values and not all(map(_is_finite, sample.case.expected.values())):
+    left_open = target.undefined_for({node.op_type for node in model.graph.node})
+    for op, undefined in left_open.items():
+        if values in undefined:
+            return f"{target} leaves open what {'an op' if op == EVERY_OP else op} does with {values} values"
+    if EVERY_OP in left_open and not all(map(_is_finite, sample.case.expected.values())):
         return f"{target} leaves open what an op does where a result is infinite or NaN"
-    if values in ("infinite", "nan") and not variant.exact:
+    if values in ("infinite", "nan") and not exact:
         return f"a rule of fidelity rounding holds for finite inputs, not for {values} ones"
     return ""
 

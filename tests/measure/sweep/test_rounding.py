@@ -51,6 +51,14 @@ def test_nothing_is_promised_for_values_that_the_language_of_an_engine_leaves_op
         assert promised or native.message == f"ort/cpu leaves open what an op does with {values} values"
 
 
+def test_nothing_is_promised_for_values_that_one_op_leaves_open():
+    cpu = dataclasses.replace(targets.load("ort/cpu"), undefined_values=("nan Relu",))
+    for op, promised in (("Abs", True), ("Relu", False)):
+        native, _ = SweptTarget(cpu, cached=False).measure(sample(op, values="nan"))
+        assert native.supported is promised
+        assert promised or native.message == "ort/cpu leaves open what Relu does with nan values"
+
+
 @pytest.mark.parametrize(("values", "promised"), [("far", True), ("infinite", False)])
 def test_a_rule_of_fidelity_rounding_promises_nothing_for_infinite_inputs(values, promised):
     limited = dataclasses.replace(targets.load("ort/cpu"), ops={"*": ("7-25",), "Softplus": ("30+",)})
