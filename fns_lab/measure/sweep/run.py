@@ -118,6 +118,8 @@ def _not_promised(sample: Sample, model: ModelProto, target: Target, *, exact: b
             return f"{target} leaves open what {'an op' if op == EVERY_OP else op} does with {values} values"
     if EVERY_OP in left_open and not all(map(_is_finite, sample.case.expected.values())):
         return f"{target} leaves open what an op does where a result is infinite or NaN"
+    if target.int64_as_int32 and any(map(_is_beyond_int32, sample.case.feeds.values())):
+        return f"{target} cannot be fed an int64 beyond int32"
     if values in ("infinite", "nan") and not exact:
         return f"a rule of fidelity rounding holds for finite inputs, not for {values} ones"
     return ""
@@ -125,6 +127,10 @@ def _not_promised(sample: Sample, model: ModelProto, target: Target, *, exact: b
 
 def _is_finite(x: np.ndarray) -> bool:
     return x.dtype.kind != "f" or bool(np.isfinite(x).all())
+
+
+def _is_beyond_int32(x: np.ndarray) -> bool:
+    return x.dtype == np.int64 and bool((x != x.astype(np.int32)).any())
 
 
 def _as_types(values: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -59,6 +59,14 @@ def test_nothing_is_promised_for_values_that_one_op_leaves_open():
         assert promised or native.message == "ort/cpu leaves open what Relu does with nan values"
 
 
+def test_nothing_is_promised_for_whole_numbers_that_cannot_be_fed():
+    narrow = dataclasses.replace(targets.load("ort/cpu"), int64_as_int32=True)
+    for second, promised in (("head", True), ("tail", False)):
+        native, _ = SweptTarget(narrow, cached=False).measure(sample("Slice", second=second, constants="none"))
+        assert native.supported is promised
+        assert promised or native.message == "ort/cpu cannot be fed an int64 beyond int32"
+
+
 @pytest.mark.parametrize(("values", "promised"), [("far", True), ("infinite", False)])
 def test_a_rule_of_fidelity_rounding_promises_nothing_for_infinite_inputs(values, promised):
     limited = dataclasses.replace(targets.load("ort/cpu"), ops={"*": ("7-25",), "Softplus": ("30+",)})
