@@ -33,6 +33,17 @@ def type_refusal(node: ir.Node, target: Target, opset: int) -> str:
     return ""
 
 
+def taken_types(op_type: str, target: Target, opset: int) -> frozenset[str]:
+    """Return the types, such as `FLOAT`, that the data of an op may have at an opset and that `target` takes."""
+    op = schema(op_type, opset)
+    if op is None or not op.inputs:
+        return frozenset()
+    written = {name.removeprefix("tensor(").removesuffix(")") for name in data_parameter(op).types}
+    allowed = {name.upper() for name in written}
+    taken = _taken(op_type, target, op, opset)
+    return frozenset(allowed if taken is None else allowed.intersection(taken))
+
+
 def data_parameter(op: OpSchema) -> OpSchema.FormalParameter:
     """Return the first input of an op that holds data, or its first output if it has no input."""
     return op.inputs[DATA_INPUT.get(op.name, 0)] if op.inputs else op.outputs[0]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Mapping
 
+import numpy as np
 import onnx
+from onnx import TensorProto, helper
 
 from fns_lab.measure.sweep.pairwise import Axes
 from fns_lab.opset.schemas import schema
+from fns_lab.targets import load
+from fns_lab.targets.element_types import taken_types
 
 FIRST_OPSET = 7
 """ONNX Runtime, whose results are the expected ones, runs no older opset."""
-LAST_OPSET = 23
+LAST_OPSET = 25
 LEFT_OUT = None
 """The value of an attribute or optional input that is not given."""
 
@@ -25,6 +30,10 @@ STRIDES = (LEFT_OUT, (1, 1), (2, 2), (1, 2), (2, 1), (3, 3))
 DILATIONS = (LEFT_OUT, (1, 1), (2, 2), (1, 2), (3, 1))
 PADDING = ("none", "both", "begin", "end", "uneven", "negative", "VALID", "SAME_UPPER", "SAME_LOWER", "NOTSET")
 """Kinds of padding: the words in capitals are values of `auto_pad`."""
+TYPES = (
+    "float32", "float16", "float64", "int32", "int64", "int8", "uint8", "int16", "uint16", "uint32", "uint64", "bool",
+)  # fmt: skip
+"""Element types, as NumPy calls them. Not bfloat16, which no runner takes as an input."""
 FLOAT_VALUES = ("plain", "zeros", "far", "denormal", "infinite", "nan")
 """What is among the elements of a tensor."""
 CONSTANTS = ("rest", "none", "first")
@@ -71,6 +80,18 @@ def opsets(op: str) -> tuple[int, ...]:
 def schemas(op: str) -> list[onnx.defs.OpSchema]:
     """Return the schemas of `op` at these opsets."""
     return [found for opset in opsets(op) if (found := schema(op, opset))]
+
+
+@functools.cache
+def types_of(op: str) -> tuple[str, ...]:
+    """Return those of `TYPES` that ONNX Runtime takes as the data of `op`; of others there are no expected outputs."""
+    taken = frozenset[str]().union(*(taken_types(op, load("ort/cpu"), opset) for opset in opsets(op)))
+    return tuple(name for name in TYPES if type_name(name) in taken)
+
+
+def type_name(numpy_name: str) -> str:
+    """Return ONNX's name of an element type, such as `FLOAT`, from NumPy's."""
+    return str(TensorProto.DataType.Name(helper.np_dtype_to_tensor_dtype(np.dtype(numpy_name))))
 
 
 def attribute_axes(op: str, without: frozenset[str]) -> Axes:

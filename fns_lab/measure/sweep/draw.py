@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from fns_lab.measure.sweep.axes import CONSTANTS, LEFT_OUT, attribute_axes, opsets
+from fns_lab.measure.sweep.axes import CONSTANTS, LEFT_OUT, attribute_axes, opsets, types_of
 from fns_lab.measure.sweep.pairwise import Axes, Row
 from fns_lab.opset.schemas import schema
 
@@ -44,6 +44,8 @@ class Draw:
     attributes: dict[str, Any] = field(default_factory=dict)
     fixed: set[int] = field(default_factory=set)
     """Inputs that are constants whatever the axis `constants` says."""
+    captured: dict[str, np.ndarray] = field(default_factory=dict)
+    """Inputs of the model that only the graphs inside the node read, by name."""
     outputs: int = 1
 
     def __post_init__(self) -> None:
@@ -83,6 +85,11 @@ class Draw:
         self.require(name in self.schema.attributes)
         self.attributes[name] = list(value) if isinstance(value, tuple) else value
 
+    def fix(self, given: object, *inputs: int) -> None:
+        """Make these inputs constants if `given` is `constant`."""
+        if given == "constant":
+            self.fixed.update(inputs)
+
     def require(self, condition: object) -> None:
         """Raise `Void` unless the condition holds."""
         if not condition:
@@ -109,7 +116,9 @@ class Draw:
         step = 2 + self._special_tensors  # places differ between inputs, but all have the first
         places = np.arange(0, x.size, step)
         with np.errstate(over="ignore"):
-            x.flat[places] = np.array(special).astype(x.dtype)[(places // step + self._special_tensors) % len(special)]
+            x.flat[places] = np.clip(special, *_limits(x.dtype, special)).astype(x.dtype)[
+                (places // step + self._special_tensors) % len(special)
+            ]
         self._special_tensors += 1
         return x
 
@@ -137,6 +146,13 @@ class Draw:
         return tuple(pair[i % 2] for i in range(rank))
 
 
+def _limits(kind: np.dtype, values: Sequence[float]) -> tuple[float, float]:
+    """Return the least and the largest number of a type; no limits for values of which one is infinite anyway."""
+    if any(map(math.isinf, values)):
+        return -math.inf, math.inf
+    return float(np.finfo(kind).min), float(np.finfo(kind).max)
+
+
 Inputs = Sequence[np.ndarray | None]
 
 
@@ -151,7 +167,8 @@ class Family:
     - `elementwise`: whether every element of the output is compared with its own size rather than the range of all
     - `constants`: the values of the axis of that name, if there is more than one
     - `weight`: how many samples the ops get for each pair of values
-    - `usual`: by axis, the values that it has in every second row
+    - `usual`: by axis, the values that it has in every second row; for the element type this is always the first
+    - `typed`: whether the element type of the first input is an axis, unless `axes` returns one of that name
     """
 
     ops: tuple[str, ...]
@@ -162,13 +179,20 @@ class Family:
     constants: tuple[Hashable, ...] = CONSTANTS
     weight: float = 1.0
     usual: Axes = field(default_factory=dict)
+    typed: bool = True
 
     def all_axes(self, op: str) -> Axes:
         """Return every axis of an op."""
-        axes = {"opset": opsets(op), **self.axes(op), **attribute_axes(op, self.own_attributes)}
+        types = {"type": types_of(op)} if self.typed else {}
+        axes = {"opset": opsets(op), **types, **self.axes(op), **attribute_axes(op, self.own_attributes)}
         if len(self.constants) > 1:
             axes["constants"] = self.constants
         return {name: values for name, values in axes.items() if len(values)}
+
+    def usual_axes(self, op: str) -> Axes:
+        """Return the values that some axes of an op have in every second row."""
+        types = self.all_axes(op).get("type", ())[:1]
+        return {"type": types, **self.usual} if types else self.usual
 
 
 def constant_inputs(draw: Draw, count: int) -> set[int]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Iterable, Sequence
 
-import numpy as np
-from onnx import TensorProto, helper
-
-from fns_lab.measure.sweep.axes import LEFT_OUT
+from fns_lab.measure.sweep.axes import LEFT_OUT, type_name
 from fns_lab.measure.sweep.reduce import Fault
 from fns_lab.measure.sweep.samples import axes_of, value_text
 from fns_lab.targets import Target
@@ -143,16 +140,12 @@ def _kind_of_axis(axis: str, values: Sequence[Hashable], others: Sequence[Hashab
     if axis == "rank":
         return "rank", {"ranks": sorted(map(_int, others))}
     if axis == "type":
-        return "operand-types", {"types": [_type_name(str(value)) for value in others]}
+        return "operand-types", {"types": [type_name(str(value)) for value in others]}
     return _SIMPLE.get((axis, frozenset(values) & _TELLING.get(axis, frozenset())))
 
 
 def _int(value: Hashable) -> int:
     return int(str(value))
-
-
-def _type_name(numpy_name: str) -> str:
-    return str(TensorProto.DataType.Name(helper.np_dtype_to_tensor_dtype(np.dtype(numpy_name))))
 
 
 _TELLING = {

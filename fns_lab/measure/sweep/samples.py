@@ -60,7 +60,7 @@ def draw_samples(op: str, count: int, seed: int) -> Iterator[Sample]:
 
 def drawn(op: str, count: int, seed: int, make: Callable[[str, Row, int], Drawn | None]) -> Iterator[Drawn]:
     """Yield what `make` returns for `count` rows of an op; a row for which that is None is drawn anew."""
-    rows = Pairwise(axes_of(op), (seed, op), FAMILIES[op].usual)
+    rows = Pairwise(axes_of(op), (seed, op), FAMILIES[op].usual_axes(op))
     void = 0
     while count and void < MOST_VOID:
         row = rows.draw()
@@ -126,6 +126,7 @@ def _model(draw: Draw, inputs: Inputs) -> tuple[ModelProto, dict[str, np.ndarray
     names = ["" if array is None else f"x{index}" for index, array in enumerate(inputs)]
     arrays = {name: array for name, array in zip(names, inputs, strict=True) if array is not None}
     constants = {name: arrays[name] for index, name in enumerate(names) if name and index in constant}
+    arrays |= draw.captured
     feeds = {name: array for name, array in arrays.items() if name not in constants}
     outputs = [f"y{index}" for index in range(draw.outputs)]
     ir_version = helper.find_min_ir_version_for([helper.make_opsetid("", draw.opset)])

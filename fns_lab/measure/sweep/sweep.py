@@ -20,6 +20,8 @@ from fns_lab.targets import Target
 
 CASES = 2000
 """Samples per target unless another number is asked for."""
+LEAST = 5
+"""Samples of an op that has few axes, if the number asked for suffices for so many of each."""
 FUTILE = 8
 """After so many first samples of an op of which the target supports none in any variant, the op is left."""
 JSON_KEYS = ("target", "op", "case", "variant", "result", "max_abs", "doubt")
@@ -146,10 +148,11 @@ def _trials(
 
     ordered = sorted(ops, key=lambda op: _claims(swept.target, op))
     weights = [weight(op) for op in ordered]
+    least = min(LEAST, max(1, cases // (2 * len(ordered))))
     with tqdm(total=cases, unit="case", file=sys.stderr, leave=False, disable=not progress) as bar:
         for index, op in enumerate(ordered):
             bar.set_description(f"{swept.target} {op}")
-            share = max(1, round((cases - bar.n) * weights[index] / sum(weights[index:])))
+            share = max(least, round((cases - bar.n) * weights[index] / sum(weights[index:])))
             trials: list[Trial] = []
             for sample in draw_samples(op, share, seed):
                 trials.append((sample, swept.measure(sample)))

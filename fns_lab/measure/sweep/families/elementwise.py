@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import helper
 
-from fns_lab.measure.sweep.axes import BATCH, CHANNELS, FLOAT_VALUES, IMAGES, SIZES, schemas
+from fns_lab.measure.sweep.axes import BATCH, CHANNELS, FLOAT_VALUES, IMAGES, SIZES, TYPES, types_of
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -19,18 +20,16 @@ DOMAINS = {
     "Tan": (-1.2, 1.2),
 }
 """Where the others are not defined: low and high of their inputs."""
-TYPES = ("float32", "int32", "int64", "bool")
-"""Element types that are drawn, the simplest first."""
 
 UNARY = (
     "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Ceil", "Celu", "Cos", "Cosh", "Elu", "Erf",
     "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg",
     "Not", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign",
-    "Sqrt", "Tan", "Tanh", "ThresholdedRelu",
+    "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu",
 )  # fmt: skip
 BINARY = (
-    "Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual", "Less",
-    "LessOrEqual", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Xor",
+    "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
+    "Less", "LessOrEqual", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Xor",
 )  # fmt: skip
 COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 VARIADIC = ("Max", "Mean", "Min", "Sum")
@@ -50,17 +49,9 @@ BROADCAST = (
 """Kinds of second shape; with `from`, the first input has it and the second the whole."""
 
 
-def types_of(op: str) -> tuple[str, ...]:
-    """Return those of `TYPES` that the first input of `op` takes at some opset."""
-    names = {"float32": "float", "bool": "bool"}
-    allowed = {name for found in schemas(op) for name in found.inputs[0].types}
-    return tuple(kind for kind in TYPES if f"tensor({names.get(kind, kind)})" in allowed)
-
-
 def _unary_axes(op: str) -> Axes:
-    types = types_of(op)
-    values = {"values": (*FLOAT_VALUES, "large")} if "float32" in types else {}
-    return {"rank": RANKS, **IMAGES, "type": types, **values}
+    values = {"values": (*FLOAT_VALUES, "large")} if "float32" in types_of(op) else {}
+    return {"rank": RANKS, **IMAGES, **values}
 
 
 def _unary(draw: Draw) -> Inputs:
@@ -68,13 +59,15 @@ def _unary(draw: Draw) -> Inputs:
 
 
 def _binary_axes(op: str) -> Axes:
-    types = types_of(op)
-    values = {"values": (*FLOAT_VALUES, "negative")} if "float32" in types else {}
-    return {"rank": RANKS, **IMAGES, "type": types, "broadcast": BROADCAST, **values}
+    values = {"values": (*FLOAT_VALUES, "negative")} if "float32" in types_of(op) else {}
+    shifts = {"way": ("LEFT", "RIGHT")} if op == "BitShift" else {}
+    return {"rank": RANKS, **IMAGES, "broadcast": BROADCAST, **shifts, **values}
 
 
 def _binary(draw: Draw) -> Inputs:
     first, second = broadcast(draw)
+    if draw.op == "BitShift":
+        draw.set("direction", draw["way"])
     draw.require(draw.op != "PRelu" or np.broadcast_shapes(first, second) == first)
     if draw.op == "Mod" and draw.dtype.kind == "f":
         draw.require(draw.attributes.get("fmod") == 1)
@@ -130,7 +123,7 @@ def _variadic(draw: Draw) -> Inputs:
 
 def _where_axes(op: str) -> Axes:
     return {
-        "rank": RANKS, **IMAGES, "type": ("float32", "int32", "int64", "bool"), "broadcast": BROADCAST,
+        "rank": RANKS, **IMAGES, "broadcast": BROADCAST,
         "condition": ("whole", "one", "part"), "values": FLOAT_VALUES,
     }  # fmt: skip
 
@@ -143,7 +136,7 @@ def _where(draw: Draw) -> Inputs:
 
 def _clip_axes(op: str) -> Axes:
     return {
-        "rank": RANKS, **IMAGES, "type": ("float32", "int32", "int64"), "values": FLOAT_VALUES,
+        "rank": RANKS, **IMAGES, "values": FLOAT_VALUES,
         "limits": ("both", "low", "high", "neither", "equal"),
     }  # fmt: skip
 
@@ -154,22 +147,18 @@ def _clip(draw: Draw) -> Inputs:
     ]
     x = draw.data(draw.image(), -4, 4)
     if "min" in draw.schema.attributes:
-        draw.require(draw.dtype == np.float32)
+        draw.require(draw.dtype.kind == "f")
         draw.attributes |= {name: float(value) for name, value in (("min", low), ("max", high)) if value is not None}
         return [x]
     limits = [None if value is None else np.array(value, draw.dtype) for value in (low, high)]
     return [x, *limits] if high is not None else [x, *limits[:1]] if low is not None else [x]
 
 
-CAST_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9, "uint8": 2, "int8": 3, "float16": 10, "float64": 11}
-
-
 def _cast_axes(op: str) -> Axes:
     return {
         "rank": RANKS,
         **IMAGES,
-        "type": tuple(CAST_TYPES),
-        "to": tuple(CAST_TYPES),
+        "to": TYPES,
         "values": ("plain", "zeros", "infinite", "nan"),
     }
 
@@ -177,7 +166,7 @@ def _cast_axes(op: str) -> Axes:
 def _cast(draw: Draw) -> Inputs:
     to = np.dtype(draw["to"])
     draw.require(to.kind in "fb" or draw["values"] in ("plain", "zeros"))
-    draw.set("to", CAST_TYPES[draw["to"]])
+    draw.set("to", helper.np_dtype_to_tensor_dtype(to))
     return [draw.data(draw.image(), 0 if to.kind == "u" else -100, 100)]
 
 
@@ -194,7 +183,7 @@ def _dropout(draw: Draw) -> Inputs:
 
 FAMILIES = (
     Family(UNARY, _unary_axes, _unary, elementwise=True, constants=("none",)),
-    Family(BINARY, _binary_axes, _binary, frozenset({"axis", "broadcast"}), elementwise=True),
+    Family(BINARY, _binary_axes, _binary, frozenset({"axis", "broadcast", "direction"}), elementwise=True),
     Family(VARIADIC, _variadic_axes, _variadic, elementwise=True),
     Family(("Where",), _where_axes, _where, elementwise=True),
     Family(("Clip",), _clip_axes, _clip, elementwise=True),

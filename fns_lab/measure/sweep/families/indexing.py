@@ -10,14 +10,13 @@ from fns_lab.measure.sweep.pairwise import Axes
 
 RANKS = (4, 3, 2, 1, 5)
 INDICES = ("some", "negative", "scalar", "matrix", "one", "repeated")
-TYPES = ("float32", "int32", "int64", "bool")
 REDUCTION = (LEFT_OUT, "none", "add", "mul", "max", "min")
 
 
 def _axes(op: str) -> Axes:
     reduction: Axes = {"attribute reduction": REDUCTION} if op.startswith("Scatter") and op != "Scatter" else {}
     return {
-        "rank": RANKS, **IMAGES, "indices": INDICES, "index type": ("int64", "int32"), "type": TYPES, **reduction,
+        "rank": RANKS, **IMAGES, "indices": INDICES, "index type": ("int64", "int32"), **reduction,
     }  # fmt: skip
 
 
@@ -79,21 +78,44 @@ def _nd(draw: Draw) -> Inputs:
 def _one_hot(draw: Draw) -> Inputs:
     depth = draw["depth"]
     draw.require(-draw["rank"] - 1 <= draw.attributes.get("axis", -1) <= draw["rank"])
-    indices = draw.rng.integers(-depth if draw["indices"] == "negative" else 0, depth, draw.image())
-    kinds = {"index type": np.int64, "float": np.float32}
-    return [indices.astype(kinds["index type"]), np.array(depth, np.int64), np.array([0.5, 2.0], np.float32)]
+    negative = draw["indices"] == "negative"
+    draw.require(not negative or draw.dtype.kind != "u")
+    indices = draw.rng.integers(-depth if negative else 0, depth, draw.image())
+    values = np.array([1, 2]).astype(draw["values type"])
+    return [indices.astype(draw.dtype), np.array(depth, draw["depth type"]), values]
 
 
 def _top_k(draw: Draw) -> Inputs:
     shape = draw.image()
     axis = draw.attributes.get("axis", -1)
-    draw.require(-len(shape) <= axis < len(shape))
+    draw.require(-len(shape) <= axis < len(shape) and draw["k"] <= shape[axis])
     draw.outputs = 2
-    x = draw.rng.permutation(int(np.prod(shape))).reshape(shape).astype(np.float32)  # no value twice
+    count = int(np.prod(shape))
+    draw.require(count <= {"f": 2**11, "i": 2**7, "u": 2**8}[draw.dtype.kind] or draw.dtype.itemsize > 2)
+    x = draw.rng.permutation(count).reshape(shape).astype(draw.dtype)  # no value twice
     if "k" in draw.schema.attributes:
         draw.set("k", draw["k"])
         return [x]
     return [x, draw.ints([draw["k"]])]
+
+
+def _cache_axes(op: str) -> Axes:
+    return {
+        "batch": (1, 2, 3), "heads": (2, 1, 3), "steps": (6, 1, 17), "depth": (4, 1, 8), "written": (1, 2),
+        "positions": ("given", LEFT_OUT), "mode": (LEFT_OUT, "linear", "circular"), "along": (LEFT_OUT, -2, 2),
+    }  # fmt: skip
+
+
+def _cache(draw: Draw) -> Inputs:
+    batch, heads, steps, depth, written = (draw[name] for name in ("batch", "heads", "steps", "depth", "written"))
+    draw.require(written <= steps)
+    if draw["mode"] is not LEFT_OUT:
+        draw.set("mode", draw["mode"])
+    if draw["along"] is not LEFT_OUT:
+        draw.set("axis", draw["along"])
+    last = steps if draw["mode"] == "circular" else steps - written + 1
+    positions = None if draw["positions"] is LEFT_OUT else draw.rng.integers(0, last, batch)
+    return [draw.array((batch, heads, steps, depth)), draw.array((batch, heads, written, depth)), positions]
 
 
 FAMILIES = (
@@ -103,7 +125,15 @@ FAMILIES = (
     Family(("GatherND", "ScatterND"), _axes, _nd),
     Family(
         ("OneHot",),
-        lambda op: {"rank": RANKS, **IMAGES, "depth": (5, 1, 17), "indices": ("some", "negative")},
+        lambda op: {
+            "rank": RANKS,
+            **IMAGES,
+            "type": ("int64", "int32", "float32", "uint8"),
+            "depth": (5, 1, 17),
+            "depth type": ("int64", "int32", "float32"),
+            "values type": ("float32", "int64", "int32", "bool"),
+            "indices": ("some", "negative"),
+        },
         _one_hot,
     ),
     Family(
@@ -117,4 +147,5 @@ FAMILIES = (
         },
         _top_k,
     ),
+    Family(("TensorScatter",), _cache_axes, _cache, frozenset({"mode", "axis"})),
 )

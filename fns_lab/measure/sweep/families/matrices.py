@@ -1,4 +1,4 @@
-"""Products of matrices: MatMul and Gemm."""
+"""Products of matrices, MatMul and Gemm, and determinants."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def _gemm(draw: Draw) -> Inputs:
     return inputs if added is None else [*inputs, draw.array(added)]
 
 
+def _square(draw: Draw) -> Inputs:
+    return [draw.array((*draw["stack"], draw["rows"], draw["rows"]))]
+
+
 FAMILIES = (
     Family(
         ("MatMul",),
@@ -44,7 +48,6 @@ FAMILIES = (
             "columns": ROWS,
             "batch": (1, 2, 3),
             "operands": OPERANDS,
-            "type": ("float32", "int32", "int64"),
         },
         _matmul,
         weight=2.0,
@@ -52,4 +55,5 @@ FAMILIES = (
     Family(
         ("Gemm",), lambda op: {"rows": ROWS, "channels": CHANNELS, "columns": ROWS, "added": ADDED}, _gemm, weight=2.0
     ),
+    Family(("Det",), lambda op: {"rows": (3, 1, 2, 5, 8), "stack": ((), (2,), (1, 3), (2, 1, 3))}, _square),
 )

@@ -37,12 +37,17 @@ def _pad(draw: Draw) -> Inputs:
         draw.set("pads", (*begin, *end))
         return inputs
     if axes is LEFT_OUT:
-        return [*inputs, draw.ints([*begin, *end]), *([] if fill is LEFT_OUT else [np.array(fill, np.float32)])]
+        return [*inputs, draw.ints([*begin, *end]), *([] if fill is LEFT_OUT else [_fill(draw)])]
     draw.require(len(draw.schema.inputs) > 3)
     chosen = [axis for axis in range(rank) if begin[axis] or end[axis]] or [rank - 1]
     pads = draw.ints([begin[axis] for axis in chosen] + [end[axis] for axis in chosen])
-    value = None if fill is LEFT_OUT else np.array(fill, np.float32)
+    value = None if fill is LEFT_OUT else _fill(draw)
     return [*inputs, pads, value, draw.ints([axis - rank * (axes == "negative") for axis in chosen])]
+
+
+def _fill(draw: Draw) -> np.ndarray:
+    draw.require(draw.dtype.kind == "f" or draw["fill"] >= 0)
+    return np.array(draw["fill"]).astype(draw.dtype)
 
 
 def _padding(kind: str, rank: int) -> tuple[list[int], list[int]]:
@@ -80,7 +85,7 @@ def _slice_axes(op: str) -> Axes:
     return {
         "rank": RANKS, **IMAGES, "slice": tuple(SLICES), "second": (LEFT_OUT, *SLICES),
         "axes": ("given", LEFT_OUT, "negative"),
-        "steps": (LEFT_OUT, "given"), "type": ("float32", "int32", "int64", "bool"), "indices": ("int64", "int32"),
+        "steps": (LEFT_OUT, "given"), "indices": ("int64", "int32"),
     }  # fmt: skip
 
 
@@ -226,6 +231,21 @@ def _expand(draw: Draw) -> Inputs:
     return [draw.array(narrow), draw.ints(wanted)]
 
 
+def _center_axes(op: str) -> Axes:
+    return _images(change=("smaller", "larger", "mixed", "same"), axes=(LEFT_OUT, (-1,), (0,), (2, 3), (1, -1)))
+
+
+def _center(draw: Draw) -> Inputs:
+    shape, axes = draw.image(), draw["axes"]
+    chosen = range(len(shape)) if axes is LEFT_OUT else axes
+    draw.require(all(-len(shape) <= axis < len(shape) for axis in chosen))
+    draw.require(len({axis % len(shape) for axis in chosen}) == len(chosen))
+    if axes is not LEFT_OUT:
+        draw.set("axes", axes)
+    steps = {"smaller": (-1, -2), "larger": (1, 2), "mixed": (-1, 3), "same": (0, 0)}[draw["change"]]
+    return [draw.array(shape), draw.ints([max(1, shape[axis] + steps[i % 2]) for i, axis in enumerate(chosen)])]
+
+
 def _blocks(draw: Draw) -> Inputs:
     block, mode = draw["block"], draw.get("mode")
     draw.set("blocksize", block)
@@ -239,24 +259,22 @@ def _images(**more: tuple[Hashable, ...]) -> Axes:
     return {"rank": RANKS, **IMAGES, **more}
 
 
-TYPED = ("float32", "int32", "int64", "bool")
 FAMILIES = (
     Family(("Pad",), _pad_axes, _pad, frozenset({"mode", "value"})),
     Family(("Slice",), _slice_axes, _slice),
-    Family(("Concat",), lambda op: _images(inputs=(2, 1, 3, 5), lengths=("same", "different"), type=TYPED), _concat),
+    Family(("Concat",), lambda op: _images(inputs=(2, 1, 3, 5), lengths=("same", "different")), _concat),
     Family(("Split",), _split_axes, _split),
-    Family(("Transpose",), lambda op: _images(permutation=PERMUTATIONS, type=TYPED), _transpose, constants=("none",)),
-    Family(("Reshape",), lambda op: _images(shape=SHAPES, type=TYPED), _reshape),
-    Family(("Flatten",), lambda op: _images(type=TYPED), lambda draw: [draw.array(draw.image())], constants=("none",)),
+    Family(("Transpose",), lambda op: _images(permutation=PERMUTATIONS), _transpose, constants=("none",)),
+    Family(("Reshape",), lambda op: _images(shape=SHAPES), _reshape),
+    Family(("Flatten",), lambda op: _images(), lambda draw: [draw.array(draw.image())], constants=("none",)),
     Family(
         ("Squeeze", "Unsqueeze"),
-        lambda op: _images(axes=((0,), LEFT_OUT, (-1,), (1,), (2,), (0, 2), (1, -1), (-2,), (2, 0)), type=TYPED),
+        lambda op: _images(axes=((0,), LEFT_OUT, (-1,), (1,), (2,), (0, 2), (1, -1), (-2,), (2, 0))),
         _squeeze,
     ),
-    Family(("Tile",), lambda op: _images(repeats=("last", "all", "first", "once"), type=TYPED), _tile),
-    Family(
-        ("Expand",), lambda op: _images(to=("last", "first", "both", "new", "ones", "shorter"), type=TYPED), _expand
-    ),
+    Family(("Tile",), lambda op: _images(repeats=("last", "all", "first", "once")), _tile),
+    Family(("Expand",), lambda op: _images(to=("last", "first", "both", "new", "ones", "shorter")), _expand),
+    Family(("CenterCropPad",), _center_axes, _center),
     Family(
         ("DepthToSpace", "SpaceToDepth"),
         lambda op: (

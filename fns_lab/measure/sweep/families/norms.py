@@ -19,6 +19,10 @@ def _axes(op: str) -> Axes:
     return {"rank": RANKS, **IMAGES, "level": LEVELS, **groups, **outputs}
 
 
+def _mean_variance_axes(op: str) -> Axes:
+    return {**_axes(op), "rank": (4, 5, 6, 3), "reduced": (LEFT_OUT, (1,), (2, 3), (1, -1), (0, 1, 2, 3), (-1,))}
+
+
 def _leveled(draw: Draw) -> np.ndarray:
     shape = draw.image()
     return {
@@ -59,6 +63,16 @@ def _layer(draw: Draw) -> Inputs:
     return [*inputs, draw.array(shape)] if draw.get("bias") else inputs
 
 
+def _mean_variance(draw: Draw) -> Inputs:
+    x, reduced = _leveled(draw), draw["reduced"]
+    axes = (0, 2, 3) if reduced is LEFT_OUT else reduced
+    draw.require(all(-x.ndim <= axis < x.ndim for axis in axes))
+    draw.require(len({axis % x.ndim for axis in axes}) == len(axes))
+    if reduced is not LEFT_OUT:
+        draw.set("axes", reduced)
+    return [x]
+
+
 def _plain(draw: Draw) -> Inputs:
     x = _leveled(draw)
     draw.require(draw.op != "LRN" or x.ndim > 2)
@@ -73,5 +87,7 @@ FAMILIES = (
     Family(("InstanceNormalization",), _axes, _instance),
     Family(("GroupNormalization",), _axes, _group),
     Family(("LayerNormalization",), lambda op: {**_axes(op), "bias": (LEFT_OUT, "given")}, _layer),
-    Family(("LRN", "LpNormalization", "MeanVarianceNormalization"), _axes, _plain, constants=("none",)),
+    Family(("RMSNormalization",), _axes, _layer),
+    Family(("LRN", "LpNormalization"), _axes, _plain, constants=("none",)),
+    Family(("MeanVarianceNormalization",), _mean_variance_axes, _mean_variance, constants=("none",)),
 )

@@ -76,6 +76,7 @@ FAMILIES = (
         ("QuantizeLinear",),
         lambda op: {"rank": RANKS, **IMAGES, "kind": KINDS, "scale": SCALES, "zero point": ZERO_POINT},
         _quantize,
+        typed=False,
     ),
     Family(
         ("DequantizeLinear",),
@@ -87,6 +88,7 @@ FAMILIES = (
             "zero point": ZERO_POINT,
         },
         _dequantize,
+        typed=False,
     ),
     Family(
         ("MatMulInteger", "QLinearMatMul"),
@@ -99,6 +101,7 @@ FAMILIES = (
             "zero point": ZERO_POINT,
         },
         _matmul,
+        typed=False,
     ),
     Family(
         ("ConvInteger", "QLinearConv"),
@@ -113,11 +116,13 @@ FAMILIES = (
             "bias": (LEFT_OUT, "given"),
         },
         _conv,
+        typed=False,
     ),
     Family(
         ("DynamicQuantizeLinear",),
         lambda op: {"rank": RANKS, **IMAGES},
         _dynamic,
         constants=("none",),
+        typed=False,
     ),
 )

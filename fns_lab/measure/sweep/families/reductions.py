@@ -6,7 +6,6 @@ import numpy as np
 
 from fns_lab.measure.sweep.axes import IMAGES
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
-from fns_lab.measure.sweep.families.elementwise import types_of
 from fns_lab.measure.sweep.pairwise import Axes
 
 RANKS = (4, 3, 2, 1, 5, 6)
@@ -20,8 +19,7 @@ RANGES = {"ReduceLogSum": (0.1, 2.0), "ReduceProd": (0.9, 1.1)}
 
 def _axes(op: str) -> Axes:
     return {
-        "rank": RANKS, **IMAGES, "reduced": REDUCED, "type": tuple(kind for kind in types_of(op) if kind != "bool"),
-        "values": ("plain", "far", "infinite", "nan"),
+        "rank": RANKS, **IMAGES, "reduced": REDUCED, "values": ("plain", "far", "infinite", "nan"),
     }  # fmt: skip
 
 

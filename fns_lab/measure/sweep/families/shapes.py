@@ -8,7 +8,6 @@ from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 
 RANKS = (4, 3, 2, 1, 5, 6, 0)
-TYPES = ("float32", "int32", "int64", "bool")
 RANGES = ((0, 5, 1), (2, 9, 3), (5, 0, -2), (1, 1, 1), (0, 0.9, 0.3))
 EQUATIONS = (
     "ij,jk->ik",
@@ -60,21 +59,19 @@ FAMILIES = (
         lambda op: {
             "rank": RANKS,
             **IMAGES,
-            "type": TYPES,
             "attribute start": (LEFT_OUT, 0, 1, -1),
             "attribute end": (LEFT_OUT, 2, -1),
         },
         _shape,
         constants=("none",),
     ),
-    Family(("Size", "NonZero"), lambda op: {"rank": RANKS, **IMAGES, "type": TYPES}, _shape, constants=("none",)),
-    Family(("Range",), lambda op: {"range": RANGES, "type": ("float32", "int32", "int64")}, _range),
+    Family(("Size", "NonZero"), lambda op: {"rank": RANKS, **IMAGES}, _shape, constants=("none",)),
+    Family(("Range",), lambda op: {"range": RANGES, "type": ("float32", "int32", "int64", "float64", "int16")}, _range),
     Family(
         ("Trilu",),
         lambda op: {
             "rank": RANKS,
             **IMAGES,
-            "type": TYPES,
             "diagonal": (LEFT_OUT, 0, 1, -1, 9),
             "attribute upper": (LEFT_OUT, 0, 1),
         },

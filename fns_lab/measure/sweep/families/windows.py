@@ -118,7 +118,7 @@ def _pool(draw: Draw) -> Inputs:
     return [draw.array(shape)]
 
 
-WEIGHTY = 5.0
+WEIGHTY = 7.0
 """Engines have several ways of computing a convolution, and which is taken depends on many axes."""
 USUAL: Axes = {"rank": (4, 3), "batch": (1, 2, 3), "group": (LEFT_OUT, 1)}
 """What most networks have: an engine's shader for it depends on channels, filters and kernel together."""
