@@ -12,11 +12,23 @@ from fns_lab import models
 from fns_lab.runtimes.base import InProcessRunner, output_dtypes
 
 
+def with_output_shapes(model: ModelProto) -> ModelProto:
+    """Return the model with a shape for each output, which OpenCV fails without: as inferred, else any vector's."""
+    if all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
+        return model
+    complete = models.infer_shapes(model)
+    for value in complete.graph.output:
+        if not value.type.tensor_type.HasField("shape"):
+            value.type.tensor_type.shape.dim.add()
+    return complete
+
+
 class OpenCvRunner(InProcessRunner):
     """`cv2.dnn.Net` as `readNetFromONNX` creates it, with default settings."""
 
     def load(self, model: ModelProto) -> None:
         """Read the model, and note which outputs are scalars or empty: OpenCV returns these as vectors or as None."""
+        model = with_output_shapes(model)
         self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
         self._outputs = list(output_dtypes(model))
         shapes = {value.name: models.shape_of(value) for value in model.graph.output}

@@ -185,6 +185,39 @@ def sliced(opset, starts, ends):
     return one("Slice", {"x": x(4, 5)}, opset=opset, axes=[1], starts=starts, ends=ends)
 
 
+def upsampled(*scales):
+    return one("Upsample", {"x": x(2, 2, 5, 6)}, {"s": np.array(scales, np.float32)}, opset=9, mode="nearest")
+
+
+def quantized_conv(filters):
+    """A QLinearConv with one scale per filter."""
+    constants = {
+        "sx": np.float32(0.05), "zx": np.uint8(9), "w": np.ones((filters, 3, 3, 3), np.int8),
+        "sw": np.full(filters, 0.02, np.float32), "zw": np.zeros(filters, np.int8), "sy": np.float32(0.5),
+        "zy": np.uint8(5),
+    }  # fmt: skip
+    return one("QLinearConv", {"x": np.arange(90, dtype=np.uint8).reshape(1, 3, 5, 6)}, constants)
+
+
+def rotated(*constant):
+    """A RotaryEmbedding whose caches of these names are constant."""
+    caches = {"c": x(2, 4, 4), "s": x(2, 4, 4)}
+    fed = {name: array for name, array in caches.items() if name not in constant}
+    constants = {name: caches[name] for name in constant}
+    return one("RotaryEmbedding", {"x": x(2, 3, 4, 8)} | fed, constants, inputs="x,c,s", opset=23)
+
+
+def reduced_to(*axes):
+    """A reduction over these axes of a matrix, and a Relu of the result."""
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["m"], axes=list(axes), keepdims=0), helper.make_node("Relu", ["m"], ["y"])
+    ]  # fmt: skip
+    feeds = {"x": x(3, 4)}
+    model = graph(nodes, feeds, outputs={"y": None}, opset=13, ir_version=8)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    return models.infer_shapes(model), feeds
+
+
 def prelu(*slope):
     return one("PRelu", {"x": x(2, 3, 4, 5)}, {"s": x(*slope)})
 

@@ -212,3 +212,14 @@ def test_tract_returns_sizes_as_int64(op, value):
     with open_runner(model, "tract/cpu") as runner:
         result = runner.infer(feeds)["y"]
     assert result.dtype == np.int64 and np.array_equal(result, value)
+
+
+@pytest.mark.parametrize("op", ["Relu", "ReduceSum"])
+def test_opencv_runs_a_model_that_declares_no_output_shape(op):
+    attributes = {"keepdims": 0} if op == "ReduceSum" else {}
+    model = graph([node(op, "x", "y", **attributes)], {"x": X}, outputs={"y": None}, opset=13, ir_version=8)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    with open_runner(model, "opencv/cpu") as engine, open_runner(model, "ort/cpu") as reference:
+        actual, expected = engine.infer({"x": X})["y"], reference.infer({"x": X})["y"]
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+    assert actual.shape == expected.shape

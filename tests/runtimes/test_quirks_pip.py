@@ -25,16 +25,21 @@ from tests.runtimes.one_node import (
     pool,
     pooled,
     prelu,
+    quantized_conv,
     recurrent,
+    reduced_to,
     resize,
+    rotated,
     samples,
     scattered,
     softmax,
     terms,
     transposed,
+    upsampled,
     x,
 )
 
+COUNTED = {"count_include_pad": 1, "ceil_mode": 1, "strides": [2, 2], "pads": [0, 1, 1, 0]}
 CASES = {
     (OPENCV, "Softplus"): (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
     (OPENCV, "PRelu"): (prelu(5), prelu(3, 1, 1)),
@@ -58,7 +63,7 @@ CASES = {
     (OPENCV, "MatMul"): (
         one("MatMul", {"x": x(2, 3, 4), "y": x(4)}), one("MatMul", {"x": x(2, 3, 4), "y": x(4, 1)})
     ),
-    (OPENCV, "Softmax"): (softmax("LogSoftmax", 11, 1), softmax("LogSoftmax", 11, 2)),
+    (OPENCV, "Softmax"): (softmax("Hardmax", 11, 1), softmax("Hardmax", 11, 2)),
     (OPENVINO, "Softmax"): (softmax("Softmax", 12, 1), softmax("Softmax", 10, 1)),
     (OPENVINO, "If"): (decided(1, 1), decided(1)),
     (OPENVINO, "wrap"): (pad("wrap", 0, 0, 0, 1, 0, 0, 1, 0), pad("edge", 0, 0, 0, 1, 0, 0, 1, 0)),
@@ -96,6 +101,32 @@ CASES = {
         transposed(output_shape=[6, 8], auto_pad="SAME_UPPER"), transposed(output_shape=[6, 8], auto_pad="SAME_LOWER")
     ),
     (OPENVINO, "condition"): (branches(1, 1), branches(1)),
+    (OPENVINO, "LRN"): (one("LRN", {"x": x(1, 5, 3, 4)}, size=3, bias=0.1), one("LRN", {"x": x(1, 5, 3, 4)}, size=3)),
+    (OPENVINO, "counted"): (pool("AveragePool", **COUNTED), pool("AveragePool", count_include_pad=1)),
+    (OPENVINO, "normalized"): (
+        one("MeanVarianceNormalization", {"x": x(2, 3, 7)}), one("MeanVarianceNormalization", {"x": x(2, 3, 7, 5)})
+    ),
+    (OPENVINO, "axes"): (
+        one("ReduceL1", {"x": x(2, 3, 4)}, opset=13, axes=[1]), one("ReduceL1", {"x": x(2, 3, 4)}, opset=12, axes=[1])
+    ),
+    (OPENVINO, "Shrink"): (one("Shrink", {"x": ints(3, 4)}, bias=0.1), one("Shrink", {"x": x(3)}, bias=0.1)),
+    (OPENVINO, "Upsample"): (upsampled(1, 1, 1.5, 1.7), upsampled(1, 1, 2, 3)),
+    (OPENVINO, "batch"): (upsampled(2, 1, 1, 1), upsampled(1, 1, 2, 2)),
+    (OPENVINO, "QLinearConv"): (quantized_conv(4), one("Conv", {"x": x(1, 3, 5, 6)}, {"w": x(4, 3, 3, 3)})),
+    (OPENCV, "Upsample"): (upsampled(1, 1, 1.5, 1.7), upsampled(1, 1, 2, 3)),
+    (OPENCV, "channels"): (upsampled(1, 2, 1, 1), upsampled(1, 1, 2, 2)),
+    (OPENCV, "LogSoftmax"): (one("LogSoftmax", {"x": LARGE}), one("Softmax", {"x": LARGE})),
+    (OPENCV, "batches"): (
+        one("MatMul", {"x": x(2, 1, 3, 4)}, {"y": x(1, 5, 4, 6)}),
+        one("MatMul", {"x": x(2, 1, 3, 4)}, {"y": x(2, 5, 4, 6)}),
+    ),
+    (OPENCV, "rotary"): (rotated("c", "s"), rotated("c")),
+    (OPENCV, "scalar"): (reduced_to(0, 1), reduced_to(1)),
+    (OPENCV, "Pow"): (one("Pow", {"x": ints(3, 4)}, {"e": ints(3)}), one("Pow", {"x": x(2)}, {"e": np.float32([3])})),
+    (OPENCV, "Clip"): (
+        one("Clip", {"x": ints(3, 4)}, {"low": np.array(4)}),
+        one("Clip", {"x": ints(3, 4).astype(np.int32)}, {"low": np.int32(4)}),
+    ),
     (OPENVINO, "beyond int32"): (
         one("Add", {"x": ints(3)}, {"k": ints(2**40)}), one("Add", {"x": ints(3)}, {"k": ints(2)})
     ),

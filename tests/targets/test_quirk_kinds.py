@@ -244,6 +244,13 @@ MATCHES = {
         one("Pow", node("Cast", "x", "h", to=10), inputs="h,e", constants=POWERS), one("Pow", constants=POWERS)
     ),
     "cast-from-wider": (one("Cast", to=7), one("Cast", node("Cast", "x", "b", to=9), inputs="b", to=7)),
+    "resized-channels": (
+        one("Resize", inputs="x,,s", constants={"s": np.array([1, 2, 1, 1], np.float32)}), resized(2)
+    ),
+    "mutual-batches": (
+        one("MatMul", constants={"b": values(3, 1, 8, 2)}, shape=(1, 4, 6, 8)),
+        one("MatMul", constants={"b": values(3, 4, 8, 2)}, shape=(1, 4, 6, 8)),
+    ),
     "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
     "empty-broadcast": (
         one("Add", constants={"c": values(8)}, shape=(0, 8)), one("Add", constants={"c": values(0, 8)}, shape=(0, 8))
@@ -256,6 +263,10 @@ MATCHES = {
         one("MaxUnpool", constants={"i": values(*SHAPE)}, kernel_shape=[1, 1]),
     ),
     "computed-inputs": (one("STFT", inputs="x,x,x"), one("STFT", constants={"s": np.array(2)}, inputs="x,s,,s")),
+    "only-first-computed": (
+        one("RotaryEmbedding", constants={"c": values(2, 4, 4), "s": values(2, 4, 4)}, opset=23),
+        one("RotaryEmbedding", inputs="x,x,s", constants={"s": values(2, 4, 4)}, opset=23),
+    ),
     "unnamed-output": (split("y,,z"), split("y,z")),
     "other-attribute": (one("Attention", inputs="x,x,x", softcap=2.0), one("Attention", inputs="x,x,x", softcap=0.0)),
     "attributes-together": (

@@ -35,6 +35,19 @@ def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(has_input(node, index) and input_constant(node, index) is None for index in quirk.inputs)
 
 
+def only_first_computed(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is computed and all others, of which there are some, are constant.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "only-first-computed"
+        ops = ["RotaryEmbedding"]
+    """
+    constants = [input_constant(node, index) is not None for index in range(len(node.inputs)) if has_input(node, index)]
+    return len(constants) > 1 and not constants[0] and all(constants[1:])
+
+
 def data_dependent_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes one of whose inputs of these numbers depends on what the model is fed, not on constants and shapes.
 

@@ -35,7 +35,7 @@ def window_in_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match Resize nodes by scales that do not give whole sizes. Sizes and scales that are not known count as such.
+    """Match nodes that resize by scales which do not give whole sizes. Sizes and scales not known count as such.
 
     Fields: none.
 
@@ -44,9 +44,11 @@ def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Resize"]
     """
     index = 2 if opset > 10 else 1
-    if not has_input(node, index):
+    stated = "scales" in node.attributes  # Upsample before opset 9
+    if not stated and not has_input(node, index):
         return False
-    scales, shape = input_constant(node, index), input_shape(node, 0)
+    scales = node.attributes.get_floats("scales", []) if stated else input_constant(node, index)
+    shape = input_shape(node, 0)
     if scales is None or shape is None:
         return True
     axes = node.attributes.get_ints("axes", range(len(scales)))
@@ -55,6 +57,37 @@ def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 def _is_whole(size: int | ir.SymbolicDim, scale: float) -> bool:
     return isinstance(size, int) and math.isclose(size * scale, round(size * scale), rel_tol=1e-6)
+
+
+def resized_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that are known to resize the batch or the channels, the first two axes.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "resized-channels"
+        ops = ["Resize"]
+    """
+    x, y = input_shape(node, 0), node.outputs[0].shape
+    return x is not None and y is not None and list(x)[:2] != list(y)[:2]
+
+
+def mutual_batches(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match products with a constant second matrix if both are known to be repeated along axes before the last two.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "mutual-batches"
+        ops = ["MatMul"]
+    """
+    a, b = input_shape(node, 0), input_shape(node, 1)
+    if a is None or b is None or input_constant(node, 1) is None:
+        return False
+    axes = max(len(a), len(b)) - 2
+    first, second = ([1] * (axes + 2 - len(shape)) + list(shape)[:-2] for shape in (a, b))
+    repeated = {(i == 1, j == 1) for i, j in zip(first, second, strict=False)}
+    return {(True, False), (False, True)} <= repeated
 
 
 def slope_beyond_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
