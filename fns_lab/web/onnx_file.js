@@ -20,7 +20,7 @@ const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
 const MODEL = { irVersion: 1, graph: 7, opset: 8 };
 const GRAPH = { node: 1, initializer: 5, input: 11, output: 12 };
 const NODE = { input: 1, output: 2, name: 3, op: 4, domain: 7 };
-const TYPES = [
+export const TYPES = [
   "", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64", "uint32",
   "uint64",
 ];

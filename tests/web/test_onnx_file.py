@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from fns_lab import web
 from fns_lab.runtimes import run_in
@@ -90,3 +91,46 @@ def test_other_bytes_are_refused(data, tmp_path):
     script = """try { file.readModel(readFileSync("m.onnx")); console.log("read"); }
 catch (error) { console.log(error.message); }"""
     assert "not an ONNX file" in in_node(script, tmp_path)
+
+
+READ_TENSORS = """
+import { readFileSync } from "node:fs";
+import { namedTensors, readTensorFile } from "MODULE";
+const files = process.argv.slice(1).map((path) => {
+  const fileName = path.split("/").pop();
+  return { fileName, tensor: readTensorFile(fileName, new Uint8Array(readFileSync(path))) };
+});
+const named = namedTensors(files, ["x", "ids"], ["y"]);
+const plain = [...named.values()].map(({ name, type, dims, data }) => [name, type, dims, Array.from(data, Number)]);
+console.log(JSON.stringify(plain));
+"""
+
+
+def read_tensors(*paths):
+    module = (web.HERE / "tensor_files.js").as_uri()
+    command = [node_program(), "--input-type=module", "-e", READ_TENSORS.replace("MODULE", module), *map(str, paths)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_tensors_are_read_from_both_kinds_of_files(tmp_path):
+    x = np.arange(6, dtype=np.float32).reshape(1, 2, 3) / 4
+    ids, y = np.array([3, -7, 2**40]), np.array([True, False])
+    (tmp_path / "input_0.pb").write_bytes(numpy_helper.from_array(x, "other").SerializeToString())
+    np.save(tmp_path / "ids.npy", ids)
+    (tmp_path / "any.pb").write_bytes(numpy_helper.from_array(y, "y").SerializeToString())
+    done = read_tensors(tmp_path / "input_0.pb", tmp_path / "ids.npy", tmp_path / "any.pb")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [
+        ["x", "float32", [1, 2, 3], x.ravel().tolist()],
+        ["ids", "int64", [3], ids.tolist()],
+        ["y", "bool", [2], [1, 0]],
+    ]
+
+
+def test_a_file_that_holds_no_tensor_of_the_model_is_named(tmp_path):
+    np.save(tmp_path / "z.npy", np.zeros(2, np.float32))
+    assert "'z.npy' is no input or output of the model, which has x, ids, y" in read_tensors(tmp_path / "z.npy").stderr
+    (tmp_path / "y.npy").write_bytes((tmp_path / "z.npy").read_bytes()[:-1])
+    assert "'y.npy': cut short: not 2 float32" in read_tensors(tmp_path / "y.npy").stderr
+    (tmp_path / "y.pb").write_bytes(b"some text")
+    assert "'y.pb': not an ONNX file" in read_tensors(tmp_path / "y.pb").stderr

@@ -4,6 +4,7 @@ import { missing } from "../device.js";
 import { Stopped } from "../engines/client.js";
 import { paintErrors } from "../error_map.js";
 import { readModel, withInputShapes, withOutputs } from "../onnx_file.js";
+import { namedTensors, readTensorFile } from "../tensor_files.js";
 import { indexText } from "../tensors.js";
 import { clientOf, modelBytes } from "./catalog.js";
 import { byId, fillSelect, fillTable, make, reason, say } from "./dom.js";
@@ -46,6 +47,11 @@ async function chosenFile() {
   return modelBytes(model, model.variants[Number(index)]);
 }
 
+async function chosenTensors() {
+  return Promise.all([...byId("wrong-data").files].map(async (/** @type {File} */ file) => (
+    { fileName: file.name, tensor: readTensorFile(file.name, new Uint8Array(await file.arrayBuffer())) })));
+}
+
 async function run() {
   byId("wrong-run").disabled = true;
   byId("wrong-stop").disabled = false;
@@ -53,7 +59,7 @@ async function run() {
   byId("wrong-table").replaceChildren();
   say("wrong-status", "Running…");
   try {
-    show(await compareValues(await chosenFile()));
+    show(await compareValues(await chosenFile(), await chosenTensors()));
   } catch (error) {
     say("wrong-status", error instanceof Stopped ? "Stopped." : reason(error), !(error instanceof Stopped));
   }
@@ -62,13 +68,16 @@ async function run() {
 }
 
 /**
- * Returns the model's own outputs compared, then all values compared with every one of them as an output.
+ * Returns the model's own outputs compared, then all values compared with every one of them as an output. Inputs and
+ * expected outputs are those of the files, if there are any; what no file gives is drawn, or the reference engine's.
  * @param {Uint8Array} bytes
+ * @param {{ fileName: string, tensor: Tensor }[]} files
  * @returns {Promise<{ outputs: Compared[], all: Compared[] }>}
  */
-async function compareValues(bytes) {
+async function compareValues(bytes, files) {
   const info = readModel(bytes);
-  const feeds = info.inputs.map(({ name, type, dims }) =>
+  const given = namedTensors(files, info.inputs.map(({ name }) => name), info.outputs.map(({ name }) => name));
+  const feeds = info.inputs.map(({ name, type, dims }) => given.get(name) ||
     feedOf(name, type, dims.map((size, axis) => (typeof size === "number" && size > 0 ? size : axis ? FREE_SIZE : 1))));
   const [reference, engine] = ["wrong-reference", "wrong-engine"].map(
     (id) => /** @type {import("./catalog.js").Engine} */ (catalog.engines.find(({ target }) => target === byId(id).value)));
@@ -76,7 +85,8 @@ async function compareValues(bytes) {
   const declared = new Set(info.outputs.map(({ name }) => name));
   const inner = info.nodes.filter(({ op }) => op !== "Constant").flatMap(({ outputs }) => outputs)
     .filter((name) => name && !declared.has(name));
-  const expected = await valuesIn(reference, fixed, feeds, inner);
+  const computed = await valuesIn(reference, fixed, feeds, inner);
+  const expected = computed.map((tensor) => (declared.has(tensor.name) && given.get(tensor.name)) || tensor);
   const plain = await valuesIn(engine, fixed, feeds, []);
   const all = await valuesIn(engine, fixed, feeds, inner, new Map(expected.map((tensor) => [tensor.name, tensor])));
   return { outputs: paired(info.nodes, expected, plain), all: paired(info.nodes, expected, all) };
