@@ -8,6 +8,15 @@
 export function embedded(id) {
   const text = document.getElementById(id)?.textContent;
   if (text == null) throw new Error(`the page holds no '${id}'`);
+  return ungzipped(text);
+}
+
+/**
+ * Returns the bytes of a text that holds them gzipped, as base64.
+ * @param {string} text
+ * @returns {Promise<ArrayBuffer>}
+ */
+export function ungzipped(text) {
   const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(plain).arrayBuffer();

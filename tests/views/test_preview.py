@@ -17,6 +17,7 @@ import pytest
 from fns_lab import images, models, photos, web
 from fns_lab.errors import InputError
 from fns_lab.runtimes import open_runner
+from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.views.widgets import StylePreview, model_store
 from fns_lab.views.widgets.choice import described
 from fns_lab.views.widgets.pixels import array_of, pixels_of, png_of
@@ -297,3 +298,36 @@ def test_runs_in_a_browser_engine(small):
     small.choose(engine="onnxjs-0.1.8/wasm")
     assert small.status.startswith("onnxjs-0.1.8/wasm: ")
     assert np.abs(small.output - expected).max() < 0.5
+
+
+@pytest.mark.browser
+def test_an_interactive_page_needs_no_kernel(small, tmp_path):
+    """Two of them in one page: the line moves, and the error map appears when it is asked for."""
+    small.choose(network="b", model="base ops")
+    (tmp_path / "page.html").write_text(small.page().data + small.page().data, encoding="utf-8")
+
+    async def look():
+        context = await (await shared_chromium().browser()).new_context(offline=True)
+        page, faults = await context.new_page(), []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: faults.append(request.url) if "page.html" not in request.url else None)
+        await page.goto((tmp_path / "page.html").as_uri())
+        first = page.locator(".fns-preview").first
+        await first.get_by_label("before | after").focus()
+        await page.keyboard.press("End")
+        split = await first.locator(".frame").evaluate("(e) => e.style.getPropertyValue('--split')")
+        values = await first.locator("canvas.after").evaluate(
+            "(e) => [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data]"
+        )
+        hidden = await first.locator("canvas.error_image").is_hidden()
+        await first.get_by_label("error map").check()
+        shown = await first.locator("canvas.error_image").is_visible()
+        said = await page.locator(".fns-preview p").all_text_contents()
+        await context.close()
+        return split, values, hidden, shown, said, faults
+
+    split, values, hidden, shown, said, faults = shared_chromium().run(look())
+    assert (split, hidden, shown, faults) == ("100%", True, True, [])
+    pixels = np.array(values).reshape(*SIZES[0], 4)[..., :3].transpose(2, 0, 1)
+    assert np.array_equal(pixels, array_of(small.after))
+    assert len(said) == 2 and "b · 20 x 28 · base ops · ort/cpu" in said[0]

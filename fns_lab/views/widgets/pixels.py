@@ -1,4 +1,4 @@
-"""Images as a preview sends them to the browser: bytes that need no decoding, and PNG files for where it cannot draw."""
+"""Images as a preview sends them to the browser: bytes that need no decoding. A report gets PNG files."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,11 @@ from fns_lab.views.widgets.image_store import ImageStore
 from fns_lab.views.widgets.model_store import ModelStore
 from fns_lab.views.widgets.pixels import Pixels
 from fns_lab.views.widgets.state import PreviewState
-from fns_lab.views.widgets.still import still
+from fns_lab.views.widgets.still import interactive, still
 from fns_lab.views.widgets.worker import Cancelled, Job, Worker, running_loop
+
+if TYPE_CHECKING:
+    from IPython.display import HTML
 
 ENGINES = ("ort/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
 SIZES = ((96, 144), (128, 192), (192, 288), None)
@@ -172,6 +175,14 @@ class StylePreview(PreviewState):
         if self.show_error:
             figures["error, on a log scale"] = self.error_image
         return bundle[0] | {"text/html": still(figures, self.choice, self.status)}, bundle[1]
+
+    def page(self) -> HTML:
+        """Return the images that it shows now as HTML that needs no kernel, with the line, the zoom and the error map."""
+        from IPython.display import HTML
+
+        self.wait(FIRST_RUN_S)
+        error = error_pixels(*self._compared) if self._compared else {}
+        return HTML(interactive(self.before, self.after, error, self.choice, self.status))
 
     # What the controls ask for
 

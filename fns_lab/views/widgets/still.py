@@ -1,19 +1,21 @@
-"""A preview without its widget: the images and choices that it shows, as HTML that loads nothing."""
+"""A preview without its kernel, as HTML that loads nothing: a still picture, or one with the line and the zoom."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import html
+import json
+import uuid
 from collections.abc import Mapping
 
+from fns_lab import web
 from fns_lab.views.widgets.choice import Choice
 from fns_lab.views.widgets.pixels import Pixels, png_of
 
 
 def still(figures: Mapping[str, Pixels], choice: Choice, status: str) -> str:
     """Return images side by side, each above its label, and below them what was chosen and the status line."""
-    size = "{} x {}".format(*choice.size) if choice.size else "the image's own size"
-    caption = " · ".join([choice.image, choice.network, size, choice.model, choice.engine])
     shown = {label: base64.b64encode(png_of(image)).decode() for label, image in figures.items() if image}
     width = 96 // max(2, len(shown))
     blocks = "".join(
@@ -22,4 +24,33 @@ def still(figures: Mapping[str, Pixels], choice: Choice, status: str) -> str:
         f"<figcaption>{html.escape(label)}</figcaption></figure>"
         for label, content in shown.items()
     )
-    return f"<div>{blocks}<p>{html.escape(caption)}<br>{html.escape(status)}</p></div>"
+    return f"<div>{blocks}<p>{html.escape(caption(choice))}<br>{html.escape(status)}</p></div>"
+
+
+def interactive(before: Pixels, after: Pixels, error: Pixels, choice: Choice, status: str) -> str:
+    """Return both images, one over the other, with the controls of how they are shown, and the module inside."""
+    state = {"before": _packed(before), "after": _packed(after), "error": _packed(error)}
+    state |= {"caption": caption(choice), "status": status}
+    place = f"fns-preview-{uuid.uuid4().hex}"
+    script = web.module("preview/page.js").replace("</script", "<\\/script")
+    values = json.dumps(state).replace("<", "\\u003c")
+    call = f'show(document.getElementById("{place}"), {values});'
+    return (
+        f"<style>{web.text('preview/preview.css')}</style><div class='fns-preview' id='{place}'></div>"
+        f"<script type='module'>{script}{call}</script>"
+    )
+
+
+def caption(choice: Choice) -> str:
+    """Return what was chosen, in one line."""
+    size = "{} x {}".format(*choice.size) if choice.size else "the image's own size"
+    return " · ".join([choice.image, choice.network, size, choice.model, choice.engine])
+
+
+def _packed(pixels: Pixels) -> Pixels | None:
+    """Return pixels as JSON holds them, their bytes gzipped and as base64."""
+    if not pixels:
+        return None
+    data = pixels["data"]
+    assert isinstance(data, bytes)
+    return {**pixels, "data": base64.b64encode(gzip.compress(data, mtime=0)).decode("ascii")}
