@@ -207,6 +207,15 @@ def test_compare_reduces_a_fault_to_a_model_that_shows_it_again(cli, tmp_path, t
         assert (code, json.loads(out)["first_divergence"]) == (NO, "out")
 
 
+def test_bench_writes_every_run(cli, fns_file, tmp_path):
+    path = tmp_path / "runs.csv"
+    code, _, _ = cli("bench", fns_file, "--target", "ort/cpu", "--runs", 2, "--warmup", 1, "--csv", path)
+    assert code == GOOD
+    assert [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()[1:]] == [
+        f"ort/cpu,{fns_file.stem},{run},{counted}" for run, counted in ((1, False), (2, True), (3, True))
+    ]
+
+
 def test_bench_gives_the_ratio_to_the_first_model(cli, fns_file, lowered_file):
     code, out, _ = cli("bench", fns_file, lowered_file, "--target", "ort/cpu", "--runs", 3, "--warmup", 1, "--json")
     assert code == GOOD

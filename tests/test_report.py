@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
+import pandas as pd
+import psutil
+import pypdf
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fns_lab.errors import InputError
 from fns_lab.runtimes.chromium import shared_chromium
-from fns_lab.views import page
-from fns_lab.views.report import run_notebooks
+from fns_lab.views.report import Style, page, run_notebooks
 
 IMAGE = """from matplotlib.figure import Figure
 from IPython.display import Image, display
@@ -39,23 +47,43 @@ def write(path, *cells):
     return path
 
 
+TIMES = """from onnx import parser
+from fns_lab.measure.bench import bench, random_feeds
+head = '<ir_version: 9, opset_import: ["": 18]>'
+model = parser.parse_model(head + ' g (float[1,3,8,9] x) => (float[1,3,8,9] y) {y = Relu(x)}')
+seed = 3
+timings = bench({"relu": model}, ["ort/cpu"], random_feeds(model, seed=seed), runs=4)
+timings.table[["model", "ms_median"]].style.format(precision=1)"""
+
+LONG = """import pandas as pd
+print("0.125 of 255 <at most>")
+pd.DataFrame({"number": [i / 3 for i in range(70)], "text": ["a long text " * 9] * 70})"""
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     title = new_markdown_cell("# Tiny: is it *so*?\n\nA question, with [a link](02_bad.ipynb).")
+    links = new_markdown_cell("[a file](data.txt#part), [a page](https://example.org/), [below](#Tiny)")
     good = write(
         folder / "01_good.ipynb",
         title,
-        new_code_cell("steps = 2  # how many", metadata={"tags": ["parameters"]}),
-        new_code_cell("import pandas as pd\npd.DataFrame({'op': ['Conv'], 'count': [steps]})"),
+        new_code_cell("steps = 2  # how many\nsize = (4, 5)", metadata={"tags": ["parameters"]}),
+        new_code_cell("import pandas as pd\npd.DataFrame({'op': ['Conv'], 'count': [steps], 'size': [size]})"),
         new_code_cell(IMAGE),
         new_code_cell(WIDGET),
         new_code_cell(PROGRESS),
+        new_code_cell("from IPython.display import HTML\nHTML('<script>document.title = \"taken\"</script>')"),
+        links,
+        new_code_cell(TIMES),
+        new_code_cell(LONG),
     )
     bad = write(folder / "02_bad.ipynb", title, new_code_cell("print('so far')"), new_code_cell("int('no\\nnumber')"))
     said = []
     out = folder / "reports"
-    return run_notebooks([bad, good], out, parameters={"steps": 7}, say=said.append), out, said
+    values = {"steps": 7, "size": "(6, 8)"}
+    style = Style("Report & more", "A. Student")
+    return run_notebooks([bad, good], out, parameters=values, style=style, say=said.append), out, said
 
 
 def html(reports, name):
@@ -73,19 +101,25 @@ def test_one_failure_fails_the_report_and_the_rest_is_written(reports):
 
 def test_the_error_is_one_line_that_names_the_cell(reports):
     error = reports[0].cards[0].error
-    assert error == r"cell 3: ValueError: invalid literal for int() with base 10: 'no\nnumber'"
+    assert error == r"cell 2: ValueError: invalid literal for int() with base 10: 'no\nnumber'"
     assert "so far" in html(reports, "02_bad.html")
-    assert "Failed: cell 3" in html(reports, "02_bad.html")
+    assert "Failed: cell 2" in html(reports, "02_bad.html")
 
 
-@pytest.mark.parametrize("name", ["01_good.html", "index.html"])
-def test_loads_nothing(reports, name):
+@pytest.mark.parametrize("name", ["01_good.html", "02_bad.html", "index.html"])
+def test_loads_nothing_and_says_so_in_its_policy(reports, name):
     text = html(reports, name)
-    assert re.findall("<script[^>]*>", text) == ["<script>"] * (name != "index.html"), "its own, which has no source"
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
+    assert policy.startswith("default-src &#39;none&#39;; script-src")
+    assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
+    parts = r'<script type="text/plain" id="datatables">.*?</script>|<style>.*?</style>'
+    page_itself = re.sub(parts, "", text, flags=re.DOTALL)
     assert "@import" not in text
-    assert "url(" not in text
-    for attribute, value in re.findall(rf'\b({"|".join(SOURCES)})="([^"]*)"', text):
-        assert value.startswith(("data:", "#")) or (reports[1] / value).is_file(), (attribute, value[:80])
+    assert not [url for url in re.findall(r"url\(([^)]*)\)", page_itself) if not url.startswith(("data:", "#"))]
+    for attribute, value in re.findall(rf'\b({"|".join(SOURCES)})="([^"]*)"', page_itself):
+        local = value.split("#")[0]
+        known = value.startswith(("data:", "#", "https://example.org/")) or (reports[1] / local).is_file()
+        assert known or value == "../data.txt#part", (attribute, value[:80])
 
 
 def test_shows_table_image_and_the_static_view_of_a_widget(reports):
@@ -98,30 +132,120 @@ def test_shows_table_image_and_the_static_view_of_a_widget(reports):
     assert 'href="02_bad.html"' in text
 
 
+def test_the_page_names_the_machine_what_was_given_and_what_ran(reports):
+    text = html(reports, "01_good.html")
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    wanted = {"processor", "cores", "memory", "GPU", "GPU of the browser", "system", "browser", "engines", "Python"}
+    assert wanted | {"commit", "load", "seed", "parameters"} <= set(facts)
+    assert all(facts.values())
+    assert facts["parameters"] == "steps = 7, size = (6, 8)"
+    assert facts["seed"] == "3"
+    assert "1 model ran on x 1x3x8x9 in ort/cpu (ort" in text
+    assert "4 counted runs of each" in text
+    assert '<p class="report-title">Report &amp; more</p>' in text
+    assert '<p class="author">A. Student</p>' in text
+
+
+def test_tables_and_every_run_lie_beside_the_page(reports):
+    folder = reports[1] / "01_good"
+    assert {path.name for path in folder.iterdir()} == {
+        "table_02.csv", "table_07.csv", "table_08.csv", "runs_timings.csv", "run.json",
+    }  # fmt: skip
+    long = pd.read_csv(folder / "table_08.csv", index_col=0)
+    assert list(long.number) == [i / 3 for i in range(70)], "all rows, all digits"
+    runs = pd.read_csv(folder / "runs_timings.csv")
+    assert runs.counted.sum() == 4
+    assert set(runs.run[~runs.counted]) == set(range(1, len(runs) - 3))
+    page_table = re.search(r"Times of all runs.*?</table>", html(reports, "01_good.html"), re.S)[0]
+    assert f"{runs.ms[runs.counted].median():.3g}" in page_table
+    assert html(reports, "01_good.html").count("<td>a long text") == 70, "the page shows all rows"
+    assert 'href="01_good/table_08.csv"' in html(reports, "01_good.html")
+
+
 @pytest.mark.browser
-def test_a_click_on_a_head_sorts_the_table(tmp_path):
-    table = "pd.DataFrame({'op': ['b', 'a', 'c'], 'error': [10.5, 9.25, float('nan')], 'psnr': [3, float('inf'), -1]})"
-    path = write(tmp_path / "01_table.ipynb", new_markdown_cell("# T"), new_code_cell(f"import pandas as pd\n{table}"))
-    run_notebooks([path], tmp_path)
-
-    async def clicked():
+def test_the_page_sorts_and_searches_its_tables_and_runs_no_script_of_an_output(reports):
+    async def used():
         browser = await shared_chromium().browser()
-        tab = await browser.new_page()
-        await tab.goto((tmp_path / "01_table.html").as_uri())
-        columns = []
-        for head in ("error", "error", "psnr", "op"):
-            await tab.click(f"th:text-is('{head}')")
-            columns.append(
-                await tab.eval_on_selector_all("tbody tr", "rows => rows.map((row) => row.cells[1].innerText)")
-            )
-        await tab.close()
-        return columns
+        context = await browser.new_context(offline=True)
+        tab = await context.new_page()
+        said = []
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        await tab.goto((reports[1] / "01_good.html").as_uri())
+        await tab.wait_for_function("document.body.dataset.tables")
+        table = tab.locator(".dt-container:has(th:has-text('number'))")
+        before = await table.locator("tbody tr").count()
+        await table.locator("th:has-text('number')").click()
+        await table.locator("th:has-text('number')").click()
+        first = await table.locator("tbody tr").first.locator("td").first.inner_text()
+        await table.locator("input[type=search]").fill("22.33")
+        found = await table.locator("tbody tr").count()
+        title = await tab.title()
+        await context.close()
+        return before, first, found, title, said
 
-    by_error, by_error_down, by_psnr, by_op = shared_chromium().run(clicked())
-    assert by_error == ["a", "b", "c"], "9.25 comes before 10.5, and NaN is last"
-    assert by_error_down == ["b", "a", "c"]
-    assert by_psnr == ["c", "b", "a"]
-    assert by_op == ["a", "b", "c"]
+    before, first, found, title, said = shared_chromium().run(used())
+    assert (before, first, found) == (25, "23.000000", 1)
+    assert title == "Report & more: Tiny: is it so?"
+    assert all("Content Security Policy" in line for line in said), said
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("name", ["01_good.html", "02_bad.html", "index.html"])
+def test_nothing_is_wider_than_the_window(reports, name, width):
+    async def measured():
+        browser = await shared_chromium().browser()
+        context = await browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        tab = await context.new_page()
+        await tab.goto((reports[1] / name).as_uri())
+        if await tab.locator("#datatables").count():
+            await tab.wait_for_function("document.body.dataset.tables")
+        wide = await tab.evaluate("document.documentElement.scrollWidth")
+        await context.close()
+        return wide
+
+    assert shared_chromium().run(measured()) <= width
+
+
+@pytest.mark.browser
+def test_the_pdf_is_a4_with_all_rows_and_live_links_and_without_code(reports, tmp_path):
+    notebook = nbformat.read(reports[1].parent / "01_good.ipynb", as_version=4)
+    short = write(tmp_path / "short.ipynb", notebook.cells[0], notebook.cells[7], notebook.cells[9])
+    run_notebooks([short], tmp_path, style=Style(code=False), pdf=True)
+    pdf = pypdf.PdfReader(tmp_path / "short.pdf")
+    text = "\n".join(page.extract_text() for page in pdf.pages)
+    assert [round(float(side) / 72 * 25.4) for side in pdf.pages[0].mediabox[2:]] == [210, 297]
+    assert [f"{i / 3:.6f}" for i in range(70) if f"{i / 3:.6f}" not in text] == []
+    assert "import pandas" not in text
+    assert "import pandas" not in (tmp_path / "short.html").read_text(encoding="utf-8")
+    annotations = [note.get_object() for page in pdf.pages for note in page.get("/Annots", [])]
+    assert "https://example.org/" in {note["/A"]["/URI"] for note in annotations if "/URI" in note.get("/A", {})}
+    right = max(float(note["/Rect"][2]) for note in annotations)
+    assert right < float(pdf.pages[0].mediabox.right), "nothing is beyond the page"
+
+
+def test_ctrl_c_leaves_whole_files_and_no_process(tmp_path):
+    first = write(tmp_path / "a.ipynb", new_markdown_cell("# First"), new_code_cell("print(1)"))
+    flag = tmp_path / "running"
+    wait = f"import pathlib, time\npathlib.Path({str(flag)!r}).touch()\ntime.sleep(200)"
+    second = write(tmp_path / "b.ipynb", new_markdown_cell("# Second"), new_code_cell(wait))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "fns_lab", "report", str(first), str(second), "-o", str(out)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while not flag.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    assert {path.name for path in out.iterdir()} == {"a", "a.html", "index.html", "index.json"}
+    assert [card["name"] for card in json.loads((out / "index.json").read_text(encoding="utf-8"))] == ["a"]
 
 
 def test_index_has_a_card_with_image_question_and_time(reports):
@@ -131,6 +255,8 @@ def test_index_has_a_card_with_image_question_and_time(reports):
     assert "Tiny: is it so?" in text
     assert "A question, with a link." in text
     assert re.search(r"01_good · \d+ s", text)
+    assert "<li>0.125 of 255 &lt;at most&gt;</li>" in text
+    assert "<h1>Report &amp; more</h1>" in text
 
 
 def test_index_keeps_other_runs_until_their_notebook_is_gone(reports, tmp_path):
@@ -144,6 +270,18 @@ def test_index_keeps_other_runs_until_their_notebook_is_gone(reports, tmp_path):
     run_notebooks([second], out)
     assert 'href="a.html"' not in index.read_text(encoding="utf-8")
     assert 'href="b.html"' in index.read_text(encoding="utf-8")
+
+
+def test_key_figures_are_those_of_tagged_cells():
+    def prints(text, **metadata):
+        cell = new_code_cell("", metadata=metadata)
+        cell.outputs = [nbformat.v4.new_output("stream", text=text)]
+        return cell
+
+    cells = [prints("a 1\nb\nc 3\n", tags=[page.FIGURES_TAG]), prints("d 4\ne 5\n")]
+    assert page.key_figures(new_notebook(cells=cells)) == ("a 1", "c 3")
+    assert page.key_figures(new_notebook(cells=cells[1:])) == ("e 5",)
+    assert page.key_figures(new_notebook()) == ()
 
 
 def test_tagged_image_goes_before_the_last():

@@ -35,6 +35,9 @@ def bench(
     warmup: Annotated[
         int | None, typer.Option(min=1, help="Runs before the timed ones; by default what the engine needs.")
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="OUT.csv", help="Also write the time of every run to this file.")
+    ] = None,
     json: JsonFlag = False,
 ) -> int:
     """Time models in the real runtimes.
@@ -48,14 +51,20 @@ def bench(
     """
     from fns_lab import models as onnx_files
     from fns_lab import targets
+    from fns_lab.files import atomic_write
     from fns_lab.measure.bench import bench as measure
     from fns_lab.measure.bench import random_feeds
 
+    if csv:
+        parent_exists(csv)
     chosen = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
     first = next(iter(protos.values()))
     feeds = load_feeds(input, first) if input else random_feeds(first)
     timings = measure(protos, chosen, feeds, runs=runs, warmup=warmup)
+    if csv:
+        with atomic_write(csv) as temporary:
+            timings.every_run.to_csv(temporary, index=False)
     if json:
         print_json(timings.to_json())
     else:

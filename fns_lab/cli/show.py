@@ -46,21 +46,48 @@ def view(
 
 def report(
     notebooks: Annotated[
-        list[Path] | None, typer.Argument(metavar="[NB...]", help="Notebooks to run; default: all.")
+        list[Path] | None, typer.Argument(metavar="[NB...]", help="Notebooks to run, from anywhere; default: all.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A value for the parameters cells; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: reports.")
+    ] = None,
+    code: Annotated[bool, typer.Option("--code/--no-code", help="Whether pages show the code.")] = True,
+    title: Annotated[str, typer.Option(help="Title of the report.", show_default=False)] = "",
+    author: Annotated[str, typer.Option(help="Who wrote it.", show_default=False)] = "",
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print each page on A4, as PDF.")] = False,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of another report to compare the figures with.")
     ] = None,
 ) -> int:
-    """Run notebooks and write reports/*.html, which open offline.
+    """Run notebooks and write DIR/*.html, which open offline, and their tables and times as CSV.
 
-    Exit 1 if a notebook fails; the others run all the same.
+    A value is written as in Python: 80, 1e-3, True, "(96, 128)", text. Exit 1 if a notebook fails; the others run all
+    the same.
 
     \b
     Examples:
       fns-lab report
       fns-lab report notebooks/05_compare_ops.ipynb
+      fns-lab report mine.ipynb -p runs=20 -o thesis --no-code --title "My runtime" --author "A. Student" --pdf
+      fns-lab report -o today --compare yesterday
     """
-    from fns_lab.views.report import run_notebooks
+    from fns_lab.paths import REPORTS
+    from fns_lab.views.report import Style, run_notebooks
+    from fns_lab.views.report.parameters import parse
 
-    result = run_notebooks(notebooks or None, say=note)
+    result = run_notebooks(
+        notebooks or None,
+        output or REPORTS,
+        parameters=parse(parameter or []),
+        style=Style(title, author, code),
+        pdf=pdf,
+        compare_with=compare,
+        say=note,
+    )
     print(result)
     return 0 if result else 1
 

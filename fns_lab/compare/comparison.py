@@ -143,6 +143,10 @@ class Comparison:
         errors = f"{row['truth_error_b']:.3g} against {row['truth_error_a']:.3g}"
         return [f"{counts}, most at {row['value']!r} ({row['op']}): {errors}"]
 
+    def methods(self) -> str:
+        """Return what was compared, in one sentence for a write-up."""
+        return f"Two models were compared value by value ({self._counts()}); allowed are {self.tolerance}."
+
     def to_json(self) -> dict[str, Any]:
         """Return one strict JSON object.
 

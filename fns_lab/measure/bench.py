@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,6 +16,7 @@ from fns_lab import models as onnx_models
 from fns_lab import targets as known_targets
 from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.feeds import fit_feeds
+from fns_lab.measure.machine import device_name
 from fns_lab.runtimes import Runner, engine_name, open_runner
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
@@ -34,6 +33,7 @@ FREE_SIZE_PX = 256
 """Height and width of noise where the model does not fix them."""
 ROWS_KEYS = ("model", "target", "ms_median", "ms_p10", "ms_p90", "runs", "ratio")
 COLUMNS = (*ROWS_KEYS, "ms_create", "ms_first", "warmup", "engine", "fault")
+EVERY_RUN_COLUMNS = ("target", "model", "run", "counted", "ms")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,15 @@ class Timings:
     - `fault`: the engine's message, in which case the times are NaN; empty where it ran
 
     `outputs` holds each model's graph outputs of the last run, by (model, target), so that an error can stand beside
-    each time. `shapes` are those of the feeds, `device` is the machine.
+    each time. `shapes` are those of the feeds, `device` is the machine. `every_run` has one row per run, those of the
+    warm-up too: `target`, `model`, `run` (from 1), `counted` (False for the warm-up), `ms`.
     """
 
     table: pd.DataFrame
     shapes: Mapping[str, tuple[int, ...]]
     device: str
     outputs: Mapping[tuple[str, str], Mapping[str, np.ndarray]] = field(repr=False)
+    every_run: pd.DataFrame = field(repr=False)
 
     def __bool__(self) -> bool:
         return not self.table.empty and bool((self.table["fault"] == "").all())
@@ -68,6 +70,20 @@ class Timings:
         if self.table.empty:
             return "nothing was timed"
         return "; ".join(_sentence(str(target), rows) for target, rows in self.table.groupby("target", sort=False))
+
+    def methods(self) -> str:
+        """Return how the times were measured, in two sentences for a write-up."""
+        if self.table.empty:
+            return ""
+        engines = dict(zip(self.table.target, self.table.engine, strict=True))
+        warmup = " and ".join(str(count) for count in dict.fromkeys(self.table.warmup))
+        shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in self.shapes.items())
+        return (
+            f"{_count(self.table.model.nunique(), 'model')} ran on {shapes} in "
+            f"{', '.join(f'{target} ({engine})' for target, engine in engines.items())}: {warmup} warm-up runs, then "
+            f"{_count(int(self.table.runs.max()), 'counted run')} of each, in turns, so that a slow moment slows all. "
+            "A time is that inside the engine; the figures are the median and the tenth and ninetieth percentile."
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the object that `fns-lab bench --json` prints; the times of a model that failed are null."""
@@ -104,14 +120,22 @@ def bench(
     rounds = {target.name: (warmup or target.warmup_runs) + runs for target in chosen}
     rows: list[dict[str, object]] = []
     outputs: dict[tuple[str, str], Feeds] = {}
+    every_run: list[tuple[str, str, int, bool, float]] = []
     with _progress(len(models) * sum(rounds.values())) as progress:
         for target in chosen:
             contenders = [_Contender(label, model, fitted[label]) for label, model in models.items()]
             _run_in_turns(contenders, target, rounds[target.name], progress)
             rows += _rows(contenders, target, runs, rounds[target.name] - runs)
             outputs |= {(contender.label, target.name): contender.outputs for contender in contenders}
+            every_run += _every_run(contenders, target, rounds[target.name] - runs)
     shapes = {name: np.shape(x) for name, x in feeds.items()}
-    return Timings(pd.DataFrame(rows, columns=list(COLUMNS)), shapes, device_name(), outputs)
+    return Timings(
+        table=pd.DataFrame(rows, columns=list(COLUMNS)),
+        shapes=shapes,
+        device=device_name(),
+        outputs=outputs,
+        every_run=pd.DataFrame(every_run, columns=list(EVERY_RUN_COLUMNS)),
+    )
 
 
 def random_feeds(model: ModelProto, *, seed: int = 0, size_px: int = FREE_SIZE_PX) -> dict[str, np.ndarray]:
@@ -128,12 +152,6 @@ def random_feeds(model: ModelProto, *, seed: int = 0, size_px: int = FREE_SIZE_P
         free = [1, *[size_px] * len(shape)]
         feeds[name] = _smooth(rng, tuple(n if isinstance(n, int) else free[i] for i, n in enumerate(shape)))
     return feeds
-
-
-def device_name() -> str:
-    """Return system, processor and the number of cores that this process may use, in one line."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.system()} {platform.machine()}, {_processor()}, {cores} cores"
 
 
 def time_text(row: pd.Series) -> str:
@@ -208,6 +226,16 @@ def _rows(contenders: Sequence[_Contender], target: Target, runs: int, warmup: i
     ]
 
 
+def _every_run(
+    contenders: Sequence[_Contender], target: Target, warmup: int
+) -> list[tuple[str, str, int, bool, float]]:
+    return [
+        (target.name, contender.label, run, run > warmup, ms)
+        for contender in contenders
+        for run, ms in enumerate(contender.times_ms, 1)
+    ]
+
+
 def _fit(label: str, model: ModelProto, feeds: Feeds) -> Feeds:
     """Return `feeds` under the names of this model's inputs; an `InputError` names the model."""
     try:
@@ -235,15 +263,11 @@ def _sentence(target: str, rows: pd.DataFrame) -> str:
     return f"{target}: {', '.join(parts)}"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _progress(total: int) -> tqdm[NoReturn]:
     from tqdm import tqdm
 
     return tqdm(total=total, unit="run", delay=PROGRESS_AFTER_S, file=sys.stderr, leave=False)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown processor"

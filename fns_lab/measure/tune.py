@@ -22,7 +22,8 @@ import pandas as pd
 
 from fns_lab.compare import Tolerance, measure, tolerance_between, value_range
 from fns_lab.files import atomic_write
-from fns_lab.measure.bench import Feeds, bench, device_name, random_feeds
+from fns_lab.measure.bench import Feeds, bench, random_feeds
+from fns_lab.measure.machine import device_name
 from fns_lab.paths import CACHE
 from fns_lab.rewrite.lower import Lowering, lower
 from fns_lab.rewrite.sites import KEEP, Site
@@ -101,6 +102,13 @@ class Tuning:
         if len(rows) > 1:
             text += f", {rows.ms['lowered'] / rows.ms[self.chosen]:.2f} times as fast as lowered"
         return f"{text}; {len(self.tried)} alternatives of {self.tried.site.nunique()} sites tried"
+
+    def methods(self) -> str:
+        """Return how the model was tuned, in one sentence for a write-up."""
+        return (
+            f"For {self.lowering.target}, {len(self.tried)} alternatives of {self.tried.site.nunique()} sites were "
+            f"timed in turns (tenth percentile of the runs); those with other outputs than {REFERENCE} were dropped."
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the object that `fns-lab tune --json` prints: that of `lower`, and what was measured."""

@@ -68,6 +68,14 @@ class Lowering:
     def __str__(self) -> str:
         return f"{self.nodes_before} nodes became {self.nodes_after}; {self.check}"
 
+    def methods(self) -> str:
+        """Return how the model was rewritten, in one sentence for a write-up."""
+        rules = ", ".join(f"{row.rule} ({row.fidelity})" for row in self.applied.itertuples())
+        return (
+            f"{self.nodes_before} nodes were rewritten for {self.target} as {self.nodes_after}, "
+            f"{f'by the rules {rules}' if rules else 'by no rule'}."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that `fns-lab lower --json` prints."""
         return {

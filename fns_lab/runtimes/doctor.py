@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fns_lab import targets
 from fns_lab.errors import one_line
@@ -135,7 +135,7 @@ def _browser() -> list[Diagnostic]:
     """Check the browser, and what a page in it can use."""
     chromium = Chromium()
     try:
-        version, page = chromium.run(asyncio.wait_for(_inspect(chromium), BROWSER_LIMIT_S))
+        version, page = chromium.run(asyncio.wait_for(inspect_browser(chromium), BROWSER_LIMIT_S))
     except Exception as error:  # whatever keeps the browser from starting is the diagnostic
         reason = one_line(error).removesuffix(f": {INSTALL_HINT}")
         absent = (False, "no browser to ask", "fix the browser first")
@@ -161,7 +161,9 @@ def _page_diagnostic(name: str, detail: str | None, otherwise: str, fix: str) ->
     return Diagnostic(name, True, detail) if detail else Diagnostic(name, False, otherwise, fix)
 
 
-async def _inspect(chromium: Chromium) -> tuple[str, dict[str, str | None]]:
+async def inspect_browser(chromium: Chromium) -> tuple[str, dict[str, Any]]:
+    """Return the browser's name and version, and its `webgl`, `webgpu` and `threads`, each None if a page lacks it."""
+
     async def serve(route: Route) -> None:
         await route.fulfill(body="<!doctype html>", content_type="text/html", headers=ISOLATION)
 

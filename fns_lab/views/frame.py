@@ -1,38 +1,72 @@
-"""The frame of every HTML page that this project writes. It is one file that loads no other."""
+"""The frame of every HTML page that this project writes. It is one file, and its policy lets it load no other."""
 
 from __future__ import annotations
 
-import html
+import base64
+import functools
+import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-HERE = Path(__file__).parent
-"""Folder of the style sheets and scripts that are copied into the pages."""
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+"""Folder of the templates, style sheets and scripts of the pages."""
+
+POLICY = (
+    "default-src 'none'; script-src {scripts} blob: 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+)
+"""The content security policy: only the page's own scripts run, by their hash, and none that an output brings."""
 
 
-def framed(title: str, body: str, *, attributes: str, styles: Iterable[str], scripts: str = "") -> str:
+def framed(
+    title: str, body: str = "", *, attributes: str, styles: Iterable[str], scripts: str = "",
+    template: str = "frame.html.j2", **values: object,
+) -> str:  # fmt: skip
     """Return an HTML page with a title, a body and the reports' style sheet.
 
     `body` is the HTML of the visible part, `attributes` those of the `body` tag, `styles` more style sheets (CSS),
-    `scripts` the `script` tags that follow the visible part.
+    `scripts` the `script` tags that follow the visible part: these alone may run. `values` are those of `template`.
     """
-    style = "\n".join([(HERE / "report.css").read_text(encoding="utf-8"), *styles])
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{html.escape(title)}</title>
-<style>
-{style}
-</style>
-</head>
-<body {attributes}>
-<main>
-{body}
-</main>
-{scripts}
-</body>
-</html>
-"""
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            title=title,
+            body=body,
+            attributes=attributes,
+            styles=[read("report.css"), *styles],
+            scripts=scripts,
+            policy=POLICY.format(scripts=" ".join(_hashes(scripts))),
+            **values,
+        )
+    )
+
+
+def read(name: str) -> str:
+    """Return the text of a file in `TEMPLATES`."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hashes(scripts: str) -> list[str]:
+    """Return the hash of each script in these tags, as a content security policy writes it."""
+    texts = re.findall(r"<script>(.*?)</script>", scripts, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return [f"'sha256-{digest}'" for digest in digests]
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html.j2", "j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

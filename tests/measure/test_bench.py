@@ -19,6 +19,22 @@ def timings():
     return bench(models, [TARGET], small.feeds(), runs=RUNS, warmup=2)
 
 
+def test_every_run_is_kept_and_the_median_is_theirs(timings):
+    for _, row in timings.table.iterrows():
+        runs = timings.every_run[(timings.every_run.model == row.model) & (timings.every_run.target == row.target)]
+        assert len(runs) == row.runs + row.warmup
+        assert runs.ms[runs.counted].median() == row.ms_median
+        assert list(runs.run) == list(range(1, len(runs) + 1))
+        assert runs.ms.iloc[0] == row.ms_first
+
+
+def test_methods_name_engine_runs_and_shapes(timings):
+    text = timings.methods()
+    assert all(engine in text for engine in timings.table.engine)
+    assert f"{timings.table.runs.iloc[0]} counted runs" in text
+    assert all("x".join(map(str, shape)) in text for shape in timings.shapes.values())
+
+
 def test_one_row_per_model_and_target(timings):
     assert timings
     assert list(timings.table["model"]) == ["rewritten", "regular"]

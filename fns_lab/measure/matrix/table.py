@@ -58,6 +58,15 @@ class Matrix:
         ]
         return "\n".join(lines)
 
+    def methods(self) -> str:
+        """Return what ran, in one sentence for a write-up."""
+        cases, variants = self.table.case.nunique(), ", ".join(self.table.variant.unique())
+        return (
+            f"{cases} test case{'s' * (cases != 1)} of {self.table.op.nunique()} ops or pairs of ops ran as "
+            f"{variants} model in {', '.join(self.table.target.unique())}; "
+            "the outputs were compared with the expected ones."
+        )
+
     def to_json(self) -> dict[str, object]:
         """Return the object that `fns-lab matrix --json` prints; `max_abs` is null where it is NaN."""
         return {"rows": json_rows(self.table, JSON_KEYS)}
