@@ -1,11 +1,11 @@
-# make setup | lab | test | report | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
+# make setup | lab | test | report | docs | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: setup lab test report lint bench clean help
+.PHONY: setup lab test report docs lint bench clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -48,8 +48,11 @@ lab: setup ## open JupyterLab on the notebooks
 test: setup lint ## lint, then every test
 	$(BIN)/python -m pytest
 
-report: setup ## run the notebooks and write reports/index.html, which opens offline
+report: docs ## run the notebooks and write reports/index.html, which opens offline
 	$(BIN)/fns-lab report
+
+docs: setup ## write the documentation to reports/docs/index.html, which opens offline
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lint: setup ## check style, types of Python and JavaScript, import direction, notebooks without outputs
 	$(BIN)/ruff check .
