@@ -208,17 +208,20 @@ def compare_values(
     reader_b = ChunkReader(values_b.chunks(present.values()))
     outputs = {value.name for value in a.graph.output}
     rows: list[Row] = []
+    is_wrong = False
     maps: dict[str, np.ndarray | None] = {}
     for name, op in ops.items():
         row: Row = {"value": name, "op": op, "rule": rules.get(pairs.get(name, ""), "")}
         if name in present:
             x, y = reader_a.take(name), reader_b.take(present[name])
             row |= _columns(*compare_arrays(x, y, tolerance)) | _truth_errors(x, y, (truth or {}).get(name))
-            if name in outputs or (row["fault"] and not any(other["fault"] for other in rows)):
+            if name in outputs or (row["fault"] and not is_wrong):
                 maps[name] = error_map(x, y)
             del x, y  # before the next chunk is computed
+            is_wrong = is_wrong or bool(row["fault"])
             rows.append(row)
         elif name in outputs:
+            is_wrong = True
             rows.append(row | _columns(UNMEASURED, float("nan"), reasons[name]))
     skipped = _skipped(a, b, {name: reason for name, reason in reasons.items() if reason and name not in outputs})
     drawn = {name: image for name, image in maps.items() if image is not None}

@@ -30,6 +30,7 @@ class Graph:
         self.outputs = tuple(value.name for value in self.model.graph.output)
         self._initializers = {tensor.name: tensor for tensor in self.model.graph.initializer}
         self._inputs = {value.name: value for value in self.model.graph.input}
+        self._fed = self._inputs.keys() - self._initializers.keys()
 
     @cached_property
     def known(self) -> dict[str, ValueInfoProto]:
@@ -65,12 +66,16 @@ class Graph:
                 waiting += [name for name in self.reads[i] if name not in stop]
         return nodes
 
+    def nodes_behind(self, value: str, stop: Collection[str]) -> set[int]:
+        """Return the nodes that compute `value`, back to the model's inputs or to other values in `stop`."""
+        i = self.producer.get(value)
+        return set() if i is None else {i} | self.ancestors(self.reads[i], stop)
+
     def inputs_of(self, nodes: Collection[int]) -> list[str]:
         """Return the values that `nodes` read and do not compute, without weights, in the order of reading."""
         computed = {value for i in nodes for value in self.nodes[i].output}
         names = [name for i in sorted(nodes) for name in self.reads[i] if name not in computed]
-        fed = self._inputs.keys() - self._initializers.keys()
-        return [name for name in dict.fromkeys(names) if name in self.producer or name in fed]
+        return [name for name in dict.fromkeys(names) if name in self.producer or name in self._fed]
 
     def outputs_of(self, nodes: Collection[int]) -> list[str]:
         """Return the values that `nodes` compute and none of them reads."""

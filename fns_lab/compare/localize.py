@@ -65,6 +65,7 @@ def localize(experiment: Experiment, comparison: Comparison, *, progress: Progre
     table, pairs = comparison.table, experiment.pairs
     max_rel = dict(zip(table["value"], table["max_rel"], strict=True))
     wrong = [value for value in table.loc[table["fault"] != "", "value"] if value in pairs]
+    all_wrong = frozenset(wrong)
     measured = {pairs[value] for value in table.loc[np.isfinite(table["limit"]), "value"] if value in pairs}
     origins: dict[str, str] = {}
     findings: list[Finding] = []
@@ -73,9 +74,9 @@ def localize(experiment: Experiment, comparison: Comparison, *, progress: Progre
         name = pairs[value]
         if name not in experiment.values_b:
             continue
-        nodes = experiment.graph_b.ancestors([name], stop=measured - {name})
+        nodes = experiment.graph_b.nodes_behind(name, stop=measured)
         inputs = [experiment.names_in_a.get(each, "") for each in experiment.graph_b.inputs_of(nodes)]
-        wrong_inputs = [each for each in inputs if each in wrong]
+        wrong_inputs = [each for each in inputs if each in all_wrong]
         if wrong_inputs and not _grew(max_rel, value, wrong_inputs):
             origins[value] = "inherited"
         elif tried == MOST_TRIED:

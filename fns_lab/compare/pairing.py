@@ -64,12 +64,11 @@ def owners(graph: Graph, paired: Set[str]) -> dict[str, str]:
     computed from are left out.
     """
     result: dict[str, str] = {}
-    for value in graph.producer:
-        if value in paired:
-            inside = graph.ancestors([value], stop=paired - {value})
-            result |= {
-                name: value for i in inside for name in graph.nodes[i].output if name not in paired | result.keys()
-            }
+    for value in filter(paired.__contains__, graph.producer):
+        for i in graph.nodes_behind(value, stop=paired):
+            for name in graph.nodes[i].output:
+                if name not in paired:
+                    result.setdefault(name, value)
     return result
 
 
