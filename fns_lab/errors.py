@@ -1,4 +1,6 @@
-"""The three errors that end a command with one line, and the functions that make an exception one line."""
+"""The three errors that end a command with one line, and the functions that make text from files safe to print."""
+
+import unicodedata
 
 LONGEST_LINE = 500
 """Characters that `one_line` keeps: a shader or a stack of C++ calls is not printed in full."""
@@ -24,13 +26,32 @@ class RuntimeFault(RuntimeError):
         self.engine, self.model, self.message, self.advice = engine, model, message, advice
 
 
+def visible(text: str) -> str:
+    """Return text with each control character written out, such as `\\x1b`, so that a terminal does not obey it.
+
+    Line feeds and tabs stay. So are written out the characters that turn the direction of text, and halves of
+    surrogate pairs, which no terminal can print.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _HIDDEN else _escape(c) for c in text)
+
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control and format characters, surrogates, and separators of lines and paragraphs."""
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", errors="backslashreplace").decode("ascii")
+
+
 def one_line(text: object, longest: int | None = LONGEST_LINE) -> str:
     """Return the text of `text`, often an exception, on one line; an exception without a message gives its class.
 
     A text longer than `longest` characters is cut there and ends with its length: `... (15320 characters)`. With None
-    it is never cut.
+    it is never cut. Control characters are written out, as `visible` does.
     """
-    line = " ".join(str(text).split()) or type(text).__name__
+    line = visible(" ".join(str(text).split()) or type(text).__name__)
     return line if longest is None or len(line) <= longest else f"{line[:longest]} ... ({len(line)} characters)"
 
 
@@ -38,3 +59,11 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an exception's message, where what follows is a log or a stack."""
     lines = str(error).strip().splitlines()
     return one_line(lines[0] if lines else error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception says that memory was short. PyTorch and ONNX Runtime have no class for that."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Failed to allocate memory", "bad_alloc")

@@ -1,17 +1,20 @@
 """Show a model's graph with Netron (netron.app): in a frame, served on this machine, or as an SVG image.
 
 Netron's Python package contains its web page. Both views serve that page with the model, without the parts that a
-local viewer does not need: the usage report, its consent prompt, and the notice that blocks an old version.
+local viewer does not need: the usage report, the prompt to allow cookies, for which it asks a server where the reader
+is, and the notice that blocks an old version. A content security policy keeps the page from asking any other server.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import math
 import mimetypes
 import os
 import re
+import secrets
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ from urllib.parse import unquote, urlsplit
 import onnx
 from onnx import ModelProto
 
-from fns_lab.errors import InputError, MissingError
+from fns_lab.errors import InputError, MissingError, visible
 from fns_lab.views.netron_svg import COLUMN_GAP_PX, fold, group, share_styles, size
 
 if TYPE_CHECKING:
@@ -60,11 +63,9 @@ def svg(model: ModelProto, *, columns: int | None = None) -> str:
 
 def save_svg(model: ModelProto, path: str | os.PathLike[str], *, columns: int | None = None) -> Path:
     """Write `svg(model)` to a file, atomically, and return its path."""
-    from fns_lab.files import atomic_write
+    from fns_lab.files import write_text
 
-    text = svg(model, columns=columns)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, svg(model, columns=columns))
     return Path(path)
 
 
@@ -157,15 +158,19 @@ class Server:
 def serve(model: ModelProto, port: int = 0) -> Server:
     """Serve Netron with `model` on localhost and return the server; port 0 means any free port.
 
-    Raises `InputError` for a port in use.
+    The address holds a secret word, and a request must name this machine as its host: so neither another user nor a web
+    page whose name was made to lead here can read the model. Raises `InputError` for a port in use.
     """
-    content = model.SerializeToString()
+    content, token = model.SerializeToString(), secrets.token_urlsafe(16)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            file = _served_file(self.path, content)
+            is_allowed = self.path.startswith(f"/{token}/") and self.headers.get("Host") in hosts
+            file = _served_file(self.path.removeprefix(f"/{token}"), content) if is_allowed else None
             self.send_response(200 if file else 404)
             body, content_type = file or (b"", "text/plain")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Referrer-Policy", "no-referrer")
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -178,9 +183,10 @@ def serve(model: ModelProto, port: int = 0) -> Server:
         http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except OSError as error:
         raise InputError(f"port {port}: {error.strerror}; give another, or 0 for any free one") from None
+    hosts = [f"{name}:{http.server_port}" for name in ("localhost", "127.0.0.1")]
     http.daemon_threads = True
     threading.Thread(target=http.serve_forever, name="netron", daemon=True).start()
-    return Server(f"http://localhost:{http.server_port}/", http)
+    return Server(f"http://localhost:{http.server_port}/{token}/", http)
 
 
 def _folder() -> Path:
@@ -197,8 +203,11 @@ def _served_file(url: str, model: bytes) -> tuple[bytes, str] | None:
     if path == "data/model.onnx":
         return model, "application/octet-stream"
     folder = _folder()
-    file = (folder / path).resolve()
-    if not file.is_relative_to(folder.resolve()) or not file.is_file() or file.suffix == ".py":
+    try:
+        file = (folder / path).resolve()
+        if not file.is_relative_to(folder.resolve()) or not file.is_file() or file.suffix == ".py":
+            return None
+    except (OSError, ValueError):  # a name that no file can have
         return None
     body = file.read_bytes()
     if path == "index.html":
@@ -210,13 +219,21 @@ def _served_file(url: str, model: bytes) -> tuple[bytes, str] | None:
 def _local_page(page: str) -> str:
     """Return Netron's page changed so that it opens the model, reports no usage (version 0.0.0) and has no date."""
     page = re.sub(r'<meta name="date"[^>]*>', "", page)
-    model = '<meta name="version" content="0.0.0"><meta name="file" content="/data/model.onnx">'
+    model = '<meta name="version" content="0.0.0"><meta name="file" content="data/model.onnx">'
     page = re.sub(r'<meta name="version"[^>]*>', model, page)
-    # Its script policy would block this script, and its guard of `eval` the one that exports the image.
     page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    keep_eval = "const own = window.eval; Object.defineProperty(window, 'eval', {get: () => own, set() {}});"
-    return page.replace("<head>", f"<head><script>document.cookie = 'consent=1;path=/'; {keep_eval}</script>", 1)
+    digest = base64.b64encode(hashlib.sha256(_FIRST_SCRIPT.encode()).digest()).decode()
+    policy = f"default-src 'self' data: blob:; script-src 'self' 'sha256-{digest}'; style-src 'self' 'unsafe-inline'"
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}"><script>{_FIRST_SCRIPT}</script>'
+    return page.replace("<head>", f"<head>{head}", 1)
 
+
+_FIRST_SCRIPT = """
+Object.defineProperty(document, 'cookie', {get: () => 'consent=1', set() {}});
+const own = window.eval;
+Object.defineProperty(window, 'eval', {get: () => own, set() {}});
+"""
+"""Keeps no cookie, whatever a browser allows a frame, and the `eval` that the export of the image needs."""
 
 _EXPORT = """async () => {
     const boxes = [...document.querySelectorAll('#nodes > g')].map((node) => {
@@ -238,6 +255,7 @@ def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
     _folder()
     chromium = shared_chromium()
     text, boxes = chromium.run(_export(chromium, model.SerializeToString()))
+    text = visible(text)  # XML has no control characters, not even written as numbers
     shift = float(group(r'id="origin" transform="translate\([^,]*, ([-\d.e]+)\)', text))
     return text, [(top + shift, bottom + shift) for top, bottom in boxes]
 
@@ -250,7 +268,7 @@ async def _export(chromium: Chromium, model: bytes) -> tuple[str, list[tuple[flo
         else:
             await route.fulfill(body=file[0], content_type=file[1])
 
-    context = await (await chromium.browser()).new_context(color_scheme="light")
+    context = await (await chromium.browser()).new_context(color_scheme="light", bypass_csp=True)
     try:
         await context.route("**/*", serve)
         page = await context.new_page()

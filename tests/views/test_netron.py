@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import re
 import socket
+import threading
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import onnx
@@ -34,20 +38,41 @@ def get(server, path=""):
 def test_serves_the_page_and_the_model(server):
     page = get(server).decode()
     assert "Netron" in page
-    assert onnx.load_model_from_string(get(server, re.search(r'name="file" content="/([^"]*)"', page)[1])) == regular()
+    assert onnx.load_model_from_string(get(server, re.search(r'name="file" content="([^"]*)"', page)[1])) == regular()
 
 
 def test_page_reports_nothing_and_never_grows_too_old(server):
     page = get(server).decode()
     assert 'name="version" content="0.0.0"' in page, "Netron sends a usage report for any other version"
     assert 'name="date"' not in page
-    assert "consent=1" in page
+    assert "consent=1" in page, "else it asks a server where the reader is"
 
 
-@pytest.mark.parametrize("path", ["nothing.js", "../netron/server.py", "server.py", "%2e%2e/%2e%2e/pip/__init__.py"])
+@pytest.mark.parametrize(
+    "path", ["%00", "x" * 5000, "nothing.js", "../netron/server.py", "server.py", "%2e%2e/%2e%2e/pip/__init__.py"]
+)
 def test_serves_nothing_else(server, path):
     with pytest.raises(urllib.error.HTTPError, match="404"):
         get(server, path)
+
+
+def answer(server, path, host):
+    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port), timeout=10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        return b"".join(iter(lambda: connection.recv(4096), b"")).split(b"\r\n\r\n")[0].decode()
+
+
+def test_only_who_knows_the_address_reads_the_model(server):
+    """A page of another site can make its own name lead to this machine, and then read answers as its own."""
+    address = urlsplit(server.url)
+    own = f"localhost:{address.port}"
+    path = f"{address.path}data/model.onnx"
+    assert " 200 " in answer(server, path, own)
+    assert " 200 " in answer(server, path, f"127.0.0.1:{address.port}")
+    assert " 404 " in answer(server, path, f"evil.example:{address.port}")
+    assert " 404 " in answer(server, "/data/model.onnx", own)
+    assert " 404 " in answer(server, "/guessed/data/model.onnx", own)
+    assert "Access-Control-Allow-Origin" not in answer(server, path, own)
 
 
 def test_two_servers_show_two_models(server):
@@ -125,8 +150,22 @@ def test_save_svg(tmp_path):
     assert ElementTree.parse(path).getroot().tag == f"{SVG}svg"
 
 
+@pytest.fixture
+def notebook(server, tmp_path):
+    """The address of a page of another site, on this machine, with Netron in a frame, as in a notebook."""
+    frame = f"<iframe src='{server.url}' style='width:900px;height:600px'></iframe>"
+    (tmp_path / "index.html").write_text(frame)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as pages:
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{pages.server_port}/"
+        pages.shutdown()
+
+
 @pytest.mark.browser
-def test_served_page_draws_the_model_and_asks_nobody_else(server):
+@pytest.mark.parametrize("in_a_frame", [False, True])
+def test_served_page_draws_the_model_and_asks_nobody_else(server, notebook, in_a_frame):
+    """In a frame of another site a browser keeps the page from storing cookies."""
     from fns_lab.runtimes.chromium import shared_chromium
 
     chromium, asked = shared_chromium(), []
@@ -134,13 +173,23 @@ def test_served_page_draws_the_model_and_asks_nobody_else(server):
     async def visit():
         context = await (await chromium.browser()).new_context()
         try:
+            context.on("request", lambda request: asked.append(request.url))
             page = await context.new_page()
-            page.on("request", lambda request: asked.append(request.url))
-            await page.goto(server.url)
-            await page.wait_for_selector("body.default #nodes")
-            return await page.locator("#nodes > .graph-node").count()
+            await page.goto(notebook if in_a_frame else server.url)
+            shown = page.frame_locator("iframe") if in_a_frame else page
+            await shown.locator("body.default #nodes").wait_for(timeout=90_000)
+            return await shown.locator("#nodes > .graph-node").count(), await context.cookies()
         finally:
             await context.close()
 
-    assert chromium.run(visit()) == len(regular().graph.node)
-    assert all(url.startswith((server.url, "data:", "blob:")) for url in asked)
+    assert chromium.run(visit()) == (len(regular().graph.node), [])
+    assert len(asked) > 5
+    assert all(url.startswith((server.url, "data:", "blob:", notebook)) for url in asked), asked
+
+
+@pytest.mark.browser
+def test_svg_of_names_with_control_characters_is_xml():
+    model = regular()
+    model.graph.node[0].name = "\x1b[2Jname\x07"
+    model.graph.name = "\x1b]0;title\x07"
+    ElementTree.fromstring(netron.svg(model))
