@@ -7,7 +7,18 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import architectures, comparing, foreign, lowering, lowering_cost, random_cases, sweep, training, tuning
+from benchmarks import (
+    architectures,
+    comparing,
+    foreign,
+    lowering,
+    lowering_cost,
+    random_cases,
+    robustness,
+    sweep,
+    training,
+    tuning,
+)
 from fns_lab.errors import InputError, MissingError
 from fns_lab.files import atomic_write
 from fns_lab.paths import REPORTS, SAVED_MODELS
@@ -15,15 +26,15 @@ from fns_lab.paths import REPORTS, SAVED_MODELS
 BENCHMARKS = (lowering_cost, random_cases, comparing, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
-ON_REQUEST = (foreign, sweep)
-"""These take an hour or more, and the first downloads much: they run only if named."""
+ON_REQUEST = (foreign, sweep, robustness)
+"""These take long, and the first downloads much: they run only if named."""
 
 
 def main() -> int:
     """Run the benchmarks and return 0 if every row of each is right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = {benchmark.__name__.split(".")[-1]: benchmark for benchmark in (*BENCHMARKS, *ON_REQUEST)}
-    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all but the last two if none is given")
+    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all but the last three if none is given")
     parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
     parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
     parser.add_argument("--runs", type=int, default=10, help="timed runs after the warm-up")
@@ -32,9 +43,9 @@ def main() -> int:
         "--cases",
         type=int,
         default=random_cases.TOTAL,
-        help="random models to lower, over all rules; sweep: nodes per target",
+        help="random models to lower, over all rules; sweep: nodes per target; robustness: bad files",
     )
-    parser.add_argument("--seed", type=int, default=0, help="sweep: seed of the draw")
+    parser.add_argument("--seed", type=int, default=0, help="sweep: seed of the draw; robustness: of the first case")
     parser.add_argument("--model", action="append", help="foreign: models whose name contains this word")
     options = parser.parse_args()
     options.size = _size(options.size)

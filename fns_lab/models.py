@@ -17,6 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import (
     AttributeProto,
+    FunctionProto,
     GraphProto,
     ModelProto,
     NodeProto,
@@ -29,7 +30,8 @@ from onnx import (
 )
 
 from fns_lab.errors import InputError, one_line
-from fns_lab.files import atomic_write, is_text
+from fns_lab.files import is_text, read_bytes, write_bytes
+from fns_lab.limits import MODEL_BYTES
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -42,6 +44,8 @@ ONNX_DOMAINS = ("", "ai.onnx")
 FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
 LARGEST_BYTES = 2**31 - 1
 """Protobuf's limit for one message."""
+LARGEST_OPSET = 2**31 - 1
+"""onnx counts opsets in 32 bits."""
 UNKNOWN_DIM = "?"
 """Stands in a shape for a free size without a name."""
 UNKNOWN_RANK = ("...",)
@@ -55,15 +59,7 @@ def load(path: str | os.PathLike[str]) -> ModelProto:
     Ops are not checked against a schema: a model with unknown ops is still a model.
     """
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder, not an ONNX file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    model = _parse(data, path)
+    model = _parse(read_bytes(path, MODEL_BYTES), path)
     try:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     except Exception as error:  # onnx raises its own, OSError and ValueError here
@@ -78,8 +74,7 @@ def save(model: ModelProto, path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if model.ByteSize() > LARGEST_BYTES:
         raise InputError(f"{path}: the model is over 2 GB, more than one ONNX file can hold")
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())
     return path
 
 
@@ -251,13 +246,24 @@ def _fault(model: ModelProto) -> str | None:
         return "holds no ONNX graph with nodes and outputs; export it again"
     if not model.opset_import:
         return "names no operator set (cut short?); export it again"
+    for entry in model.opset_import:
+        if not 0 < entry.version <= LARGEST_OPSET:
+            return f"names opset {entry.version} of {entry.domain or 'ONNX'!r}, which there cannot be"
     for tensor in graph.initializer:
         try:
             onnx.checker.check_tensor(tensor)
         except onnx.checker.ValidationError as error:
             return f"initializer {tensor.name!r} is broken ({one_line(error)})"
     twice = [name for name, count in Counter(value.name for value in graph.output).items() if count > 1]
-    return f"the output {twice[0]!r} is there twice" if twice else _dangling(graph)
+    if twice:
+        return f"the output {twice[0]!r} is there twice"
+    return _dangling(graph) or next(filter(None, map(_dangling_in_function, model.functions)), None)
+
+
+def _dangling_in_function(function: FunctionProto) -> str | None:
+    graph = GraphProto(node=function.node, output=[ValueInfoProto(name=name) for name in function.output])
+    fault = _dangling(graph, frozenset(function.input))
+    return f"function {function.name!r}: {fault}" if fault else None
 
 
 def _dangling(graph: GraphProto, outer: frozenset[str] = frozenset()) -> str | None:

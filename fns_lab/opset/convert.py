@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from fns_lab.models import ONNX_DOMAINS
 from fns_lab.opset.conversions import CONVERSIONS, squeeze_attribute, unsqueeze_attribute
+from fns_lab.opset.definitions import node_errors
 from fns_lab.opset.nodes import from_the_front, rank
 from fns_lab.opset.schemas import default_of, is_default, raise_unless_valid, schema
 from fns_lab.opset.slicing import slice_attributes
@@ -25,11 +26,12 @@ def convert(node: ir.Node, opset: int, to_opset: int) -> NodeSpec:
     """
     if node.domain not in ONNX_DOMAINS:
         return unmodified(node)
-    if opset == to_opset:
-        return _axes_stated(node, opset)
-    spec = _respelled(node, opset, to_opset)
-    spec = NodeSpec(spec.op_type, spec.inputs, _attributes_at(node, spec, opset, to_opset))
-    raise_unless_valid(spec, node.outputs, opset, to_opset)
+    with node_errors(node.op_type):
+        if opset == to_opset:
+            return _axes_stated(node, opset)
+        spec = _respelled(node, opset, to_opset)
+        spec = NodeSpec(spec.op_type, spec.inputs, _attributes_at(node, spec, opset, to_opset))
+        raise_unless_valid(spec, node.outputs, opset, to_opset)
     return spec
 
 

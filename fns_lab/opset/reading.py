@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import logging
 
 import onnx
 import onnx_ir as ir
 
 from fns_lab.errors import InputError, one_line
 from fns_lab.models import graphs, with_dense_constants
+from fns_lab.opset.definitions import require_defined
+
+logging.getLogger("onnx_ir").setLevel(logging.CRITICAL)  # what it logs of a broken model is raised here as well
 
 
 def read_graph(model: onnx.ModelProto) -> ir.Model:
     """Return the model in onnx_ir, with dense constants. Raises `InputError` if it is no graph.
 
+    So it does for a node that is not as ONNX defines its op.
+
     Initializers share their memory and names with the model: who renames one gives it a tensor of its own first.
     """
+    require_defined(model)
     try:
         result = ir.from_proto(_with_own_outputs_of_bodies(with_dense_constants(model)))
     except Exception as error:  # onnx_ir wraps whatever it stumbles over in its own class, which is a RuntimeError

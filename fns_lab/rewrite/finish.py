@@ -7,7 +7,8 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from onnxscript.rewriter import RULE_NAME_TAG
 
-from fns_lab.models import RULE_PREFIX
+from fns_lab.errors import InputError, one_line
+from fns_lab.models import LARGEST_BYTES, RULE_PREFIX, fed_inputs
 from fns_lab.opset.convert import convert
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.rule import LoweringRun
@@ -91,6 +92,34 @@ def restore_claims(model: ir.Model, original: onnx.ModelProto) -> None:
         elif len(value.shape) == len(claim.shape):
             pairs = zip(value.shape, claim.shape, strict=True)
             value.shape = ir.Shape([size if _is_known(size) or isinstance(old, int) else old for size, old in pairs])
+
+
+def require_whole(result: onnx.ModelProto, original: onnx.ModelProto) -> None:
+    """Raise `InputError` if the lowered model has other inputs or outputs, or onnx's checker refuses it.
+
+    An input that was not there is a weight that was lost on the way. If the checker refuses the original too, that is
+    what is wrong; if not, it is a fault of a rule.
+    """
+    new = set(fed_inputs(result)) - set(fed_inputs(original))
+    given, wanted = ([output.name for output in model.graph.output] for model in (result, original))
+    if new or given != wanted:
+        what = f"its weight {min(new)!r} is lost" if new else f"its outputs {wanted} became {given}"
+        raise InputError(f"the model can't be lowered: {what}")
+    if (refused := _checkers_refusal(result)) and not _checkers_refusal(original):
+        raise RuntimeError(f"a rule wrote what ONNX does not allow: {refused}")
+    if refused:
+        raise InputError(f"the model is not as ONNX defines models: {refused}")
+
+
+def _checkers_refusal(model: onnx.ModelProto) -> str:
+    """Return why onnx's checker refuses a model, empty if it does not, or if the model is too large for it."""
+    if model.ByteSize() > LARGEST_BYTES:
+        return ""
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        return one_line(error)
+    return ""
 
 
 def _is_known(size: int | ir.SymbolicDim) -> bool:

@@ -8,6 +8,7 @@ and shape that the operator's own inference gives it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -17,8 +18,9 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from onnx.reference import ReferenceEvaluator
 
+from fns_lab.opset.definitions import node_errors
 from fns_lab.opset.inference import bodies, infer, infer_node
-from fns_lab.opset.nodes import input_constant, name_of
+from fns_lab.opset.nodes import NodeError, input_constant, name_of
 from fns_lab.opset.spec import constant
 from fns_lab.rewrite.control_flow import Inlined, inlined
 from fns_lab.rewrite.no_ops import unchanged_input
@@ -82,17 +84,21 @@ class _Folder:
         """In place: fold the nodes of a graph, each after those that it reads."""
         for node in graph:
             infer_node(node, self._run.opset)
-            if (replacement := inlined(node, self._run, self._names)) is not None:
-                _replace(node, graph, replacement)  # its nodes are the next ones of this loop
-            elif (same := unchanged_input(node, self._run.opset)) is not None:
-                redirect(node.outputs[0], same, node)
-                graph.remove(node, safe=True)
-            elif (arrays := self._constants(node)) is not None:
-                _make_constant(node, graph, arrays)
-            else:
-                for attribute in node.attributes.values():
-                    for body in bodies(attribute):
-                        self.fold(body)
+            with contextlib.suppress(NodeError), node_errors(node.op_type):
+                self._fold_node(node, graph)
+
+    def _fold_node(self, node: ir.Node, graph: ir.Graph) -> None:
+        if (replacement := inlined(node, self._run, self._names)) is not None:
+            _replace(node, graph, replacement)  # its nodes are the next ones of this loop
+        elif (same := unchanged_input(node, self._run.opset)) is not None:
+            redirect(node.outputs[0], same, node)
+            graph.remove(node, safe=True)
+        elif (arrays := self._constants(node)) is not None:
+            _make_constant(node, graph, arrays)
+        else:
+            for attribute in node.attributes.values():
+                for body in bodies(attribute):
+                    self.fold(body)
 
     def _constants(self, node: ir.Node) -> list[np.ndarray] | None:
         """Return what a node computes, one array per output, if it is constant and may be folded."""

@@ -17,7 +17,7 @@ from onnxscript.rewriter import RewriteRule, RewriteRuleSet
 
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.rewrite.control_flow import CONTROL_FLOW_RULE
-from fns_lab.rewrite.finish import OPSET_RULE, clean_up, convert_opset, restore_claims
+from fns_lab.rewrite.finish import OPSET_RULE, clean_up, convert_opset, require_whole, restore_claims
 from fns_lab.rewrite.folding import fold_constants
 from fns_lab.rewrite.prepare import prepared
 from fns_lab.rewrite.rule import LoweringRun, Refused, Rule
@@ -111,7 +111,7 @@ def lower(
     be converted, the whole model stays at its own opset. If the target does not run it there, `refused` and `check`
     name the node and the reason.
     Values that are still computed keep their names, and the `doc_string` of each new node names its rule.
-    Raises `InputError` if `shapes` doesn't fit the model.
+    Raises `InputError` if `shapes` doesn't fit the model, or the model is not as ONNX defines models.
     """
     lowered = prepared(model, shapes or {})
     run = LoweringRun(target, onnx_opset(lowered), lowered.graph, choices or {})
@@ -132,8 +132,11 @@ def lower(
         run.refused = []  # the target runs every node at the model's own opset
     elif converted is None:
         checked = check_ir(lowered, target, converted_refusal)
+    result = ir.to_proto(lowered)
+    if checked:
+        require_whole(result, model)
     return Lowering(
-        model=ir.to_proto(lowered),
+        model=result,
         target=target,
         applied=pd.DataFrame([row for row in applied if row[1]], columns=["rule", "count", "fidelity"]),
         refused=pd.DataFrame(_still_refused(lowered, run.refused), columns=list(Refused._fields)),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
 
 from fns_lab.errors import InputError
+from fns_lab.limits import NODES
+from fns_lab.models import walk
+from fns_lab.opset.definitions import require_defined
 from fns_lab.opset.domain import name_domain_alike
 from fns_lab.opset.inference import free_negative_sizes, infer_anew
 from fns_lab.opset.reading import read_graph, unreadable
@@ -20,19 +23,39 @@ def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.
     What the file claims of computed values is forgotten, since nothing holds a file to it. Raises `InputError` if
     `shapes` doesn't fit the model, or if the model cannot be read as a graph.
     """
+    require_few_calls(model)
     result = read_graph(model)
     try:
         passes.InlinePass()(result)
+        if model.functions:
+            require_defined(ir.to_proto(result))  # a call may leave out inputs that the body needs
+        name_domain_alike(result)
+        passes.RemoveInitializersFromInputsPass()(result)
+        free_negative_sizes(result.graph.inputs)
+        _fix_input_shapes(result, shapes)
+        passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(result)
+        infer_anew(result)
+    except InputError:
+        raise
     except Exception as error:  # such as the ValueError for functions that call each other
         raise unreadable(error) from None
-    name_domain_alike(result)
-    passes.RemoveInitializersFromInputsPass()(result)
-    free_negative_sizes(result.graph.inputs)
-    _fix_input_shapes(result, shapes)
-    passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
-    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(result)
-    infer_anew(result)
     return result
+
+
+def require_few_calls(model: onnx.ModelProto) -> None:
+    """Raise `InputError` if the calls of functions stand for more nodes than the limit: ten lines can mean billions."""
+    functions = {(function.domain, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+    for _ in functions:  # as deep as calls can go; functions that call each other are refused when they are inlined
+        sizes = {name: _size(function.node, sizes) for name, function in functions.items()}
+        if any(size > NODES.value for size in sizes.values()):
+            break
+    NODES.require(_size(walk(model.graph), sizes), "the model, with what its functions stand for")
+
+
+def _size(nodes: Iterable[onnx.NodeProto], sizes: Mapping[tuple[str, str], int]) -> int:
+    return sum(sizes.get((node.domain, node.op_type), 1) for node in nodes)
 
 
 def _fix_input_shapes(model: ir.Model, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnxscript.rewriter import RULE_NAME_TAG, MatchContext, MatchResult
 from onnxscript.rewriter.pattern import OpsetPatternBuilder, RewriteRuleClassBase
 
+from fns_lab.opset.definitions import node_errors
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.sites import key_of
 from fns_lab.rewrite.values import unused_name
@@ -165,13 +166,14 @@ class Rule(RewriteRuleClassBase):
     def check(self, context: MatchContext, **bindings: ir.Value | None) -> MatchResult:  # type: ignore[override]
         """Return a match where the rule is needed and its guard holds, and record why a needed one refuses."""
         self._matched = context.root
-        if not self.is_needed(context.nodes):
-            return MatchResult().fail("not needed")
         try:
-            if self.opset < OLDEST_OPSET:
-                raise Refusal(f"rules write nodes of opset {OLDEST_OPSET} on; the model has opset {self.opset}")
-            self._require_types(context.nodes)
-            self.guard(**bindings)
+            with node_errors(context.root.op_type):
+                if not self.is_needed(context.nodes):
+                    return MatchResult().fail("not needed")
+                if self.opset < OLDEST_OPSET:
+                    raise Refusal(f"rules write nodes of opset {OLDEST_OPSET} on; the model has opset {self.opset}")
+                self._require_types(context.nodes)
+                self.guard(**bindings)
         except NodeError as refusal:
             self._refuse(refusal)
             return MatchResult().fail(str(refusal))
@@ -203,12 +205,16 @@ class Rule(RewriteRuleClassBase):
         Returns None, and records why, if it raises a `NodeError` that the guard did not foresee.
         """
         rewrite: Callable[..., ir.Value | Sequence[ir.Value]] = self.rewrite  # untyped in the base class
+        expected = len(self._matched.outputs)
         try:
-            outputs = rewrite(op, **bindings)
+            with node_errors(self._matched.op_type):
+                outputs = rewrite(op, **bindings)
+                results = [outputs] if isinstance(outputs, ir.Value) else list(outputs)
+            if len(results) != 1 and len(results) != expected:
+                raise Refusal(f"{self._matched.op_type} has {expected} outputs, and inputs for {len(results)}")
         except NodeError as refusal:
             self._refuse(refusal)
             return None
-        results = [outputs] if isinstance(outputs, ir.Value) else list(outputs)
         computed = [value for node in op.nodes for value in node.outputs]
         for value in (*op.initializers, *computed):
             if value not in results and value.name:

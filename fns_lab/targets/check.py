@@ -12,6 +12,7 @@ import pandas as pd
 
 from fns_lab.models import ONNX_DOMAINS, op_name
 from fns_lab.opset.convert import convert, is_written_alike, schema
+from fns_lab.opset.definitions import node_errors
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.inference import infer_anew
 from fns_lab.opset.nodes import NodeError
@@ -96,6 +97,14 @@ def check_ir(
 
 def refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Return why `target` cannot run `node`, written for `opset`; empty if it can."""
+    try:
+        with node_errors(node.op_type):
+            return _refusal(node, target, opset)
+    except NodeError as error:
+        return str(error)
+
+
+def _refusal(node: ir.Node, target: Target, opset: int) -> str:
     if node.domain not in ONNX_DOMAINS:
         return _foreign_refusal(node, target)
     selectors = target.selectors(node.op_type)
@@ -130,13 +139,18 @@ def _foreign_refusal(node: ir.Node, target: Target) -> str:
 
 def converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     """Return why `target` cannot run `node` once it is converted to the target's opset; empty if it can."""
+    try:
+        with node_errors(node.op_type):
+            return _converted_refusal(node, target, opset)
+    except NodeError as error:
+        return str(error)
+
+
+def _converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     if node.domain not in ONNX_DOMAINS:
         return _foreign_refusal(node, target)
     to_opset = min(opset, target.opset)
-    try:
-        spec = convert(node, opset, to_opset)
-    except NodeError as error:
-        return str(error)
+    spec = convert(node, opset, to_opset)
     if not target.takes(spec.op_type, to_opset):
         return f"the {target.backend} backend has no {spec.op_type} at opset {to_opset}"
     attributes = type(node.attributes)(spec.attributes.values(), node)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from fns_lab import targets
-from fns_lab.files import atomic_write
+from fns_lab.files import write_text
 from fns_lab.paths import ROOT
 from fns_lab.targets import Quirk, Target, WorkedAround
 from fns_lab.targets.quirk_kinds import QUIRK_KINDS
@@ -178,8 +178,7 @@ def _cell(text: str) -> str:
 
 def main() -> None:
     """Write docs/targets.md."""
-    with atomic_write(PATH) as temporary:
-        temporary.write_text(page(), encoding="utf-8")
+    write_text(PATH, page())
     print(PATH)
 
 

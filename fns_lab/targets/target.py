@@ -15,7 +15,9 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, one_line
+from fns_lab.files import read_bytes
+from fns_lab.limits import TEXT_BYTES
 
 FOLDER = Path(__file__).parent
 Described = TypeVar("Described", "Quirk", "WorkedAround", "Target")
@@ -197,7 +199,7 @@ def matches(selector: str, version: int) -> bool:
 def _all() -> Mapping[str, Target]:
     by_name: dict[str, Target] = {}
     for path in sorted(FOLDER.glob("*.toml")):
-        for target in _read(path):
+        for target in read(path):
             if target.name in by_name:
                 raise InputError(f"{path.name}: {target.name} is described twice")
             by_name[target.name] = target
@@ -249,6 +251,17 @@ STRUCTURE = ("name", "ops", "op_types", "domains", "settings", "falls_back_to", 
 """Keys of a file that are no field of `Target`, or are put together from several tables; the others are fields."""
 
 
+def read(path: Path) -> list[Target]:
+    """Return the targets of a file. Raises `InputError` for a file that does not describe targets."""
+    try:
+        return _read(path)
+    except InputError:
+        raise
+    except Exception as error:  # a table where a list should be lets any step stumble
+        what = f"{type(error).__name__}: {one_line(error)}"
+        raise InputError(f"{path.name}: does not describe a target as the others do ({what})") from None
+
+
 def _read(path: Path) -> list[Target]:
     """Return the targets of a file. Raises `InputError` for a key, a kind of quirk or a syntax that is not known."""
     data = functools.reduce(_merged, (_tables(folder / path.name) for folder in _folders(path)))
@@ -282,7 +295,7 @@ def _folders(path: Path) -> tuple[Path, ...]:
 def _tables(path: Path) -> dict[str, Any]:
     """Return what a TOML file holds, nothing if there is no such file. Raises `InputError` for a mistake in it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8")) if path.exists() else {}
     except ValueError as error:
         raise InputError(f"{path.name}: {error}") from None
 

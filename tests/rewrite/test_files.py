@@ -53,6 +53,8 @@ def test_damaged_metadata_loses_no_weights():
 def test_what_is_no_graph_is_refused_in_one_line():
     target = targets.load("ort/cpu")
     attribute = small()
+    attribute.graph.node[0].domain = "own"
+    attribute.opset_import.append(helper.make_opsetid("own", 1))
     attribute.graph.node[0].attribute.add(name="what")
     with pytest.raises(InputError, match="'what' of a Add node has no type"):
         lower(attribute, target)

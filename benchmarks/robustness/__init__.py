@@ -1,0 +1,204 @@
+"""How bad files end: seeded changes to models, images, checkpoints, targets and arrays, each read as a command would.
+
+A case is good if it ends in a result or in an error of the package (`errors.py`). Anything else that is raised is a
+fault of the package; so is the end of the process (a crash) and a case that takes longer than `LONGEST_S` (a hang).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import threading
+import traceback
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.robustness import files, models
+from fns_lab.errors import InputError, MissingError, RuntimeFault, one_line
+from fns_lab.files import write_text
+from fns_lab.paths import CACHE
+
+TOTAL = 5000
+"""Cases, over all kinds."""
+LONGEST_S = 30.0
+"""Seconds that one case may take."""
+CHUNK = 50
+"""Cases per call into the process that runs them."""
+TARGETS = ("onnxjs-0.1.8/wasm", "onnxjs-0.1.3/webgl", "ort-web/webgpu", "tract/cpu", "opencv/cpu")
+KINDS = ("model", "model bytes", "image", "checkpoint", "target", "array")
+SHARES = (10, 2, 3, 2, 1, 2)
+"""How many of 20 cases are of each kind."""
+GOOD = ("taken", "refused")
+"""Ends of a case that are right: the file was taken, or one line says why not."""
+
+
+def kind_of(seed: int) -> str:
+    """Return the kind of a case."""
+    return random.Random(f"kind {seed}").choices(KINDS, SHARES)[0]
+
+
+def run_case(seed: int) -> tuple[str, str]:
+    """Break a file and read it; return how that ended, "taken", "refused" or "fault", and the last line or place."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _READERS[kind_of(seed)](rng, Path(folder))
+        except (InputError, MissingError, RuntimeFault) as error:
+            line = str(error)
+            return ("fault", f"not one line: {line!r}") if line != one_line(line, longest=None) else ("refused", line)
+        except Exception as error:  # what the case looks for
+            frames = [f for f in traceback.extract_tb(error.__traceback__) if "fns_lab" in f.filename]
+            place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside"
+            return "fault", f"{type(error).__name__} at {place}: {one_line(error, 150)}"
+    return "taken", ""
+
+
+def run_cases(seeds: list[int]) -> list[tuple[str, str]]:
+    """Run several cases."""
+    return [run_case(seed) for seed in seeds]
+
+
+def _read_model(rng: random.Random, folder: Path, data: bytes | None = None) -> None:
+    import onnx
+
+    from fns_lab import models as onnx_files
+    from fns_lab import targets
+    from fns_lab.rewrite.lower import lower
+
+    path = folder / "model.onnx"
+    path.write_bytes(models.broken(rng) if data is None else data)
+    target = targets.load(rng.choice(TARGETS))
+    model = onnx_files.load(path)
+    targets.check(model, target)
+    result = lower(model, target)
+    if not result:
+        return
+    fed, given = [*onnx_files.fed_inputs(model)], [each.name for each in model.graph.output]
+    lowered = result.model
+    assert set(onnx_files.fed_inputs(lowered)) <= set(fed), "an input is new"
+    assert [each.name for each in lowered.graph.output] == given, "other outputs"
+    onnx.checker.check_model(lowered)
+
+
+def _read_model_bytes(rng: random.Random, folder: Path) -> None:
+    _read_model(rng, folder, files.mutated(rng.choice(models.valid()).SerializeToString(), rng))
+
+
+def _read_image(rng: random.Random, folder: Path) -> None:
+    from fns_lab import images
+
+    path = folder / rng.choice(("photo.jpg", "photo.png"))
+    path.write_bytes(files.image(rng))
+    images.load(path, size=(16, 16))
+
+
+def _read_checkpoint(rng: random.Random, folder: Path) -> None:
+    from fns_lab.nets import checkpoints
+
+    path = folder / "net.pth"
+    path.write_bytes(files.checkpoint(rng))
+    checkpoints.load(path)
+
+
+def _read_target(rng: random.Random, folder: Path) -> None:
+    from fns_lab.targets import target
+
+    path = folder / "own-1.0.0.toml"
+    path.write_bytes(files.toml(rng))
+    target.read(path)
+
+
+def _read_arrays(rng: random.Random, folder: Path) -> None:
+    from fns_lab import arrays
+
+    data, suffix = files.arrays(rng)
+    path = folder / f"x{suffix}"
+    path.write_bytes(data)
+    (arrays.load_array if suffix == ".npy" else arrays.load_arrays)(path)
+
+
+_READERS = {
+    "model": _read_model,
+    "model bytes": _read_model_bytes,
+    "image": _read_image,
+    "checkpoint": _read_checkpoint,
+    "target": _read_target,
+    "array": _read_arrays,
+}
+
+
+def measure(options) -> dict:
+    """Run the benchmark with the options of `python -m benchmarks`."""
+    return run(options.cases, options.seed, CACHE / "robustness" / f"{options.seed}.json")
+
+
+def run(total: int = TOTAL, first: int = 0, kept: Path | None = None) -> dict:
+    """Run cases in a process of their own, and return a JSON object with one row per kind.
+
+    `kept` is a file in which results are kept, so that a run that was stopped goes on from there.
+    """
+    from tqdm import tqdm
+
+    results: dict[str, tuple[str, str]] = json.loads(kept.read_text()) if kept and kept.is_file() else {}
+    waiting = [seed for seed in range(first, first + total) if str(seed) not in results]
+    with _Process() as process, tqdm(total=total, initial=total - len(waiting), desc="bad files") as bar:
+        for start in range(0, len(waiting), CHUNK):
+            seeds = waiting[start : start + CHUNK]
+            results |= dict(zip(map(str, seeds), process.results(seeds), strict=True))
+            bar.update(len(seeds))
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                write_text(kept, json.dumps(results))
+    rows = []
+    for kind in KINDS:
+        ends = {seed: results[str(seed)] for seed in range(first, first + total) if kind_of(seed) == kind}
+        counts = Counter(end for end, _ in ends.values())
+        faults = {str(seed): text for seed, (end, text) in ends.items() if end not in GOOD}
+        row = {end: counts[end] for end in (*GOOD, "fault", "crash", "hang")}
+        rows.append({"kind": kind, "cases": len(ends), **row, "right": not faults, "faults": faults})
+    return {"title": f"{total} bad files, and how they ended", "rows": rows}
+
+
+def table(result: dict) -> pd.DataFrame:
+    """Return the rows as a table to print."""
+    for row in result["rows"]:
+        for seed, text in row["faults"].items():
+            print(f"{row['kind']}, case {seed}: {text}")
+    return pd.DataFrame(result["rows"]).drop(columns=["faults", "right"])
+
+
+class _Process:
+    """A process for cases, which may end it; a case that ends it is known by running it alone."""
+
+    def __enter__(self) -> _Process:
+        from fns_lab.calls import CallProcess
+
+        self._calls = CallProcess()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.stop()
+
+    def results(self, seeds: list[int]) -> list[tuple[str, str]]:
+        """Return the results of some cases."""
+        from fns_lab.calls import CallStopped
+
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._calls.stop()
+
+        timer = threading.Timer(LONGEST_S * (1 + len(seeds) / 10), stop)
+        timer.start()
+        try:
+            return self._calls.call(run_cases, seeds)
+        except CallStopped:
+            if len(seeds) > 1:
+                return [result for seed in seeds for result in self.results([seed])]
+            return [("hang", f"over {LONGEST_S:.0f} s")] if late.is_set() else [("crash", "the process ended")]
+        finally:
+            timer.cancel()
