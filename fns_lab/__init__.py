@@ -15,3 +15,9 @@
 Modules beside the rooms: `models` (ONNX files and graphs), `feeds` (arrays for a model's inputs), `images`, `photos`,
 `export` (PyTorch to ONNX), `fetch` (downloads), `tables`, `files`, `paths`, `process`, `errors`.
 """
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""ONNX Runtime reads this when it is imported, also in processes that this one starts. Without it, it keeps a number of
+the machine in the user's cache folder and looks up the address of a server."""

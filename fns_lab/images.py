@@ -5,17 +5,24 @@ from __future__ import annotations
 import io
 import math
 import os
+import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fns_lab.errors import InputError, one_line
-from fns_lab.files import atomic_write
+from fns_lab.files import can_be_written, open_regular, write_bytes
+from fns_lab.limits import IMAGE_BYTES, IMAGE_PIXELS
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of the files that count as images in a folder, and of those that `save` writes."""
 
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+"""Pillow's names of the formats that are decoded, whatever the suffix says. Others it may leave to another program, as
+EPS to Ghostscript."""
 
 Source = str | os.PathLike[str] | bytes
 """A path of an image file, or the content of one."""
@@ -25,21 +32,11 @@ def open_rgb(source: Source, name: str = "the image") -> Image.Image:
     """Decode an image file to 8-bit RGB: upright (EXIF), transparency on white, 16-bit and float grey scaled to 8 bits.
 
     An animation gives its first frame. `name` is what messages call an image given by its content. Raises `InputError`
-    for a file that is missing, cut short or no image.
+    for a file that is missing, cut short, no image of `FORMATS`, or above the limits `IMAGE_BYTES` and `IMAGE_PIXELS`.
     """
     path = name if isinstance(source, bytes) else source
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
-            file.load()
-            image: Image.Image = ImageOps.exif_transpose(file)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder, not an image") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image; give a JPEG or PNG file") from None
-    except Exception as error:  # the decoders of a broken file raise many classes
-        raise InputError(f"{path}: a broken image ({one_line(error)}); save it again as JPEG or PNG") from None
+    with io.BytesIO(source) if isinstance(source, bytes) else open(open_regular(source, IMAGE_BYTES), "rb") as stream:
+        image = _decoded(stream, path)
     if image.mode.startswith("I") or image.mode == "F":
         image = _grey_to_8_bit(image)
     if image.has_transparency_data:
@@ -96,18 +93,22 @@ def image_from_array(x: np.ndarray) -> Image.Image:
 
 
 def save(x: np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Write `(1, 3, H, W)`, values 0..255, as an image; the suffix says the format. The write is atomic.
+    """Write `(1, 3, H, W)`, values 0..255, as an image; the suffix says the format, on a pipe PNG. The write is atomic.
 
     Raises `InputError` as `image_from_array` does, and for a suffix not in `SUFFIXES` or a folder that is not there.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = path.suffix.lower() or (".png" if can_be_written(path) else "")
     if suffix not in SUFFIXES:
         raise InputError(f"{path}: cannot write an image as {suffix or 'a file without suffix'!r}; use .png or .jpg")
     image = image_from_array(x)
     options = {"quality": 95} if suffix in (".jpg", ".jpeg") else {}
-    with atomic_write(path) as temporary:
-        image.save(temporary, format=Image.registered_extensions()[suffix], **options)
+    stream = io.BytesIO()
+    try:
+        image.save(stream, format=Image.registered_extensions()[suffix], **options)
+    except (OSError, ValueError) as error:  # such as a JPEG or WEBP of more pixels than the format can count
+        raise InputError(f"{path}: cannot be written as {suffix} ({one_line(error)}); use .png") from None
+    write_bytes(path, stream.getvalue())
     return path
 
 
@@ -116,6 +117,23 @@ def png(x: np.ndarray) -> bytes:
     stream = io.BytesIO()
     image_from_array(x).save(stream, format="PNG")
     return stream.getvalue()
+
+
+def _decoded(stream: BinaryIO, path: object) -> Image.Image:
+    """Return an image, upright. Raises `InputError`, for too many pixels before they are decoded."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(stream, formats=FORMATS) as file:
+            IMAGE_PIXELS.require(file.width * file.height, path)
+            file.load()
+            return ImageOps.exif_transpose(file)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image; give a JPEG or PNG file") from None
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: {one_line(error)}") from None
+    except Exception as error:  # the decoders of a broken file raise many classes
+        raise InputError(f"{path}: a broken image ({one_line(error)}); save it again as JPEG or PNG") from None
 
 
 def _divided(image: Image.Image, scale: float) -> Image.Image:

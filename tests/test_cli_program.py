@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from fns_lab.cli import BAD_INPUT, COMMANDS, GOOD, INTERRUPTED, PIPE_CLOSED
+from fns_lab.cli import BAD_INPUT, COMMANDS, FAULT, GOOD, INTERRUPTED, NO, PIPE_CLOSED, TERMINATED
+
+RELU = (
+    b'\x08\x08:+\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0b\n\x01x\x12\x06\n\x04\x08\x01\x12\x00'
+    b"b\x0b\n\x01y\x12\x06\n\x04\x08\x01\x12\x00B\x04\n\x00\x10\r"
+)
 
 
 def python(*argv, **options):
@@ -63,16 +70,103 @@ def test_closed_pipe_ends_quietly(fns_file):
     assert result.stderr == ""
 
 
-def test_interrupt_ends_quietly(fns_file):
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [(signal.SIGINT, INTERRUPTED, "fns-lab: interrupted\n"), (signal.SIGTERM, TERMINATED, "fns-lab: terminated\n")],
+)
+@pytest.mark.parametrize("early", [True, False], ids=["while it starts", "while it runs"])
+def test_a_signal_ends_with_one_line(fns_file, number, code, line, early):
     process = subprocess.Popen(
-        [sys.executable, "-m", "fns_lab", "view", str(fns_file)],
+        [sys.executable, "-X", "importtime" if early else "dev", "-m", "fns_lab", "-q", "view", str(fns_file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"BROWSER": "true"},
+        env=os.environ | {"BROWSER": "true", "PYTHONWARNINGS": "ignore"},
     )
-    assert process.stdout.readline().startswith("http://")
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == INTERRUPTED
-    assert "Traceback" not in err
+    if early:
+        while "typer" not in process.stderr.readline():
+            assert process.poll() is None
+    else:
+        assert process.stdout.readline().startswith("http://")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "".join(part for part in err.splitlines(keepends=True) if not part.startswith("import time:")) == line
+
+
+def test_version_is_printed(cli):
+    code, out, err = cli("--version")
+    assert (code, err) == (GOOD, "")
+    assert re.fullmatch(r"fns-lab \d[\w.]*\n", out)
+
+
+def test_completion_can_be_installed(cli):
+    assert "--install-completion" in cli("--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (IndexError("list index out of range"), FAULT, "a fault of fns-lab: IndexError: list index out of range; "),
+        (MemoryError(), NO, "not enough memory: MemoryError"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), NO, "not enough memory: DefaultCPU"),
+    ],
+)
+def test_what_no_command_foresees_is_one_line(cli, monkeypatch, fns_file, error, code, line):
+    from fns_lab import models
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(models, "load", fail)
+    result, out, err = cli("check", fns_file, "--target", "ort/cpu")
+    assert (result, out) == (code, "")
+    assert err.startswith(f"fns-lab: {line}")
+    assert err.count("\n") == 1
+    assert "Traceback" in cli("-v", "check", fns_file, "--target", "ort/cpu")[2]
+
+
+def test_quiet_prints_no_notes(cli, fns_file):
+    command = ("check", fns_file, "--target", "onnxjs-0.1.8/webgl")
+    assert "leaves open" in cli(*command)[2]
+    assert cli("-q", *command)[2] == ""
+    assert cli("-q", "-v", *command)[0] == BAD_INPUT
+
+
+def test_names_in_a_file_cannot_steer_the_terminal(cli, tmp_path):
+    from onnx import TensorProto, helper
+
+    from fns_lab import models
+
+    name = "\x1b[2J\x1b]0;title\x07\u202e"
+    x, y = (helper.make_tensor_value_info(value, TensorProto.FLOAT, [1, 2]) for value in ("x", name))
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], [name], name=name)], name, [x], [y])
+    path = tmp_path / "model.onnx"
+    models.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    np.save(tmp_path / "x.npy", np.zeros((1, 2), np.float32))
+    for command in (
+        ("compare", path, path, "--input", tmp_path / "x.npy"),
+        ("lower", path, "--target", "ort/cpu", "-o", tmp_path / "out.onnx"),
+        ("run", path, "--target", "ort/cpu", "--input", tmp_path / "x.npy", "-o", tmp_path / "y.npy"),
+        ("run", path, "--target", "ort/cpu", "--input", path, "-o", tmp_path / "y.npy"),
+    ):
+        _, out, err = cli(*command)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", out + err), command
+    assert "\\x1b[2J" in cli("compare", path, path, "--input", tmp_path / "x.npy")[1]
+
+
+def test_onnxruntime_keeps_no_number_of_the_machine_and_asks_nobody(tmp_path):
+    """Its own default, tried first, writes to the cache folder."""
+
+    def written(script, **variables):
+        folder = tmp_path / f"cache{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+        environment |= {"XDG_CACHE_HOME": str(folder), "HOME": str(folder)} | variables
+        result = python("-c", script, env=environment)
+        assert result.returncode == 0, result.stderr
+        return [path for path in folder.rglob("*") if path.is_file()]
+
+    run = f"import {{}}; import onnxruntime; onnxruntime.InferenceSession({RELU!r})"
+    assert written(run.format("sys")), "onnxruntime keeps nothing any more: then this test and the setting can go"
+    assert written(run.format("fns_lab")) == []

@@ -52,6 +52,7 @@ def bad(tmp_path_factory, checkpoint, fns_file, photo_file):
 
 ORT = "--target ort/cpu"
 EVAL = "eval --content-image photo.png --output-image OUT.png --model"
+EVAL_NET = "eval --model net.pth --output-image OUT.png --content-image"
 TRAIN = "train --save-model-dir OUT.dir --max-steps 1 --cuda 0"
 BAD = {
     "no such checkpoint": ("export none.pth -o OUT.onnx", "none.pth: no such file"),
@@ -73,12 +74,12 @@ BAD = {
     "an unknown target": ("lower net.onnx --target onnxjs-0.1.8/wsm -o OUT.onnx", "did you mean 'onnxjs-0.1.8/wasm'"),
     "an unknown target to export for": ("export net.pth -o OUT.onnx --target ort", "did you mean 'ort/cpu'"),
     "an image that is none": (f"run net.onnx {ORT} --input text.png -o OUT.png", "text.png: not an image"),
-    "a truncated image": (f"{EVAL} net.pth --content-image cut.png", "cut.png: a broken image"),
+    "a truncated image": (f"{EVAL_NET} cut.png", "cut.png: a broken image"),
     "a size the network cannot take": (
         "export net.pth -o OUT.onnx --size 4x64",
         "size 4x64: the network cannot take it",
     ),
-    "an image the network cannot take": (f"{EVAL} net.pth --content-image tiny.png", "4x4 px is too small"),
+    "an image the network cannot take": (f"{EVAL_NET} tiny.png", "4x4 px is too small"),
     "a scale that leaves too little": (f"{EVAL} net.pth --content-scale 200", "px is too small"),
     "a scale below zero": (f"{EVAL} net.pth --content-scale -1", "scale -1"),
     "an array the model cannot take": (

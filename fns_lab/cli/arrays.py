@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fns_lab.cli.common import parent_exists, shape_text
+from fns_lab.cli.common import checked_output, shape_text
 from fns_lab.errors import InputError, one_line
 
 if TYPE_CHECKING:
@@ -21,46 +21,42 @@ def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
     Arrays are cast to the model's element types. An image becomes float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut
     to the model's height and width where these are fixed. Raises `InputError`, naming the file, if it does not fit.
     """
-    from fns_lab import models
+    from fns_lab import arrays, models
 
     shapes = models.input_shapes(model)
     feeds: dict[str, np.ndarray]
     if path.suffix.lower() == ".npz":
-        feeds = _load_arrays(path)
+        feeds = arrays.load_arrays(path)
     else:
         if len(shapes) != 1:
             names = ", ".join(shapes) or "none"
             raise InputError(f"{path}: the model has {len(shapes)} inputs ({names}); give an .npz")
         ((name, shape),) = shapes.items()
-        feeds = {name: _load_array(path) if path.suffix.lower() == ".npy" else _load_image(path, shape)}
+        feeds = {name: arrays.load_array(path) if path.suffix.lower() == ".npy" else _load_image(path, shape)}
     return _fitted(feeds, model, path)
 
 
 def save_outputs(outputs: dict[str, np.ndarray], path: Path) -> None:
-    """Write the outputs of a model: all into an `.npz`, the first into an `.npy` or an image. The write is atomic."""
-    import numpy as np
+    """Write the outputs of a model: all into an `.npz`, the first into an image or an `.npy`. The write is atomic.
 
-    from fns_lab import images
-    from fns_lab.files import atomic_write
+    A device or pipe without one of these suffixes gets the `.npy`.
+    """
+    from fns_lab import arrays, images
 
     suffix, first = path.suffix.lower(), next(iter(outputs.values()))
-    if suffix not in (".npy", ".npz"):
+    if suffix == ".npz":
+        arrays.save_arrays(path, outputs)
+    elif suffix in images.SUFFIXES:
         images.save(first, path)
-        return
-    with atomic_write(path) as temporary, temporary.open("wb") as stream:
-        if suffix == ".npy":
-            np.save(stream, first)
-        else:
-            np.savez(stream, allow_pickle=False, **outputs)
+    else:
+        arrays.save_array(path, first)
 
 
 def check_output_suffix(path: Path) -> Path:
     """Return `path`. Raises `InputError`, before the work begins, if `save_outputs` cannot write it."""
     from fns_lab import images
 
-    if path.suffix.lower() not in (".npy", ".npz", *images.SUFFIXES):
-        raise InputError(f"{path}: unknown suffix {path.suffix!r}; use .png, .jpg, .npy or .npz")
-    return parent_exists(path)
+    return checked_output(path, (".npy", ".npz", *images.SUFFIXES), "use .png, .jpg, .npy or .npz")
 
 
 def _load_image(path: Path, shape: tuple[int | str, ...]) -> np.ndarray:
@@ -72,35 +68,6 @@ def _load_image(path: Path, shape: tuple[int | str, ...]) -> np.ndarray:
     if isinstance(h, int) and isinstance(w, int):
         return images.load(path, size=(h, w))
     return images.load(path)
-
-
-def _load_array(path: Path) -> np.ndarray:
-    import numpy as np
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError):
-        raise InputError(f"{path}: not a NumPy array file of numbers") from None
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path}: holds several arrays; name it .npz")
-    return array
-
-
-def _load_arrays(path: Path) -> dict[str, np.ndarray]:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile):
-        raise InputError(f"{path}: not an .npz of plain arrays") from None
 
 
 def _fitted(feeds: dict[str, np.ndarray], model: ModelProto, path: Path) -> dict[str, np.ndarray]:

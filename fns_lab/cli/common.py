@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +27,14 @@ Shapes = Annotated[
 AllowApproximate = Annotated[
     bool, typer.Option("--allow-approximate", help="Also apply rules that change the result slightly.")
 ]
+InPlace = Annotated[bool, typer.Option("--in-place", help="Allow the output to replace an input.")]
 OutputModel = Annotated[Path, typer.Option("-o", "--output", metavar="OUT.onnx", help="File to write the model to.")]
 
 
 def note(message: str) -> None:
     """Print a message to stderr, so that stdout holds only results."""
-    print(message, file=sys.stderr)
+    if _verbosity >= 0:
+        print(visible(message), file=sys.stderr)
 
 
 def print_json(data: dict[str, Any]) -> None:
@@ -62,13 +66,67 @@ def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def parent_exists(path: Path) -> Path:
-    """Return `path`. Raises `InputError`, before the work begins, if its folder does not exist."""
+def checked_output(path: Path, suffixes: Collection[str], hint: str) -> Path:
+    """Return `path`. Raises `InputError`, before the work begins, if nothing can be written there, or for its suffix.
+
+    A device or a pipe, such as /dev/stdout, may have any suffix, unless the suffix says what is written.
+    """
+    from fns_lab.files import can_be_written
+
+    if not can_be_written(path) and path.suffix.lower() not in suffixes:
+        raise InputError(f"{path}: unknown suffix {path.suffix!r}; {hint}")
+    return path
+
+
+def checked_folder(path: Path) -> Path:
+    """Return `path`. Raises `InputError`, before the work begins, if it cannot be made or is no folder."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: a file, not a folder")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; create it first")
     return path
 
 
+def checked_model(path: Path, source: Path | None = None, *, in_place: bool = False) -> Path:
+    """Return `path`, an ONNX file to write. Raises `InputError` as `checked_output` does.
+
+    Raises it too if the model to read, `source`, is the same file, unless `in_place` allows to replace it.
+    """
+    checked_output(path, (".onnx",), "use .onnx")
+    if source is not None and not in_place and _is_same_file(path, source):
+        raise InputError(f"{path}: is the input; give another name, or --in-place to replace it")
+    return path
+
+
+def keep_inputs(output: Path, *inputs: Path | None) -> None:
+    """Raise `InputError` if `output` is one of the inputs."""
+    if any(path is not None and _is_same_file(output, path) for path in inputs):
+        raise InputError(f"{output}: is an input; give another name")
+
+
+def _is_same_file(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except OSError:  # one of them is not there
+        return False
+
+
 def shape_text(shape: tuple[int | str, ...]) -> str:
     """Return `1x3x64x96` for `(1, 3, 64, 96)`, and `()` for the shape of a scalar."""
     return "x".join(map(str, shape)) or "()"
+
+
+def set_verbosity(level: int) -> None:
+    """Set how much is printed: -1 results and errors alone, 0 notes and progress too, 1 where an error arose too."""
+    global _verbosity
+    _verbosity = level
+    if level < 0:
+        os.environ["TQDM_DISABLE"] = "1"
+
+
+def verbosity() -> int:
+    """Return what `set_verbosity` set."""
+    return _verbosity
+
+
+_verbosity = 0

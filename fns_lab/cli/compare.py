@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from fns_lab.cli.arrays import load_feeds
-from fns_lab.cli.common import JsonFlag, parent_exists, print_json, print_table
-from fns_lab.cli.compare_files import draw, write_files
+from fns_lab.cli.common import JsonFlag, checked_folder, checked_model, checked_output, print_json, print_table
+from fns_lab.cli.compare_files import PLOT_SUFFIXES, draw, write_files
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def compare(
       fns-lab compare --load bundle --plot error.png
       fns-lab compare m.onnx m.onnx --input x.npy --versions ort-web/webgpu:1.20..1.30
     """
-    _check_values(tolerance, reduce, written=[plot, reduce, save])
+    _check_values(tolerance, reduce, plot, save)
     if versions:
         if not (a and b and input) or bisect or truth or reduce or plot or save or load:
             raise InputError("--versions takes A, B and --input X; only --tolerance and --json can be given with it")
@@ -133,13 +133,15 @@ def _versions(a: Path, b: Path, input: Path, text: str, tolerance: float | None,
     return 0 if result else 1
 
 
-def _check_values(tolerance: float | None, reduce: Path | None, *, written: list[Path | None]) -> None:
+def _check_values(tolerance: float | None, reduce: Path | None, plot: Path | None, save: Path | None) -> None:
     if tolerance is not None and not tolerance >= 0:
         raise InputError(f"--tolerance {tolerance}: give a fraction of a value's range, such as 1e-3")
-    if reduce and reduce.suffix.lower() != ".onnx":
-        raise InputError(f"--reduce {reduce}: give a name that ends in .onnx")
-    for path in filter(None, written):
-        parent_exists(path)
+    if reduce:
+        checked_model(reduce)
+    if plot:
+        checked_output(plot, PLOT_SUFFIXES, "use .png, .svg or .pdf")
+    if save:
+        checked_folder(save)
 
 
 def _loaded(folder: Path) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,10 @@ from fns_lab.cli.common import note
 
 if TYPE_CHECKING:
     from fns_lab.compare import Comparison, Experiment, Finding, Subgraph
+
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
+"""Suffixes of the plots that are written."""
 
 
 def write_files(
@@ -31,21 +36,20 @@ def write_files(
 
 def draw(path: Path, comparison: Comparison) -> None:
     """Write the plot of a comparison."""
-    from fns_lab.files import atomic_write
+    from fns_lab.files import write_bytes
     from fns_lab.views.error_maps import error_figure
 
-    with atomic_write(path) as temporary:
-        error_figure(comparison).savefig(temporary, format=path.suffix[1:] or "png", dpi=100)
+    image = io.BytesIO()
+    error_figure(comparison).savefig(image, format=path.suffix[1:].lower() or "png", dpi=100)
+    write_bytes(path, image.getvalue())
 
 
 def _write_reduction(
     path: Path, experiment: Experiment, comparison: Comparison, target_b: str, *, reference: str
 ) -> None:
-    import numpy as np
-
     from fns_lab import models
+    from fns_lab.arrays import save_arrays
     from fns_lab.compare import subgraph
-    from fns_lab.files import atomic_write
 
     if not comparison.findings:
         note(f"{path}: not written, because no part of B gives a wrong result on correct inputs")
@@ -53,8 +57,7 @@ def _write_reduction(
     finding = comparison.findings[0]
     smallest, inputs = subgraph(experiment, finding), path.with_suffix(".npz")
     models.save(smallest.model, path)
-    with atomic_write(inputs) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **smallest.feeds)
+    save_arrays(inputs, smallest.feeds)
     size = len(smallest.model.graph.node)
     note(f"{size} node{'s' * (size != 1)} ({', '.join(finding.ops)}) written to {path}, the input to {inputs}")
     if finding.source == "engine":
@@ -67,7 +70,7 @@ def _write_reduction(
 def _write_page(path: Path, smallest: Subgraph, finding: Finding, target_b: str, reference: str) -> None:
     """Write the page of the fault if B runs in a browser."""
     from fns_lab import targets
-    from fns_lab.files import atomic_write
+    from fns_lab.files import write_text
     from fns_lab.runtimes.engines import runs_in_a_page
     from fns_lab.views.fault_page import fault_page
 
@@ -75,6 +78,5 @@ def _write_page(path: Path, smallest: Subgraph, finding: Finding, target_b: str,
     if not runs_in_a_page(target):
         return
     text = fault_page(smallest, finding, target, truth=reference)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     note(f"  or open {path} in any browser: the engine is inside")

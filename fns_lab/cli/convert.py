@@ -10,13 +10,15 @@ import typer
 from fns_lab.cli.arrays import check_output_suffix, load_feeds, save_outputs
 from fns_lab.cli.common import (
     AllowApproximate,
+    InPlace,
     JsonFlag,
     ModelPath,
     OutputModel,
     Shapes,
     TargetName,
+    checked_model,
+    keep_inputs,
     note,
-    parent_exists,
     parse_shapes,
     print_json,
     print_table,
@@ -57,6 +59,7 @@ def lower(
     verify: Annotated[
         bool, typer.Option(help="Run the result beside the original, if that takes seconds, before it is written.")
     ] = True,
+    in_place: InPlace = False,
     json: JsonFlag = False,
 ) -> int:
     """Rewrite a model so that a target supports every op.
@@ -75,7 +78,7 @@ def lower(
     from fns_lab.rewrite.lower import lower as lower_model
 
     chosen = targets.load(target)
-    parent_exists(output)
+    checked_model(output, model, in_place=in_place)
     shapes = parse_shapes(shape or [])
     original = models.load(model)
     result = lower_model(original, chosen, shapes=shapes or None, allow_approximate=allow_approximate)
@@ -110,6 +113,14 @@ def run(
             "-o", "--output", metavar="OUT", help="File to write: an image or .npy (first output), or .npz (all)."
         ),
     ],
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Longest time for loading and for running, in a browser or a process; default: the engine's.",
+        ),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Run a model in a target's real runtime, and write its outputs.
@@ -126,9 +137,10 @@ def run(
 
     chosen = targets.load(target)
     check_output_suffix(output)
+    keep_inputs(output, model, input)
     proto = models.load(model)
     feeds = load_feeds(input, proto)
-    with open_runner(proto, chosen) as runner:
+    with open_runner(proto, chosen, timeout_s=timeout) as runner:
         outputs = runner.infer(feeds)
         time_ms = runner.ms
     save_outputs(outputs, output)

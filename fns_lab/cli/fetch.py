@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.common import note
 from fns_lab.errors import InputError
 
 ENGINE = "engine"
@@ -103,16 +102,12 @@ def _fetch_files(wanted: set[What], output: Path | None, mirror: str | None) -> 
     if mirror:
         _check_mirror(mirror, wanted)
         mirror = mirror.rstrip("/")
-    try:
-        if What.PHOTOS in wanted:
-            print(photos.folder(output or DATA / "photos"))
-        if What.STYLES in wanted:
-            print(*upstream.styles(output or upstream.STYLES_FOLDER, mirror), sep="\n", flush=True)
-        if What.MODELS in wanted:
-            print(*upstream.models(output or upstream.MODELS_FOLDER, mirror), sep="\n")
-    except KeyboardInterrupt as stop:
-        note(f"fns-lab: {str(stop) or 'stopped'}")
-        raise
+    if What.PHOTOS in wanted:
+        print(photos.folder(output or DATA / "photos"))
+    if What.STYLES in wanted:
+        print(*upstream.styles(output or upstream.STYLES_FOLDER, mirror), sep="\n", flush=True)
+    if What.MODELS in wanted:
+        print(*upstream.models(output or upstream.MODELS_FOLDER, mirror), sep="\n")
 
 
 def _check_mirror(mirror: str, wanted: set[What]) -> None:

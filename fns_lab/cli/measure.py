@@ -10,12 +10,13 @@ import typer
 from fns_lab.cli.arrays import load_feeds
 from fns_lab.cli.common import (
     AllowApproximate,
+    InPlace,
     JsonFlag,
     ModelPath,
     OutputModel,
     Shapes,
     TargetName,
-    parent_exists,
+    checked_model,
     parse_shapes,
     print_json,
     print_table,
@@ -86,6 +87,7 @@ def tune(
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each alternative that is near the fastest.")] = 5,
     allow_approximate: AllowApproximate = False,
+    in_place: InPlace = False,
     json: JsonFlag = False,
 ) -> int:
     """Lower a model with the fastest alternative at each site, measured in the real runtime.
@@ -103,7 +105,7 @@ def tune(
     from fns_lab.measure.tune import tune as tune_model
 
     chosen = targets.load(target)
-    parent_exists(output)
+    checked_model(output, model, in_place=in_place)
     proto, shapes = models.load(model), parse_shapes(shape or [])
     feeds = load_feeds(input, proto) if input else None
     result = tune_model(

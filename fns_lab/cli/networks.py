@@ -7,58 +7,83 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fns_lab.cli.common import OutputModel, note, parent_exists, parse_size
+from fns_lab.cli.common import (
+    OutputModel,
+    checked_folder,
+    checked_model,
+    checked_output,
+    keep_inputs,
+    parse_size,
+)
 from fns_lab.cli.devices import Accel, Cuda, pick_device
+from fns_lab.cli.stylizing import is_many, stylize_all, stylizer_of_model, stylizer_of_net
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from onnx import ModelProto
 
 
 def eval(
-    content_image: Annotated[Path, typer.Option(help="The image to stylize.")],
+    content_image: Annotated[
+        list[Path], typer.Option(help="An image to stylize, or a folder of them; may be given several times.")
+    ],
     model: Annotated[Path, typer.Option(help="A network: .pth or .model, or an .onnx file.")],
-    output_image: Annotated[Path, typer.Option(help="File to write the stylized image to.")],
+    output_image: Annotated[Path, typer.Option(help="File to write the stylized image to; of several, the folder.")],
     content_scale: Annotated[
         float | None, typer.Option(help="Divide the content image's height and width by this.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Of several images, also write those again that are done.")
+    ] = False,
     cuda: Cuda = None,
     accel: Accel = False,
     export_onnx: Annotated[
         Path | None, typer.Option("--export_onnx", help="Also export the network to this file, at the image's size.")
     ] = None,
     target_framework: Annotated[str | None, typer.Option(help="Lower the exported model for this target.")] = None,
-) -> None:
-    """Stylize an image.
+) -> int:
+    """Stylize an image, or many.
+
+    Of several images, or a folder, one is done if its output is newer than it and the network. One that can't be
+    stylized is named and left out, exit 1.
 
     \b
     Examples:
       fns-lab eval --model saved_models/mosaic_nc16.pth --content-image photo.jpg --output-image out.png
       fns-lab eval --model mosaic.onnx --content-image photo.jpg --content-scale 2 --output-image out.png
+      fns-lab eval --model saved_models/mosaic_nc16.pth --content-image photos --output-image stylized
     """
-    from fns_lab import images
+    from fns_lab import images, targets
 
-    parent_exists(output_image)
+    many, is_onnx = is_many(content_image), model.suffix.lower() == ".onnx"
     if target_framework and not export_onnx:
         raise InputError("--target-framework lowers the model that --export_onnx writes: give both")
-    if model.suffix.lower() == ".onnx":
-        if export_onnx:
-            raise InputError(f"{model}: already ONNX; --export_onnx takes a .pth or .model file")
-        images.save(_eval_onnx(model, content_image, content_scale), output_image)
-        return
-    import torch
-
-    from fns_lab.nets import checkpoints
-    from fns_lab.nets.transformer import stylize
-
-    device = pick_device(cuda, accel)
-    net = checkpoints.load(model)
-    x = images.load(content_image, scale=content_scale)
-    images.save(stylize(net.to(device), torch.from_numpy(x).to(device)).cpu().numpy(), output_image)
+    if target_framework:
+        targets.load(target_framework)
+    if export_onnx and is_onnx:
+        raise InputError(f"{model}: already ONNX; --export_onnx takes a .pth or .model file")
+    if export_onnx and many:
+        raise InputError("--export_onnx exports at the size of one image: give one --content-image")
     if export_onnx:
-        _export(net.cpu(), export_onnx, x.shape[2:], target=target_framework)
+        checked_model(export_onnx, model)
+    if many:
+        checked_folder(output_image)
+    else:
+        checked_output(output_image, images.SUFFIXES, "use .png or .jpg")
+        keep_inputs(output_image, content_image[0], model)
+    if is_onnx:
+        stylized = stylizer_of_model(model, content_scale)
+    else:
+        from fns_lab.nets import checkpoints
+
+        device = pick_device(cuda, accel)
+        net = checkpoints.load(model)
+        stylized = stylizer_of_net(net, content_scale, device)
+    if many:
+        return stylize_all(content_image, output_image, model, stylized, overwrite=overwrite)
+    y = stylized(content_image[0])
+    images.save(y, output_image)
+    return _export(net.cpu(), export_onnx, y.shape[2:], target=target_framework) if export_onnx else 0
 
 
 def export(
@@ -76,12 +101,20 @@ def export(
       fns-lab export saved_models/mosaic_nc16.pth -o mosaic.onnx --size 128x128
       fns-lab export saved_models/mosaic_nc16.pth -o mosaic.js.onnx --size 128x128 --target onnxjs-0.1.8/wasm
     """
+    from fns_lab import targets
+    from fns_lab.limits import require_memory
     from fns_lab.nets import checkpoints
+    from fns_lab.nets.transformer import memory_bytes
 
+    checked_model(output, checkpoint)
     if dynamic and target:
         raise InputError("--dynamic and --target: lowering needs a fixed size; leave --dynamic out")
+    height, width = parse_size(size)
+    if target:
+        targets.load(target)
     net = checkpoints.load(checkpoint)
-    return _export(net, output, parse_size(size), target=target, dynamic=dynamic, opset=opset)
+    require_memory(memory_bytes(net.width, height, width), f"--size {size}", "give a smaller size")
+    return _export(net, output, (height, width), target=target, dynamic=dynamic, opset=opset)
 
 
 def _export(
@@ -96,7 +129,6 @@ def _export(
     from fns_lab import models, targets
     from fns_lab.export import onnx_from_torch
 
-    parent_exists(output)
     lower_for = targets.load(target) if target else None
     model = onnx_from_torch(net, size, dynamic=dynamic, **({} if opset is None else {"opset": opset}))
     supported = True
@@ -109,46 +141,3 @@ def _export(
     models.save(model, output)
     print(f"{output}: {sum(models.count_ops(model).values())} nodes, opset {models.opset(model)}")
     return 0 if supported else 1
-
-
-def _eval_onnx(path: Path, image: Path, scale: float | None) -> np.ndarray:
-    """Return the image stylized by an ONNX file in ONNX Runtime, `(1, 3, H, W)`, RGB, 0..255.
-
-    H and W are those of the model, or of the image if the model leaves them free.
-    """
-    from fns_lab import images, models
-    from fns_lab.nets.transformer import DOWNSAMPLING, SMALLEST_SIZE_PX
-    from fns_lab.runtimes import open_runner
-
-    model = models.load(path)
-    name, (h, w) = _image_input(model, path)
-    size = (h, w) if isinstance(h, int) and isinstance(w, int) else None
-    x = images.load(image, scale=scale, size=size)
-    height, width = x.shape[2:]
-    if size:
-        note(f"{path} takes {h}x{w} pixels only: the image is scaled and cut to that")
-    else:
-        if min(height, width) < SMALLEST_SIZE_PX:
-            least = f"{SMALLEST_SIZE_PX}x{SMALLEST_SIZE_PX}"
-            raise InputError(f"{image}: {height}x{width} px is too small; give at least {least}")
-        x = _edge_pad(x, DOWNSAMPLING)
-    with open_runner(model, "ort/cpu") as runner:
-        y = next(iter(runner.infer({name: x}).values()))
-    return y[..., :height, :width]
-
-
-def _image_input(model: ModelProto, path: Path) -> tuple[str, tuple[int | str, int | str]]:
-    from fns_lab import models
-
-    shapes = models.input_shapes(model)
-    for name, shape in shapes.items():
-        if len(shapes) == 1 and len(shape) == 4 and shape[1] == 3:
-            return name, (shape[2], shape[3])
-    raise InputError(f"{path}: not a style network; its inputs are {shapes}, not a single one of 1x3xHxW")
-
-
-def _edge_pad(x: np.ndarray, multiple: int) -> np.ndarray:
-    import numpy as np
-
-    h, w = x.shape[2:]
-    return np.pad(x, ((0, 0), (0, 0), (0, -h % multiple), (0, -w % multiple)), mode="edge")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.common import JsonFlag, ModelPath, note, parent_exists, print_json
+from fns_lab.cli.common import JsonFlag, ModelPath, checked_output, note, print_json
 
 
 def view(
@@ -27,9 +27,11 @@ def view(
     from fns_lab import models
     from fns_lab.views import netron
 
+    if svg:
+        checked_output(svg, (".svg",), "use .svg")
     proto = models.load(model)
     if svg:
-        print(netron.save_svg(proto, parent_exists(svg)))
+        print(netron.save_svg(proto, svg))
         return
     import threading
     import webbrowser

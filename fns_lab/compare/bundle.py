@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from fns_lab import models
+from fns_lab.arrays import load_arrays, save_arrays
 from fns_lab.compare.comparison import COLUMNS, Comparison, Finding, Skipped
 from fns_lab.compare.experiment import Experiment, ModelRun
 from fns_lab.compare.tolerance import Tolerance
 from fns_lab.compare.values import GivenValues, Values
-from fns_lab.errors import InputError
-from fns_lab.files import atomic_write
+from fns_lab.errors import InputError, one_line
+from fns_lab.files import read_bytes, write_text
+from fns_lab.limits import TEXT_BYTES
 from fns_lab.tables import json_rows
 
 RESULT = "comparison.json"
@@ -36,25 +37,23 @@ def save(folder: Path, experiment: Experiment, comparison: Comparison) -> Path:
         raise InputError(f"{folder}: cannot be created ({error.strerror})") from None
     for name, run, values in (("a", experiment.a, experiment.values_a), ("b", experiment.b, experiment.values_b)):
         models.save(run.model, folder / f"{name}.onnx")
-        _save_arrays(folder / f"inputs_{name}.npz", run.feeds)
-        _save_arrays(folder / f"outputs_{name}.npz", _outputs(run, values))
-    _save_arrays(folder / MAPS, comparison.maps)
-    _save_text(folder / TABLE, comparison.table.to_csv(index=False))
-    _save_text(folder / RESULT, json.dumps(_to_json(comparison), indent=1, allow_nan=False))
+        save_arrays(folder / f"inputs_{name}.npz", run.feeds)
+        save_arrays(folder / f"outputs_{name}.npz", _outputs(run, values))
+    save_arrays(folder / MAPS, comparison.maps)
+    write_text(folder / TABLE, comparison.table.to_csv(index=False))
+    write_text(folder / RESULT, json.dumps(_to_json(comparison), indent=1, allow_nan=False))
     return folder
 
 
 def load(folder: Path) -> Comparison:
     """Read the comparison that `save` wrote. Raises `InputError` for a folder without one."""
     try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        with np.load(folder / MAPS, allow_pickle=False) as archive:
-            maps = {name: archive[name] for name in archive.files}
-        return _from_json(result, maps)
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: no {Path(error.filename).name} in it; give a folder that --save wrote") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: not a comparison ({error}); give a folder that --save wrote") from None
+        result = json.loads(read_bytes(folder / RESULT, TEXT_BYTES))
+        return _from_json(result, load_arrays(folder / MAPS))
+    except InputError as error:
+        raise InputError(f"{error}; give a folder that --save wrote") from None
+    except Exception as error:  # JSON of another form lets any step of the reading stumble
+        raise InputError(f"{folder}: not a comparison ({one_line(error)}); give a folder that --save wrote") from None
 
 
 def _outputs(run: ModelRun, values: Values | GivenValues) -> dict[str, np.ndarray]:
@@ -90,13 +89,3 @@ def _from_json(result: dict[str, Any], maps: dict[str, np.ndarray]) -> Compariso
 
 def _finding(fields: dict[str, Any]) -> Finding:
     return Finding(**fields | {"ops": tuple(fields["ops"]), "nodes": tuple(fields["nodes"])})
-
-
-def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with atomic_write(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-
-
-def _save_text(path: Path, text: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ import onnx
 import pandas as pd
 
 from fns_lab.compare import Tolerance, measure, tolerance_between, value_range
-from fns_lab.files import atomic_write
+from fns_lab.files import write_text
 from fns_lab.measure.bench import Feeds, bench, random_feeds
 from fns_lab.measure.machine import device_name
 from fns_lab.paths import CACHE
@@ -219,9 +219,8 @@ class _Tuner:
         print(f"{self.target}: {site.label}, {len(models)} alternatives", file=sys.stderr)
         candidates = _measure_in_rounds(site.model, models, self.target, random_feeds(site.model), self.runs)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
-            content = {"site": site.label, "candidates": [asdict(candidate) for candidate in candidates]}
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        content = {"site": site.label, "candidates": [asdict(candidate) for candidate in candidates]}
+        write_text(path, json.dumps(content, indent=1))
         return candidates
 
 

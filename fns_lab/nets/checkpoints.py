@@ -9,6 +9,7 @@ import os
 import pickletools
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from fns_lab.errors import InputError
-from fns_lab.files import atomic_write, is_text
+from fns_lab.files import atomic_write, is_text, require_regular
+from fns_lab.limits import CHECKPOINT_BYTES, WIDTH
 from fns_lab.nets import SUFFIXES
 from fns_lab.nets.transformer import TransformerNet
 
@@ -28,6 +30,9 @@ STALE = re.compile(r"(^|\.)in\d+\.(running_mean|running_var|num_batches_tracked)
 """Keys of PyTorch before 0.4, whose InstanceNorm2d saved statistics that inference does not use."""
 WIDTH_KEY = "conv1.conv2d.weight"
 FIRST_KERNEL = (3, 9, 9)
+
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+"""Element types of weights. PyTorch computes next to nothing with those of 8 bits."""
 
 _CODE = re.compile(r"GLOBAL ([\w.]+)|unrecognized function[: ]+([\w.]+)|(TorchScript)")
 
@@ -52,23 +57,38 @@ def save(net: nn.Module, path: str | os.PathLike[str]) -> Path:
     """Write the weights of a `TransformerNet` under upstream's names, atomically, and return the path."""
     path = Path(path)
     state = {_bare(name): value.detach().cpu().clone() for name, value in net.state_dict().items()}
-    with atomic_write(path) as temporary:
-        torch.save(state, temporary)
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:  # a path's name would go into the file
+        torch.save(state, stream)
     return path
 
 
 def _read(path: Path) -> object:
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: a folder, not a checkpoint; give a {' or '.join(SUFFIXES)} file in it")
+    require_regular(path, CHECKPOINT_BYTES)
+    if damaged := _damaged_member(path):
+        raise InputError(f"{path}: damaged: its part {damaged!r} does not match its checksum")
     try:
         with warnings.catch_warnings(action="ignore"):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except PermissionError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except Exception as error:  # torch raises a dozen kinds for a file that is no checkpoint
         raise InputError(f"{path}: {_why_refused(error, path)}") from None
+
+
+def _damaged_member(path: Path) -> str | None:
+    """Return a part of the zip archive whose checksum is wrong, or None; torch does not look at checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.compress_type == zipfile.ZIP_STORED:  # as torch writes; another kind may unpack to any size
+                    with archive.open(entry) as member:
+                        while member.read(2**20):
+                            pass
+    except zipfile.BadZipFile as error:
+        return entry.filename if "CRC" in str(error) else None
+    except Exception:  # an older checkpoint is no archive; of a broken one torch says more
+        return None
+    return None
 
 
 def _why_refused(error: Exception, path: Path) -> str:
@@ -107,11 +127,10 @@ def _code_in_pickle(path: Path) -> str | None:
 
 def _state_dict(content: object, path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Return the weights under upstream's names, taken out of `WRAPPERS` and without `STALE` keys."""
-    while isinstance(content, Mapping):
-        inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
+    for _ in WRAPPERS:  # a dict may hold itself
+        if not isinstance(content, Mapping):
             break
-        content = inner
+        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not content:
         what = "an empty dict" if isinstance(content, Mapping) else f"a {type(content).__name__}"
         raise InputError(f"{path}: holds {what}, not a state_dict")
@@ -130,6 +149,7 @@ def _width(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> int:
     shape = tuple(state[WIDTH_KEY].shape)
     if shape[1:] != FIRST_KERNEL or not shape[0]:
         raise InputError(f"{path}: {WIDTH_KEY!r} has the shape {shape}, not (width, {str(FIRST_KERNEL)[1:]}")
+    WIDTH.require(shape[0], path)
     return shape[0]
 
 
@@ -141,8 +161,8 @@ def _fault(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str |
         value = state[name]
         if value.shape != reference.shape:
             return f"{name!r} has the shape {tuple(value.shape)}, not {tuple(reference.shape)}"
-        if not value.is_floating_point() or value.layout != torch.strided:
-            return f"{name!r} is of {value.dtype} and {value.layout}, not dense floats"
+        if value.dtype not in FLOATS or value.layout != torch.strided or value.is_meta:
+            return f"{name!r} is of {value.dtype} and {value.layout} on {value.device}, not dense floats with values"
         if not value.isfinite().all():
             return f"{name!r} holds NaN or Inf"
     unknown = next((name for name in state if name not in expected), None)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fns_lab.files import atomic_write
+from fns_lab.files import atomic_write, write_text
 
 if TYPE_CHECKING:
     from fns_lab.training.history import Step
@@ -31,8 +31,7 @@ class LossLog:
 
     def __init__(self, path: Path, step: int) -> None:
         kept = _whole_lines(path, step) if step else []
-        with atomic_write(path) as temporary:
-            temporary.write_text(HEADER + "".join(kept))
+        write_text(path, HEADER + "".join(kept))
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def add(self, step: Step) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fns_lab import images
-from fns_lab.files import atomic_write
+from fns_lab.files import sweep, write_text
 from fns_lab.nets import checkpoints
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.training import log, snapshots
@@ -55,8 +55,8 @@ def train(
     The network maps `(N, 3, H, W)` to the same, RGB, 0..255. Checkpoints, losses, their plot and previews go to
     `run_dir` (None: the folder of `resume`, else a folder beside the network). `resume` is a checkpoint or a folder of
     them. Every process of `accelerate launch` or `notebook_launcher` calls this; one of them writes and prints.
-    Ctrl-C finishes the current step, writes a checkpoint, and raises `KeyboardInterrupt`. Raises `InputError` for
-    settings or files that the run cannot use, and for a loss of NaN or Inf.
+    Ctrl-C finishes the current step, writes a checkpoint, and raises `KeyboardInterrupt` with a line that says how to
+    resume. Raises `InputError` for settings or files that the run cannot use, and for a loss of NaN or Inf.
     """
     trainer = Trainer(config)
     if resume:
@@ -67,15 +67,13 @@ def train(
         _print_skipped(trainer)
         save_model_dir.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
-        snapshots.delete_partial(folder)
+        sweep(folder)
     with _interrupt_after_the_step(trainer):
         _iterate(trainer, folder, intervals)
     if trainer.step < trainer.total:
-        _print_once(
-            trainer,
-            f"stopped after step {trainer.step} of {trainer.total}; to resume: the same command and --resume {folder}",
+        raise KeyboardInterrupt(
+            f"stopped after step {trainer.step} of {trainer.total}; to resume: the same command and --resume {folder}"
         )
-        raise KeyboardInterrupt
     if trainer.is_main:
         log.plot(folder / log.CSV, folder / log.PNG)
         _save_trained(trainer, path)
@@ -147,8 +145,7 @@ def _save_trained(trainer: Trainer, path: Path) -> None:
     net = TransformerNet(trainer.config.num_channels)
     net.load_state_dict(trainer.state_dict())
     checkpoints.save(net, path)
-    with atomic_write(path.with_suffix(".md")) as temporary:
-        temporary.write_text(card(trainer, path.stem), encoding="utf-8")
+    write_text(path.with_suffix(".md"), card(trainer, path.stem))
 
 
 def _resume(trainer: Trainer, path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from fns_lab.errors import InputError
-from fns_lab.files import atomic_write
+from fns_lab.files import atomic_write, require_regular
+from fns_lab.limits import CHECKPOINT_BYTES
 
 SUFFIX = ".ckpt"
 KEYS = ("step", "net", "optimizer", "fixed", "history", "config")
@@ -23,8 +24,8 @@ def name(step: int) -> str:
 
 def write(state: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint with `KEYS`, atomically."""
-    with atomic_write(path) as temporary:
-        torch.save(dict(state), temporary)
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:  # a path's name would go into the file
+        torch.save(dict(state), stream)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -32,8 +33,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises `InputError` for a file that does not exist, is damaged, or is not a checkpoint of a training run.
     """
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    require_regular(path, CHECKPOINT_BYTES)
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
@@ -70,9 +70,3 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [
         f"{flag} was {before.get(flag)} and is now {value}" for flag, value in now.items() if before.get(flag) != value
     ]
-
-
-def delete_partial(folder: Path) -> None:
-    """Delete the incomplete files of runs that were killed while they wrote a checkpoint."""
-    for part in folder.glob(f".*{SUFFIX}.*.part"):
-        part.unlink(missing_ok=True)

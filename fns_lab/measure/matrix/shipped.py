@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from fns_lab import targets
-from fns_lab.files import atomic_write
+from fns_lab.files import write_text
 from fns_lab.measure.matrix.table import COLUMNS, Matrix
 from fns_lab.measure.matrix.variants import VARIANTS
 
@@ -88,5 +88,4 @@ def _write(table: pd.DataFrame, path: Path, notes: Sequence[str]) -> None:
     text = io.StringIO()
     text.writelines(f"# {note}\n" for note in notes)
     table.to_csv(text, index=False, lineterminator="\n")
-    with atomic_write(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    write_text(path, text.getvalue())
