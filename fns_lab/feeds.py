@@ -60,11 +60,12 @@ def draw_feeds(model: ModelProto, *, batch: int, size: int, seed: int = 0, scale
             if isinstance(dimension, str) and dimension != models.UNKNOWN_DIM:
                 free = sizes.setdefault(dimension, free)
             shape.append(dimension if isinstance(dimension, int) else free)
-        feeds[name] = _drawn(rng, dtype, tuple(shape), scale)
+        feeds[name] = drawn(rng, dtype, tuple(shape), scale)
     return feeds
 
 
-def _drawn(rng: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...], scale: float) -> np.ndarray:
+def drawn(rng: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
+    """Return a random array as `draw_feeds` does. Raises `InputError` for a type of which no values are drawn."""
     if dtype.kind == "f":
         return (scale * rng.normal(0.5, 1, shape)).astype(dtype)
     if dtype.kind in "iu" and dtype.itemsize < 4:

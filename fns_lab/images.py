@@ -19,6 +19,8 @@ from fns_lab.limits import IMAGE_BYTES, IMAGE_PIXELS
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of the files that count as images in a folder, and of those that `save` writes."""
 
+RESIZES = ("crop", "fit", "pad")
+"""Ways to bring an image to a size, the default first; see `resized`."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 """Pillow's names of the formats that are decoded, whatever the suffix says. Others it may leave to another program, as
@@ -68,9 +70,20 @@ def load(
         image = _divided(image, scale)
     if most_pixels is not None and image.width * image.height > most_pixels:
         image = _divided(image, math.sqrt(image.width * image.height / most_pixels))
-    if size is not None:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return array_from_image(image)
+    return array_from_image(image if size is None else resized(image, size))
+
+
+def resized(image: Image.Image, size: tuple[int, int], how: str = "crop") -> Image.Image:
+    """Return an image of `size`, `(H, W)` in pixels.
+
+    `how` is one of `RESIZES`: `crop` scales it to cover that size and cuts at the centre, `fit` scales height and width
+    each to what is needed, `pad` scales it to lie inside and fills the rest with black.
+    """
+    width_and_height = (size[1], size[0])
+    if how == "fit":
+        return image.resize(width_and_height, Image.Resampling.LANCZOS)
+    resize = {"crop": ImageOps.fit, "pad": ImageOps.pad}[how]
+    return resize(image, width_and_height, Image.Resampling.LANCZOS)
 
 
 def array_from_image(image: Image.Image) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from fns_lab.cli import common, compare, convert, fetch, matrix, measure, networks, show
+from fns_lab.cli import export as exporting
 from fns_lab.cli import site as web_site
 from fns_lab.cli import targets as target_list
 from fns_lab.cli import train as training
@@ -28,7 +29,7 @@ GOOD, NO, BAD_INPUT, MISSING, FAULT, INTERRUPTED, PIPE_CLOSED, TERMINATED = 0, 1
 COMMANDS = (
     training.train,
     networks.eval,
-    networks.export,
+    exporting.export,
     convert.check,
     convert.lower,
     convert.run,
@@ -44,6 +45,13 @@ COMMANDS = (
     show.doctor,
 )
 """The commands, in the order of the work and of `fns-lab --help`."""
+
+
+EXTRAS = {
+    "torch": ("torch", "torchvision", "accelerate", "safetensors"),
+    "notebooks": ("IPython", "anywidget", "ipywidgets", "nbconvert", "nbformat", "papermill"),
+}
+"""What a wheel does not bring unless its extra is asked for, by the names that are imported."""
 
 
 def build_app() -> typer.Typer:
@@ -63,7 +71,7 @@ def build_app() -> typer.Typer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `argv` is without the program's name; None takes the process's own."""
-    argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    argv = exporting.spelled_out(list(sys.argv[1:] if argv is None else argv)) or ["--help"]
     common.set_verbosity(0)
     with Signals() as signals:
         try:
@@ -114,6 +122,8 @@ def _code_of(error: BaseException) -> int:
         return _fail(error, BAD_INPUT)
     if isinstance(error, MissingError):
         return _fail(error, MISSING)
+    if isinstance(error, ModuleNotFoundError) and (hint := _what_brings(error)):
+        return _fail(hint, MISSING)
     if isinstance(error, RuntimeFault):
         return _fail(error, NO)
     if is_out_of_memory(error):
@@ -161,6 +171,15 @@ def _root(
 def _fail(message: object, code: int) -> int:
     print("fns-lab:", one_line(message, longest=None), file=sys.stderr)
     return code
+
+
+def _what_brings(error: ModuleNotFoundError) -> str | None:
+    """Return which extra of the wheel brings a package that is not installed, None for a module of our own."""
+    package = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
+    if extra is None:
+        return None
+    return f"this needs {package}, which is not installed: run `pip install 'fns-lab[{extra}]'`"
 
 
 def _usage(error: typer.TyperException) -> str:

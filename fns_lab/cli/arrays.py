@@ -1,39 +1,123 @@
-"""Read the feeds of a model from a file, and write its outputs to one."""
+"""Read the feeds of a model from files or draw them, and write its outputs to a file."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fns_lab.cli.common import checked_output, shape_text
+import typer
+
+from fns_lab.cli.common import checked_output, note
 from fns_lab.errors import InputError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
     from onnx import ModelProto
 
-IMAGE_CHANNELS = 3
+    from fns_lab.preprocessing import Preprocessing
+
+SEED = 0
+"""Seed of inputs that are drawn."""
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="X",
+        help="An image, .npy, .npz (one array per input), or 1x16:int64 to draw one; NAME=X for one of several inputs.",
+    ),
+]
+Scale = Annotated[str | None, typer.Option("--scale", metavar="F", help="Factor of an image's 0..255, such as 1/255.")]
+Mean = Annotated[
+    str | None, typer.Option("--mean", metavar="R,G,B", help="Subtracted from the scaled image; one number or three.")
+]
+Std = Annotated[str | None, typer.Option("--std", metavar="R,G,B", help="The image is then divided by this.")]
+Layout = Annotated[str | None, typer.Option("--layout", help="Axes of an image: NCHW or NHWC.")]
+Fit = Annotated[bool, typer.Option("--fit", help="Scale an image to the model's height and width each.")]
+Crop = Annotated[bool, typer.Option("--crop", help="Scale an image to cover the model's size, cut at the centre.")]
+Pad = Annotated[bool, typer.Option("--pad", help="Scale an image to lie inside the model's size, fill with black.")]
 
 
-def load_feeds(path: Path, model: ModelProto) -> dict[str, np.ndarray]:
-    """Return the feeds of `model` from a file: an `.npz` (one array per input name), an `.npy`, or an image.
+def preprocessing_changes(
+    *, scale: str | None, mean: str | None, std: str | None, layout: str | None, fit: bool, crop: bool, pad: bool
+) -> dict[str, object]:
+    """Return the settings of `Preprocessing` that were given on the command line. Raises `InputError` for bad ones."""
+    resizes = [name for name, is_given in (("fit", fit), ("crop", crop), ("pad", pad)) if is_given]
+    if len(resizes) > 1:
+        raise InputError(f"--{resizes[0]} and --{resizes[1]}: give one of them")
+    changes: dict[str, object] = {}
+    if scale is not None:
+        changes["scale"] = _numbers("--scale", scale)[0]
+    if mean is not None:
+        changes["mean"] = _numbers("--mean", mean)
+    if std is not None:
+        changes["std"] = _numbers("--std", std)
+    if layout is not None:
+        changes["layout"] = layout.upper()
+    return changes | ({"resize": resizes[0]} if resizes else {})
 
-    Arrays are cast to the model's element types. An image becomes float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut
-    to the model's height and width where these are fixed. Raises `InputError`, naming the file, if it does not fit.
-    """
-    from fns_lab import arrays, models
 
+def image_settings(
+    changes: Mapping[str, object], model: ModelProto, name: str | None = None
+) -> dict[str, Preprocessing]:
+    """Return the settings of a model's image inputs, changed for one: `name`, or the only one of 4 axes."""
+    from fns_lab import models
+    from fns_lab.preprocessing import Preprocessing, of_model
+
+    settings = of_model(model)
+    if not changes:
+        return settings
     shapes = models.input_shapes(model)
-    feeds: dict[str, np.ndarray]
-    if path.suffix.lower() == ".npz":
-        feeds = arrays.load_arrays(path)
-    else:
-        if len(shapes) != 1:
-            names = ", ".join(shapes) or "none"
-            raise InputError(f"{path}: the model has {len(shapes)} inputs ({names}); give an .npz")
-        ((name, shape),) = shapes.items()
-        feeds = {name: arrays.load_array(path) if path.suffix.lower() == ".npy" else _load_image(path, shape)}
-    return _fitted(feeds, model, path)
+    names = [name] if name else [name for name, shape in shapes.items() if len(shape) == 4]
+    if len(names) != 1:
+        raise InputError(f"--mean, --scale and so on are for one image input; the model's inputs are {shapes}")
+    return settings | {names[0]: settings.get(names[0], Preprocessing()).changed(changes)}
+
+
+def load_feeds(
+    inputs: Path | Sequence[str], model: ModelProto, changes: Mapping[str, object] | None = None
+) -> dict[str, np.ndarray]:
+    """Return the feeds of `model`: from an `.npz` (one array per input name), an `.npy`, an image, or drawn.
+
+    Of several inputs each is `NAME=FILE` or `NAME=1x16:int64`, which is drawn. Arrays are cast to the model's element
+    types. An image becomes what the model's metadata says, with the settings in `changes` instead of its own; by
+    default float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut to the model's height and width where these are fixed.
+    What was done to it is printed. Raises `InputError`, naming the file, if it does not fit.
+    """
+    texts = [str(inputs)] if isinstance(inputs, Path) else list(inputs)
+    from fns_lab import models
+    from fns_lab.arrays import load_arrays
+
+    if len(texts) == 1 and texts[0].lower().endswith(".npz"):
+        return _fitted(load_arrays(Path(texts[0])), model, texts[0])
+    shapes, settings = models.input_shapes(model), image_settings(changes or {}, model)
+    named = dict(_named(text, list(shapes)) for text in texts)
+    return _fitted({name: _one(text, name, shapes, settings) for name, text in named.items()}, model, ", ".join(texts))
+
+
+def drawn_input(text: str) -> np.ndarray | None:
+    """Return a random array for `1x3x8x8` or `1x16:int64`, None for another text; numbers as in `feeds.drawn`."""
+    import numpy as np
+
+    from fns_lab.feeds import drawn
+
+    match = re.fullmatch(r"(scalar|\d+(?:x\d+)*)(?::(\w+))?", text)
+    if not match:
+        return None
+    shape = () if match[1] == "scalar" else tuple(map(int, match[1].split("x")))
+    try:
+        dtype = np.dtype(match[2] or "float32")
+    except TypeError:
+        raise InputError(f"--input {text}: no element type {match[2]!r}; give one such as float32 or int64") from None
+    return drawn(np.random.default_rng(SEED), dtype, shape)
+
+
+def split_name(text: str) -> tuple[str | None, str]:
+    """Return name and value of `NAME=VALUE`, None and the text if there is no name in it."""
+    name, sign, value = text.partition("=")
+    return (name, value) if sign and not Path(text).exists() else (None, text)
 
 
 def save_outputs(outputs: dict[str, np.ndarray], path: Path) -> None:
@@ -59,18 +143,46 @@ def check_output_suffix(path: Path) -> Path:
     return checked_output(path, (".npy", ".npz", *images.SUFFIXES), "use .png, .jpg, .npy or .npz")
 
 
-def _load_image(path: Path, shape: tuple[int | str, ...]) -> np.ndarray:
-    from fns_lab import images
-
-    if len(shape) != 4 or shape[1] not in (IMAGE_CHANNELS, *(d for d in shape if isinstance(d, str))):
-        raise InputError(f"{path}: the model takes {shape_text(shape)}, not one image 1x3xHxW; give an .npy")
-    h, w = shape[2:]
-    if isinstance(h, int) and isinstance(w, int):
-        return images.load(path, size=(h, w))
-    return images.load(path)
+def _numbers(flag: str, text: str) -> tuple[float, ...]:
+    """Return the numbers of `0.5`, `1/255` or `0.485,0.456,0.406`."""
+    try:
+        parts = [part.partition("/") for part in text.split(",")]
+        return tuple(float(above) / float(below or 1) for above, _, below in parts)
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"{flag} {text}: give numbers, such as 1/255 or 0.485,0.456,0.406") from None
 
 
-def _fitted(feeds: dict[str, np.ndarray], model: ModelProto, path: Path) -> dict[str, np.ndarray]:
+def _named(text: str, names: Sequence[str]) -> tuple[str, str]:
+    name, value = split_name(text)
+    if name is not None:
+        return name, value
+    if len(names) != 1:
+        given = ", ".join(names) or "none"
+        raise InputError(f"{text}: the model has {len(names)} inputs ({given}); give an .npz, or NAME={text} for each")
+    return names[0], value
+
+
+def _one(
+    text: str, name: str, shapes: Mapping[str, tuple[int | str, ...]], settings: Mapping[str, Preprocessing]
+) -> np.ndarray:
+    """Return the array of one input: drawn, of an `.npy` file, or an image's."""
+    from fns_lab.arrays import load_array
+    from fns_lab.preprocessing import Preprocessing
+
+    path = Path(text)
+    if path.suffix.lower() == ".npy":
+        return load_array(path)
+    if not path.exists() and (array := drawn_input(text)) is not None:
+        return array
+    if name not in shapes:
+        raise InputError(f"{text}: the model has no input {name!r}; its inputs are {', '.join(shapes) or 'none'}")
+    array, done = settings.get(name, Preprocessing()).load(path, shapes[name])
+    if " " in done:
+        note(f"{path}: {done}")
+    return array
+
+
+def _fitted(feeds: dict[str, np.ndarray], model: ModelProto, source: str) -> dict[str, np.ndarray]:
     from fns_lab import models
     from fns_lab.feeds import fit_feeds
 
@@ -82,4 +194,4 @@ def _fitted(feeds: dict[str, np.ndarray], model: ModelProto, path: Path) -> dict
         }
         return fit_feeds(model, cast)
     except ValueError as error:  # InputError, and NumPy's own for text that is no number
-        raise InputError(f"{path}: {one_line(error, longest=None)}") from None
+        raise InputError(f"{source}: {one_line(error, longest=None)}") from None

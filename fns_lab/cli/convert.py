@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.arrays import check_output_suffix, load_feeds, save_outputs
+from fns_lab.cli.arrays import (
+    Crop,
+    Fit,
+    Inputs,
+    Layout,
+    Mean,
+    Pad,
+    Scale,
+    Std,
+    check_output_suffix,
+    load_feeds,
+    preprocessing_changes,
+    save_outputs,
+)
 from fns_lab.cli.common import (
     AllowApproximate,
     InPlace,
@@ -24,6 +37,7 @@ from fns_lab.cli.common import (
     print_table,
     shape_text,
 )
+from fns_lab.errors import InputError
 
 
 def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
@@ -103,16 +117,20 @@ def lower(
 def run(
     model: ModelPath,
     target: TargetName,
-    input: Annotated[
-        Path,
-        typer.Option("--input", metavar="X", help="The input: an image, .npy, or .npz (one array per input name)."),
-    ],
     output: Annotated[
         Path,
         typer.Option(
             "-o", "--output", metavar="OUT", help="File to write: an image or .npy (first output), or .npz (all)."
         ),
     ],
+    input: Inputs = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    layout: Layout = None,
+    fit: Fit = False,
+    crop: Crop = False,
+    pad: Pad = False,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -125,21 +143,26 @@ def run(
 ) -> None:
     """Run a model in a target's real runtime, and write its outputs.
 
-    An image is read as 1x3xHxW, RGB, 0..255, scaled and cut to the model's height and width where these are fixed.
+    An image is read as 1x3xHxW, RGB, 0..255, scaled and cut to the model's height and width where these are fixed,
+    unless the model's metadata or --scale, --mean, --std, --layout, --fit or --pad say otherwise.
 
     \b
     Examples:
       fns-lab run mosaic.js.onnx --target onnxjs-0.1.8/wasm --input photo.jpg -o out.png
       fns-lab run model.onnx --target ort-web/webgpu --input feeds.npz -o outputs.npz --json
+      fns-lab run two.onnx --target ort-web/wasm --input x=photo.jpg --input ids=1x16:int64 -o outputs.npz
     """
     from fns_lab import models, targets
     from fns_lab.runtimes import open_runner
 
     chosen = targets.load(target)
     check_output_suffix(output)
-    keep_inputs(output, model, input)
+    changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
+    if not input:
+        raise InputError("give --input X: an image, .npy, .npz, or a shape to draw, such as 1x3x64x64")
+    keep_inputs(output, model, *map(Path, input))
     proto = models.load(model)
-    feeds = load_feeds(input, proto)
+    feeds = load_feeds(input, proto, changes)
     with open_runner(proto, chosen, timeout_s=timeout) as runner:
         outputs = runner.infer(feeds)
         time_ms = runner.ms

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.arrays import load_feeds
+from fns_lab.cli.arrays import (
+    Crop,
+    Fit,
+    Inputs,
+    Layout,
+    Mean,
+    Pad,
+    Scale,
+    Std,
+    load_feeds,
+    preprocessing_changes,
+)
 from fns_lab.cli.common import (
     AllowApproximate,
     InPlace,
@@ -17,6 +28,7 @@ from fns_lab.cli.common import (
     Shapes,
     TargetName,
     checked_model,
+    checked_output,
     parse_shapes,
     print_json,
     print_table,
@@ -29,9 +41,14 @@ def bench(
         list[Path], typer.Argument(metavar="M.onnx...", help="Models; ratios are to the first.", show_default=False)
     ],
     target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
-    input: Annotated[
-        Path | None, typer.Option("--input", metavar="X", help="An image, .npy or .npz; noise by default.")
-    ] = None,
+    input: Inputs = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    layout: Layout = None,
+    fit: Fit = False,
+    crop: Crop = False,
+    pad: Pad = False,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
     warmup: Annotated[
         int | None, typer.Option(min=1, help="Runs before the timed ones; by default what the engine needs.")
@@ -41,7 +58,7 @@ def bench(
     ] = None,
     json: JsonFlag = False,
 ) -> int:
-    """Time models in the real runtimes.
+    """Time models in the real runtimes, on noise unless --input is given.
 
     The models run in turns in one process or page. Prints median, tenth and ninetieth percentile, and the ratio of each
     model's median to the first model's. Exit 1 if an engine refuses a model.
@@ -57,11 +74,12 @@ def bench(
     from fns_lab.measure.bench import random_feeds
 
     if csv:
-        parent_exists(csv)
+        checked_output(csv, (".csv",), "use .csv")
     chosen = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
     first = next(iter(protos.values()))
-    feeds = load_feeds(input, first) if input else random_feeds(first)
+    changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
+    feeds = load_feeds(input, first, changes) if input else random_feeds(first)
     timings = measure(protos, chosen, feeds, runs=runs, warmup=warmup)
     if csv:
         with atomic_write(csv) as temporary:
@@ -79,12 +97,7 @@ def tune(
     target: TargetName,
     output: OutputModel,
     shape: Shapes = None,
-    input: Annotated[
-        Path | None,
-        typer.Option(
-            "--input", metavar="X", help="Input of the whole model: an image, .npy or .npz; noise by default."
-        ),
-    ] = None,
+    input: Inputs = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each alternative that is near the fastest.")] = 5,
     allow_approximate: AllowApproximate = False,
     in_place: InPlace = False,
@@ -94,7 +107,7 @@ def tune(
 
     A site is a place where several rules apply. Each alternative is compared with ONNX Runtime; one that is wrong is
     never taken. What was measured before, in the same version of the runtime on the same machine, is not measured
-    again. If the whole model is wrong in the end, no file is written, exit 1.
+    again. If the whole model is wrong in the end, no file is written, exit 1. It runs on noise unless --input is given.
 
     \b
     Examples:

@@ -1,26 +1,16 @@
-"""Commands on trained networks: eval and export. Flags that upstream's script also has keep upstream's names."""
+"""The command on trained networks: eval. Flags that upstream's script also has keep upstream's names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from fns_lab.cli.common import (
-    OutputModel,
-    checked_folder,
-    checked_model,
-    checked_output,
-    keep_inputs,
-    parse_size,
-)
+from fns_lab.cli.common import checked_folder, checked_model, checked_output, keep_inputs
 from fns_lab.cli.devices import Accel, Cuda, pick_device
 from fns_lab.cli.stylizing import is_many, stylize_all, stylizer_of_model, stylizer_of_net
 from fns_lab.errors import InputError
-
-if TYPE_CHECKING:
-    import torch
 
 
 def eval(
@@ -54,12 +44,13 @@ def eval(
       fns-lab eval --model saved_models/mosaic_nc16.pth --content-image photos --output-image stylized
     """
     from fns_lab import images, targets
+    from fns_lab.cli.export import write
+    from fns_lab.export import export as export_network
 
     many, is_onnx = is_many(content_image), model.suffix.lower() == ".onnx"
     if target_framework and not export_onnx:
         raise InputError("--target-framework lowers the model that --export_onnx writes: give both")
-    if target_framework:
-        targets.load(target_framework)
+    lower_for = targets.load(target_framework) if target_framework else None
     if export_onnx and is_onnx:
         raise InputError(f"{model}: already ONNX; --export_onnx takes a .pth or .model file")
     if export_onnx and many:
@@ -83,61 +74,4 @@ def eval(
         return stylize_all(content_image, output_image, model, stylized, overwrite=overwrite)
     y = stylized(content_image[0])
     images.save(y, output_image)
-    return _export(net.cpu(), export_onnx, y.shape[2:], target=target_framework) if export_onnx else 0
-
-
-def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="A .pth or .model file.", show_default=False)],
-    output: OutputModel,
-    size: Annotated[str, typer.Option(metavar="HxW", help="Height and width, pixels.")] = "256x256",
-    opset: Annotated[int | None, typer.Option(help="Opset to export at; default: the exporter's.")] = None,
-    dynamic: Annotated[bool, typer.Option("--dynamic", help="Leave height and width free.")] = False,
-    target: Annotated[str | None, typer.Option(metavar="T", help="Also lower the model for this target.")] = None,
-) -> int:
-    """Export a network to ONNX, at a fixed size unless --dynamic.
-
-    \b
-    Examples:
-      fns-lab export saved_models/mosaic_nc16.pth -o mosaic.onnx --size 128x128
-      fns-lab export saved_models/mosaic_nc16.pth -o mosaic.js.onnx --size 128x128 --target onnxjs-0.1.8/wasm
-    """
-    from fns_lab import targets
-    from fns_lab.limits import require_memory
-    from fns_lab.nets import checkpoints
-    from fns_lab.nets.transformer import memory_bytes
-
-    checked_model(output, checkpoint)
-    if dynamic and target:
-        raise InputError("--dynamic and --target: lowering needs a fixed size; leave --dynamic out")
-    height, width = parse_size(size)
-    if target:
-        targets.load(target)
-    net = checkpoints.load(checkpoint)
-    require_memory(memory_bytes(net.width, height, width), f"--size {size}", "give a smaller size")
-    return _export(net, output, (height, width), target=target, dynamic=dynamic, opset=opset)
-
-
-def _export(
-    net: torch.nn.Module,
-    output: Path,
-    size: tuple[int, int],
-    *,
-    target: str | None,
-    dynamic: bool = False,
-    opset: int | None = None,
-) -> int:
-    from fns_lab import models, targets
-    from fns_lab.export import onnx_from_torch
-
-    lower_for = targets.load(target) if target else None
-    model = onnx_from_torch(net, size, dynamic=dynamic, **({} if opset is None else {"opset": opset}))
-    supported = True
-    if lower_for:
-        from fns_lab.rewrite.lower import lower
-
-        lowering = lower(model, lower_for)
-        model, supported = lowering.model, lowering.supported
-        print(lowering)
-    models.save(model, output)
-    print(f"{output}: {sum(models.count_ops(model).values())} nodes, opset {models.opset(model)}")
-    return 0 if supported else 1
+    return write(export_network(net.cpu(), y.shape[2:]).model, export_onnx, lower_for) if export_onnx else 0

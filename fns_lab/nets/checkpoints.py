@@ -16,18 +16,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, one_line
 from fns_lab.files import atomic_write, is_text, require_regular
 from fns_lab.limits import CHECKPOINT_BYTES, WIDTH
 from fns_lab.nets import SUFFIXES
 from fns_lab.nets.transformer import TransformerNet
 
-WRAPPERS = ("state_dict", "model", "net")
-"""Keys under which training scripts store the weights beside other things."""
+AVERAGED = ("ema_state_dict", "state_dict_ema", "model_ema", "params_ema", "ema")
+"""Keys under which training scripts store the moving average of the weights, which is what they evaluate."""
+WRAPPERS = (*AVERAGED, "state_dict", "model_state_dict", "params", "model", "net", "shadow", "module")
+"""Keys under which training scripts store the weights beside other things, the better ones first."""
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and `torch.compile` put before every name."""
-STALE = re.compile(r"(^|\.)in\d+\.(running_mean|running_var|num_batches_tracked)$")
-"""Keys of PyTorch before 0.4, whose InstanceNorm2d saved statistics that inference does not use."""
+STALE = re.compile(r"(^|\.)in\d+\.(running_mean|running_var|num_batches_tracked)$|^n_averaged$")
+"""Keys of PyTorch before 0.4, whose InstanceNorm2d saved statistics that inference does not use, and the counter of
+torch's AveragedModel."""
 WIDTH_KEY = "conv1.conv2d.weight"
 FIRST_KERNEL = (3, 9, 9)
 
@@ -51,6 +54,24 @@ def load(path: str | os.PathLike[str]) -> TransformerNet:
         raise InputError(f"{path}: not a TransformerNet of width {width}: {fault}")
     net.load_state_dict({name: value.float().contiguous() for name, value in state.items()}, assign=True)
     return net.eval()
+
+
+def load_into(net: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Give `net`, any network, the weights of a checkpoint or a `.safetensors` file, which runs no code.
+
+    Wrappers around the weights are opened (`WRAPPERS`), and what stands before every name (`PREFIXES`, or another word
+    that all have) is dropped. Raises `InputError` as `load` does, and for weights that are not this network's.
+    """
+    path = Path(path)
+    state = _state_dict(_read_tensors(path) if path.suffix == ".safetensors" else _read(path), path)
+    expected = net.state_dict()
+    if not state.keys() & expected.keys() and len(first := {name.partition(".")[0] for name in state}) == 1:
+        state = {name.removeprefix(f"{first.copy().pop()}."): value for name, value in state.items()}
+    counters = {name for name in expected if name.endswith("num_batches_tracked") and name not in state}
+    state |= {name: expected[name] for name in counters}  # checkpoints of old have none, inference needs none
+    if fault := _misfit(state, expected):
+        raise InputError(f"{path}: not the weights of this {type(net).__name__}: {fault}")
+    net.load_state_dict(state)
 
 
 def save(net: nn.Module, path: str | os.PathLike[str]) -> Path:
@@ -89,6 +110,17 @@ def _damaged_member(path: Path) -> str | None:
     except Exception:  # an older checkpoint is no archive; of a broken one torch says more
         return None
     return None
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    require_regular(path, CHECKPOINT_BYTES)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a safetensors file ({one_line(error)})") from None
 
 
 def _why_refused(error: Exception, path: Path) -> str:
@@ -151,6 +183,17 @@ def _width(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> int:
         raise InputError(f"{path}: {WIDTH_KEY!r} has the shape {shape}, not (width, {str(FIRST_KERNEL)[1:]}")
     WIDTH.require(shape[0], path)
     return shape[0]
+
+
+def _misfit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """Return the first key that is missing, unknown or of another shape, in words, or None."""
+    for name, reference in expected.items():
+        if name not in state:
+            return f"no key {name!r}; its first key is {next(iter(state), None)!r}"
+        if state[name].shape != reference.shape:
+            return f"{name!r} has the shape {tuple(state[name].shape)}, not {tuple(reference.shape)}"
+    unknown = next((name for name in state if name not in expected), None)
+    return f"unknown key {unknown!r}" if unknown else None
 
 
 def _fault(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:

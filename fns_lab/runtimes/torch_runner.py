@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,69 +13,106 @@ import numpy as np
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from torch import Tensor, nn
 
-    from torch import nn
+
+@dataclass(frozen=True)
+class Call:
+    """How a network is called on feeds.
+
+    - `args`, `kwargs`: arguments in which each tensor stands for a feed; None for a network that takes one tensor
+    - `input_names`: the feeds' names, in the order of those tensors
+    - `output_names`: the names of the tensors in the result, in order
+    """
+
+    args: tuple[Any, ...] | None = None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    input_names: tuple[str, ...] = ("input",)
+    output_names: tuple[str, ...] = ("output",)
+
+    def arguments(self, given: Sequence[Tensor]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Return the arguments with the tensors `given`, in the order of `input_names`, in their places."""
+        import torch
+        from torch.utils import _pytree as trees
+
+        if self.args is None:
+            return given, {}
+        left = iter(given)
+        args, kwargs = trees.tree_map(
+            lambda leaf: next(left) if isinstance(leaf, torch.Tensor) else leaf, (self.args, dict(self.kwargs))
+        )
+        return args, kwargs
 
 
 class TorchRunner:
-    """A network with one input and one output, on one device, in eval mode.
+    """A network on one device, in eval mode.
 
-    `net` itself is put in eval mode and moved to `device`, any torch device name. The default names of input and output
-    are those that `onnx_from_torch` gives.
+    `net` itself is put in eval mode and moved to `device`, any torch device name. `call` says how feeds become its
+    arguments; by default it takes one tensor, `input`, and gives one, `output`, the names that `onnx_from_torch` gives
+    for an image.
     """
 
     target = None
     ms = float("nan")
     create_ms = 0.0
 
-    def __init__(
-        self, net: nn.Module, *, device: str = "cpu", input_name: str = "input", output_name: str = "output"
-    ) -> None:
+    def __init__(self, net: nn.Module, *, device: str = "cpu", call: Call = Call()) -> None:
         self._net: nn.Module | None = net.eval().to(device)
         self._device = device
-        self._input_name, self._output_name = input_name, output_name
+        self._call = call
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return `{output_name: array}`. Raises InputError when the feeds are not exactly the one input."""
+        """Return the outputs by name. Raises InputError when the feeds are not exactly the inputs."""
         import torch
 
-        if set(feeds) != {self._input_name}:
-            raise InputError(f"the network takes one input, '{self._input_name}', not {sorted(feeds)}")
-        x = torch.from_numpy(np.ascontiguousarray(feeds[self._input_name])).to(self._device)
+        names = self._call.input_names
+        if set(feeds) != set(names):
+            raise InputError(f"the network takes {', '.join(map(repr, names))}, not {sorted(feeds)}")
+        given = [torch.from_numpy(np.ascontiguousarray(feeds[name])).to(self._device) for name in names]
+        args, kwargs = self._call.arguments(given)
         with torch.inference_mode():
             start = time.perf_counter()
-            y = self._open_net()(x).cpu()
+            result = tensors(self._open_net()(*args, **kwargs))
             self.ms = (time.perf_counter() - start) * 1000
-        return {self._output_name: y.numpy()}
+        return {name: y.cpu().numpy() for name, y in zip(self._call.output_names, result, strict=True)}
 
-    def values(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the output of every module by its path (`res1.conv1`), in the order of the calls, then the network's.
+    def modules(self, feeds: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """Return the tensors that each call of a module gave, in the order of the calls.
 
-        `onnx_from_torch` gives the output of a module the same name. For a module that is called several times this is
-        its last call: the export names the earlier ones after their op and their place among all such ops
-        (`act.softplus_3`), which a hook cannot know, and `compare` lists them as skipped. An output that is not one
-        tensor is left out.
+        A call has the path of its module as its name, `res1.conv1`; `act@1` is the second call of `act`. `export` says
+        which values of the ONNX model these are.
         """
-        import torch
-
-        outputs: dict[str, np.ndarray] = {}
+        given: dict[str, list[np.ndarray]] = {}
+        calls: Counter[str] = Counter()
 
         def keep(path: str) -> Callable[[nn.Module, tuple[Any, ...], object], None]:
             def hook(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
-                if isinstance(output, torch.Tensor):
-                    outputs.pop(path, None)
-                    outputs[path] = output.cpu().numpy().copy()  # the next module may change its input in place
+                call = f"{path}@{calls[path]}" if calls[path] else path
+                calls[path] += 1
+                given[call] = [x.cpu().numpy().copy() for x in tensors(output)]  # the next module may change its input
 
             return hook
 
         modules = self._open_net().named_modules()
         hooks = [module.register_forward_hook(keep(path)) for path, module in modules if path]
         try:
-            return outputs | self.infer(feeds)
+            self.infer(feeds)
         finally:
             for hook in hooks:
                 hook.remove()
+        return given
+
+    def values(self, feeds: dict[str, np.ndarray], modules: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+        """Return the network's outputs, and those of its modules under the names of their values in the ONNX model.
+
+        `modules` gives these names for each call, as `export` does; a call that it does not have is left out.
+        """
+        values: dict[str, np.ndarray] = {}
+        for call, arrays in self.modules(feeds).items():
+            names = modules.get(call, ())
+            if len(names) == len(arrays):
+                values |= {name: array for name, array in zip(names, arrays, strict=True) if name}
+        return values | self.infer(feeds)
 
     def close(self) -> None:
         """Drop the reference to the network."""
@@ -88,3 +128,11 @@ class TorchRunner:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def tensors(value: object) -> list[Tensor]:
+    """Return every tensor in nested tuples, lists and dicts, in order."""
+    import torch
+    from torch.utils import _pytree as trees
+
+    return [leaf for leaf in trees.tree_leaves(value) if isinstance(leaf, torch.Tensor)]

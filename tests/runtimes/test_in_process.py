@@ -23,7 +23,7 @@ def test_torch_runs_in_eval_mode():
     with TorchRunner(net) as runner:
         outputs = runner.infer({"input": X})
         assert runner.ms > 0
-        with pytest.raises(InputError, match="takes one input, 'input', not"):
+        with pytest.raises(InputError, match="the network takes 'input', not"):
             runner.infer({"x": X})
     np.testing.assert_array_equal(outputs["output"], np.maximum(X, 0))
 

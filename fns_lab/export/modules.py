@@ -1,0 +1,79 @@
+"""Which traced values are the outputs of which call of a module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fns_lab.runtimes.torch_runner import tensors
+
+if TYPE_CHECKING:
+    from torch import fx, nn
+    from torch.export import ExportedProgram
+
+Shape = tuple[str, ...]
+Outputs = Mapping[str, tuple[str, ...]]
+"""For each call of a module (`act`, `act@1` for the second call of `act`) the values that it gave, by traced names."""
+
+_ROOT = "L__self__"
+
+
+class CallLog:
+    """Watches a network while it is traced: how many tensors each call of a module gives, and of which shapes."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.shapes: dict[str, list[Shape]] = {}
+        calls: Counter[str] = Counter()
+
+        def watch(path: str) -> Callable[..., None]:
+            def hook(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
+                call = f"{path}@{calls[path]}" if calls[path] else path
+                calls[path] += 1
+                self.shapes[call] = [tuple(map(str, tensor.shape)) for tensor in tensors(output)]
+
+            return hook
+
+        for path, module in net.named_modules():
+            if path:
+                module.register_forward_hook(watch(path))
+
+
+def outputs_of(program: ExportedProgram, log: CallLog) -> dict[str, tuple[str, ...]]:
+    """Return the traced values that each call of a module gave.
+
+    They are the values computed in a call that something outside it reads. If a call gave more tensors than are read,
+    those are told apart by their shapes; calls for which that is not possible are left out, as are those that computed
+    nothing, such as Dropout's.
+    """
+    graph = program.graph
+    inside: dict[str, list[fx.Node]] = {}
+    for node in graph.nodes:
+        for key, (path, _) in (node.meta.get("nn_module_stack") or {}).items():
+            if path and key.startswith(_ROOT):
+                _, at, number = key.rpartition("@")
+                inside.setdefault(f"{path}@{number}" if at else path, []).append(node)
+    found = {}
+    for call, nodes in inside.items():
+        given = log.shapes.get(call, [])
+        values = _matched([node for node in nodes if _is_read_outside(node, set(nodes))], given)
+        if values:
+            found[call] = values
+    return found
+
+
+def _is_read_outside(node: fx.Node, inside: set[fx.Node]) -> bool:
+    return hasattr(node.meta.get("val"), "shape") and any(user not in inside for user in node.users)
+
+
+def _matched(nodes: Sequence[fx.Node], given: Sequence[Shape]) -> tuple[str, ...]:
+    """Return the names of the values among `nodes` that are the tensors of the shapes `given`; none if that is open."""
+    shapes = [tuple(map(str, node.meta["val"].shape)) for node in nodes]
+    if len(nodes) == len(given):
+        return tuple(node.name for node in nodes)
+    if len(given) == 1 and nodes and shapes[-1] == given[0]:
+        return (nodes[-1].name,)
+    if any(given.count(shape) != 1 for shape in shapes):
+        return ()
+    by_shape = {shape: node.name for node, shape in zip(nodes, shapes, strict=True)}
+    return tuple(by_shape.get(shape, "") for shape in given)

@@ -1,0 +1,186 @@
+"""Networks of any kind: several inputs and outputs, free axes by name, modules that are called twice, programs."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from torch import nn
+
+from fns_lab import models
+from fns_lab.errors import InputError
+from fns_lab.export import export, onnx_from_torch, pt2, sources
+from fns_lab.nets import checkpoints, examples
+from fns_lab.process import quiet
+from fns_lab.runtimes.torch_runner import TorchRunner
+
+TOLERANCE = 1e-5
+"""Absolute, for outputs near 1: float32 sums of a few hundred terms in two engines."""
+
+
+class Nested(nn.Module):
+    """A list and an optional number in, a dict with a tuple out; `act` is called twice, `lstm` gives three tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.act, self.linear, self.lstm = nn.Softplus(), nn.Linear(4, 4), nn.LSTM(4, 5, batch_first=True)
+
+    def forward(self, x, parts, ids=None, factor=2):
+        y = self.act(self.act(self.linear(x)) * factor)
+        z, (h, c) = self.lstm(y + parts[0] - parts[1])
+        return {"scores": z + ids.to(z.dtype)[..., None], "state": (h, c), "same": x, "none": None, "number": 3}
+
+
+def arguments():
+    x, a, b = (torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(i)) for i in range(3))
+    return (x, [a, b]), {"ids": torch.arange(6).reshape(2, 3)}
+
+
+@pytest.fixture(scope="module")
+def nested():
+    net = Nested().eval()
+    args, kwargs = arguments()
+    axes = {1: "length"}
+    free = {"x": axes, "parts_0": axes, "parts_1": axes, "ids": axes}
+    return net, export(net, args, kwargs, dynamic=free)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    args, kwargs = arguments()
+    with quiet():  # torch warns of the weights that LSTM keeps twice
+        saved = torch.export.export(Nested().eval(), args, kwargs)
+    path = tmp_path_factory.mktemp("program") / "nested.pt2"
+    torch.export.save(saved, path)
+    return path
+
+
+def test_inputs_and_outputs_keep_the_names_and_free_sizes_of_the_network(nested):
+    _, exported = nested
+    shapes = models.input_shapes(exported.model)
+    assert shapes == {
+        "x": (2, "length", 4), "parts_0": (2, "length", 4), "parts_1": (2, "length", 4), "ids": (2, "length")
+    }  # fmt: skip
+    assert [output.name for output in exported.model.graph.output] == ["scores", "state_0", "state_1", "same"]
+
+
+def test_an_export_at_another_length_computes_what_torch_does_in_every_module(nested):
+    net, exported = nested
+    rng = np.random.default_rng(5)
+    feeds = {name: rng.normal(size=(2, 7, 4)).astype(np.float32) for name in ("x", "parts_0", "parts_1")}
+    feeds["ids"] = rng.integers(0, 9, (2, 7))
+    with TorchRunner(net, call=exported.call) as runner:
+        calls, values = runner.modules(feeds), runner.values(feeds, exported.modules)
+    assert list(calls) == ["linear", "act", "act@1", "lstm"]
+    assert {"linear", "act", "act_1", "lstm.0"} < set(values)
+    model = models.with_outputs(exported.model, [name for name in values if name not in outputs_of(exported.model)])
+    actual = run(model, feeds)
+    assert values.keys() <= actual.keys()
+    for name, expected in values.items():
+        assert expected.std() > 0.01
+        np.testing.assert_allclose(actual[name], expected, atol=TOLERANCE, err_msg=name)
+
+
+def test_a_program_is_exported_and_run_as_the_network_in_it_is(program):
+    source = sources.load(str(program))
+    args, kwargs = source.args, source.kwargs
+    exported = export(source.net, args, kwargs, input_names=source.input_names)
+    (x, parts), ids = arguments()[0], arguments()[1]["ids"]
+    feeds = dict(zip(exported.call.input_names, (x.numpy(), *(p.numpy() for p in parts), ids.numpy()), strict=True))
+    with TorchRunner(source.net, call=exported.call) as runner:
+        values = runner.values(feeds, exported.modules)
+    assert {"linear", "act", "act_1"} < set(values)
+    expected = Nested().eval()(*arguments()[0], **arguments()[1])
+    np.testing.assert_allclose(values["scores"], expected["scores"].detach(), atol=TOLERANCE)
+    np.testing.assert_allclose(run(exported.model, feeds)["scores"], values["scores"], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("member", "old", "new", "said"),
+    [
+        ("models/model.json", "torch.ops.aten.linear.default", "torch.hub.load", "calls 'torch.hub.load'"),
+        ("models/model.json", "torch.ops.aten.linear.default", "os.system", "calls 'os.system'"),
+        ("data/weights/model_weights_config.json", '"use_pickle": false', '"use_pickle": true', "pickled"),
+        ("data/weights/model_weights_config.json", '"weight_0"', '"custom_obj_0"', "holds the object 'custom_obj_0'"),
+        ("models/model.json", "builtins.dict", "collections.defaultdict", "in a collections.defaultdict"),
+    ],
+)
+def test_a_program_that_could_run_code_is_refused(program, tmp_path, member, old, new, said):
+    path = edited(program, tmp_path / "bad.pt2", member, old, new)
+    with pytest.raises(InputError, match=f"refused because it could run code: .*{said}"):
+        pt2.load(path)
+
+
+@pytest.mark.parametrize("formula", ["__import__('os').system('true')", "s0.__class__", "getattr(s0, 'a')", "exec"])
+def test_a_size_that_is_more_than_a_formula_is_refused(formula):
+    assert pt2._entry_fault(("expr_str", formula))
+    assert not pt2._entry_fault(("expr_str", "Max(1, 2*s27 - FloorDiv(s0, 4))"))
+
+
+def test_a_factory_s_network_takes_the_weights_of_a_wrapped_checkpoint(tmp_path):
+    net = examples.TwoInputs()
+    path = tmp_path / "net.pth"
+    state = {f"module.{name}": value + 1 for name, value in net.state_dict().items()}
+    torch.save(
+        {"epoch": 3, "model_state_dict": net.state_dict(), "ema_state_dict": {**state, "n_averaged": torch.tensor(2)}},
+        path,
+    )
+    loaded = sources.load("fns_lab.nets.examples:TwoInputs", path).net
+    assert torch.equal(loaded.scores.bias, net.scores.bias + 1)
+    with pytest.raises(InputError, match=r"not the weights of this UNet: no key 'down\.0\.0\.weight'"):
+        sources.load("fns_lab.nets.examples:UNet", path)
+    lightning = tmp_path / "lightning.ckpt"
+    torch.save({"state_dict": {f"model.{name}": value for name, value in net.state_dict().items()}}, lightning)
+    checkpoints.load_into(loaded, lightning)
+    assert torch.equal(loaded.scores.bias, net.scores.bias)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no_such_module:net", "ModuleNotFoundError"),
+        ("fns_lab.nets.examples:Missing", "AttributeError"),
+        ("builtins:dict", "makes a dict, not a torch.nn.Module"),
+    ],
+)
+def test_a_factory_that_makes_no_network_is_named(text, said):
+    with pytest.raises(InputError, match=f"{text}: .*{said}"):
+        sources.load(text)
+
+
+def test_what_a_network_does_not_take_is_said():
+    x = torch.zeros(1, 3, 8, 8)
+    with pytest.raises(InputError, match="no input 'y' to leave free; the inputs are x"):
+        onnx_from_torch(examples.UNet(), (x,), dynamic={"y": {0: "n"}})
+    with pytest.raises(InputError, match="input 'x' has no axis 4"):
+        onnx_from_torch(examples.UNet(), (x,), dynamic={"x": {4: "n"}})
+    with pytest.raises(InputError, match="TwoInputs does not take these inputs: missing a required argument: 'ids'"):
+        onnx_from_torch(examples.TwoInputs(), (x,))
+
+
+def edited(program, path, member, old, new):
+    """Copy a program with a text in one of its members replaced."""
+    with zipfile.ZipFile(program) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith(member):
+                text = json.dumps(json.loads(data))
+                assert old in text
+                data = text.replace(old, new).encode()
+            target.writestr(name, data)
+    return path
+
+
+def outputs_of(model):
+    return {output.name for output in model.graph.output}
+
+
+def run(model, feeds):
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
