@@ -237,10 +237,20 @@ ONE_OP = {
     "index-without-axes": (
         node("Gather", "x i", "y", axis=2), {"i": np.array(3)}, SMALL, (1, 4, 9), ALL, ("webgl",)
     ),
+    "cropped-to-shape": (
+        node("ConvTranspose", "x w", "y", strides=[2, 2], output_shape=[13, 17]), {"w": weights(4, 2, 3, 3)}, SMALL,
+        (1, 2, 13, 17), (), (),
+    ),
+    "enlarged-same": (
+        node("ConvTranspose", "x w", "y", strides=[4, 4], auto_pad="SAME_UPPER"), {"w": weights(4, 2, 3, 3)}, SMALL,
+        (1, 2, 27, 35), (), (),
+    ),
 }  # fmt: skip
 """By fault: the node, its constants, its input, the size of its output, and the versions and backends that have it."""
 FAULTY = [(name, f"onnxjs-{v}/{b}") for name, case in ONE_OP.items() for v in case[4] for b in case[5]]
-FAULTY += [("batched-lrn", "ort-web/webgl"), ("power-of-negatives", "ort-web/webgl")]
+FAULTY += [
+    (name, "ort-web/webgl") for name in ("batched-lrn", "cropped-to-shape", "enlarged-same", "power-of-negatives")
+]
 
 
 def is_right(model, target, x) -> bool:

@@ -13,7 +13,8 @@ With stride 1 it is one Conv and a Slice.
 
 - Supported: ConvTranspose 1, 11 and 22 in two dimensions, a fixed size, constant weights; groups, dilations,
   output_padding, output_shape and auto_pad. Refused where the operator's text and ONNX Runtime derive different pads:
-  for an output larger than without padding, and before opset 11 where the two sides differ.
+  for an output larger than without padding, and before opset 11 where the two sides differ; and for output_padding
+  beside auto_pad SAME, which ONNX Runtime does not add to the output and ONNX's shape inference does.
 - Fidelity: rounding.
 - Needed by: all versions of ONNX.js, which have no ConvTranspose.
 - Why not zeros between the pixels and a Conv at full size: it has s s times as many products.
@@ -63,6 +64,8 @@ class ConvTransposeSubpixel(OpRule):
             raise Refusal(f"{x.name} is not (N, C, H, W)")
         for weight in node.inputs[1:]:
             constant_array(weight)
+        if _pads_same(node) and any(node.attributes.get_ints("output_padding", [])):
+            raise Refusal("it has output_padding and auto_pad SAME, of which engines make outputs of different sizes")
         kernel = dilated(constant_array(node.inputs[1]), node.attributes.get_ints("dilations", [1, 1]))
         for i in (0, 1) if _derives_pads(node) else ():
             total = _total_padding(node, i, kernel.shape[2 + i])
@@ -112,8 +115,11 @@ def _phases(node: ir.Node, i: int, kernel: int) -> Phases:
 
 def _derives_pads(node: ir.Node) -> bool:
     """Return whether the pads follow from the size of the output."""
-    auto_pad = node.attributes.get_string("auto_pad", "NOTSET")
-    return "output_shape" in node.attributes or auto_pad in ("SAME_UPPER", "SAME_LOWER")
+    return "output_shape" in node.attributes or _pads_same(node)
+
+
+def _pads_same(node: ir.Node) -> bool:
+    return node.attributes.get_string("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER")
 
 
 def _total_padding(node: ir.Node, i: int, kernel: int) -> int:

@@ -40,6 +40,7 @@ def test_one_conv_and_a_shuffle(before, expected):
     [
         (conv_transpose(strides=[2, 2], output_shape=[14, 14]), "larger than without padding"),
         (conv_transpose(opset=7, strides=[2, 2], auto_pad="SAME_UPPER"), "odd (1) before opset 11"),
+        (conv_transpose(strides=[2, 2], auto_pad="SAME_UPPER", output_padding=[1, 0]), "outputs of different sizes"),
         (conv_transpose(shape=(1, 4, "h", 7)), "--shape"),
         (
             model([node("ConvTranspose", "x", "w", "y")], (2, 4, 5, 1, 1), {"w": values(4, 3, 3, 1, 1)}),
