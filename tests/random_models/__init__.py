@@ -131,6 +131,7 @@ GENERATORS = {
     "lp-pool-matmul": pools.lp_pool,
     "softmax-shift": faults.softmax_of_low_values,
     "tanh-clip": faults.tanh_of_large_values,
+    "cast-truncated": faults.cast_that_is_read,
     "gather-plain": faults.gather,
     "gather-computed": faults.gather_by_computed_indices,
     "reduce-squeeze": faults.reduction_to_a_scalar,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
-from onnx import helper
+from onnx import TensorProto, helper
 
 from tests.random_models.draw import (
     OLD,
@@ -109,6 +109,15 @@ def softmax_of_low_values(draw):
 
 def tanh_of_large_values(draw):
     return "opencv/cpu", model_of_one("Tanh", any_shape(draw), opset=opset_from(draw))
+
+
+def cast_that_is_read(draw):
+    to = draw(st.sampled_from([TensorProto.BOOL, TensorProto.INT32, TensorProto.INT64]))
+    nodes = [
+        helper.make_node("Cast", ["x"], ["c"], to=to),
+        helper.make_node("Cast", ["c"], ["y"], to=TensorProto.FLOAT),
+    ]
+    return "ort-web/webgl", model_of(nodes, any_shape(draw), opset=opset_from(draw, 9))
 
 
 def gather(draw):

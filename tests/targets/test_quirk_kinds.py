@@ -221,6 +221,7 @@ MATCHES = {
     ),
     "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
     "unlimited": (one("Tanh"), one("Tanh", node("Clip", "x", "r"), inputs="r")),
+    "untruncated": (one("Cast", to=9), one("Cast", node("Floor", "x", "r"), node("Relu", "y", "z"), inputs="r", to=6)),
     "between-quantizers": (quantized("Softmax"), quantized("Relu")),
     "broken-since": (
         one("Upsample", constants={"s": np.ones(4, np.float32)}, opset=9), one("Upsample", scales=[1.0] * 4, opset=7)

@@ -12,6 +12,7 @@ from fns_lab.rewrite.rules.cast_later import CastLater
 from fns_lab.rewrite.rules.cast_like import CastLike
 from fns_lab.rewrite.rules.cast_removed import CastRemoved
 from fns_lab.rewrite.rules.cast_step import CastStep
+from fns_lab.rewrite.rules.cast_truncated import CastTruncated
 from fns_lab.rewrite.rules.center_crop_pad import CenterCropPad
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
@@ -211,6 +212,7 @@ RULES: tuple[type[Rule], ...] = (
     LpPoolMatMul,
     SoftmaxShift,
     TanhClip,
+    CastTruncated,
     GatherPlain,
     GatherComputed,
     ReduceSqueeze,

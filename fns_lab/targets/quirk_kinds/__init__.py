@@ -60,6 +60,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "scalar-read-after": neighbours.scalar_read_after,
     "unshifted": neighbours.unshifted,
     "unlimited": neighbours.unlimited,
+    "untruncated": neighbours.untruncated,
     "between-quantizers": neighbours.between_quantizers,
     "broken-since": limits.broken_since,
     "newer-attributes": limits.newer_attributes,

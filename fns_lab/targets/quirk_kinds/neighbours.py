@@ -194,6 +194,38 @@ def unlimited(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return limit is None or limit.op_type != "Clip"
 
 
+def untruncated(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match casts of floats to whole numbers that a node reads, and casts of numbers to booleans.
+
+    Left out are whole numbers already: what Ceil or Floor computes, and differences of these; for booleans Ceil of a
+    Clip, which computes 0 and 1.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "untruncated"
+        ops = ["Cast"]
+    """
+    x, to = node.inputs[0], ir.DataType(node.attributes.get_int("to", 0))
+    if x is None or x.dtype is None:
+        return False
+    if to == ir.DataType.BOOL:
+        return x.dtype != to and not (_computed_by(node, "Ceil") and _computed_by(_producer(node, 0), "Clip"))
+    read = any(output.uses() for output in node.outputs)
+    return read and x.dtype.is_floating_point() and to.is_integer() and not _is_whole(node)
+
+
+def _is_whole(node: ir.Node) -> bool:
+    """Return whether the first input is computed as a whole number."""
+    difference = _producer(node, 0) if _computed_by(node, "Sub") else None
+    return _computed_by(node, "Ceil", "Floor") or (difference is not None and _is_whole(difference))
+
+
+def _computed_by(node: ir.Node | None, *op_types: str) -> bool:
+    before = None if node is None else _producer(node, 0)
+    return before is not None and before.op_type in op_types
+
+
 def between_quantizers(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes between a DequantizeLinear and a QuantizeLinear, beside others of one computed input.
 
