@@ -237,6 +237,13 @@ ONE_OP = {
     "index-without-axes": (
         node("Gather", "x i", "y", axis=2), {"i": np.array(3)}, SMALL, (1, 4, 9), ALL, ("webgl",)
     ),
+    "whole-scales": (
+        node("Upsample", "x", "y", scales=[1.0, 1.0, 1.5, 2.0]), {}, SMALL, (1, 4, 10, 18), ("0.1.8",), ("webgl",)
+    ),
+    "whole-scales-linear": (
+        node("Upsample", "x", "y", mode="linear", scales=[1.0, 1.0, 1.5, 2.0]), {}, SMALL, (1, 4, 10, 18), ("0.1.8",),
+        ("webgl",),
+    ),
     "cropped-to-shape": (
         node("ConvTranspose", "x w", "y", strides=[2, 2], output_shape=[13, 17]), {"w": weights(4, 2, 3, 3)}, SMALL,
         (1, 2, 13, 17), (), (),
@@ -248,9 +255,8 @@ ONE_OP = {
 }  # fmt: skip
 """By fault: the node, its constants, its input, the size of its output, and the versions and backends that have it."""
 FAULTY = [(name, f"onnxjs-{v}/{b}") for name, case in ONE_OP.items() for v in case[4] for b in case[5]]
-FAULTY += [
-    (name, "ort-web/webgl") for name in ("batched-lrn", "cropped-to-shape", "enlarged-same", "power-of-negatives")
-]
+WEB_FAULTS = ("batched-lrn", "cropped-to-shape", "enlarged-same", "power-of-negatives", "whole-scales")
+FAULTY += [(name, "ort-web/webgl") for name in WEB_FAULTS]
 
 
 def is_right(model, target, x) -> bool:

@@ -336,6 +336,9 @@ MATCHES = {
         one("MaxPool", kernel_shape=[7, 1], strides=[2, 2], shape=(1, 1, 6, 8)), one("MaxPool", kernel_shape=[6, 1])
     ),
     "flattened": (one("Softmax", axis=2, opset=11), one("Softmax", axis=2)),
+    "fractional-scales": (
+        one("Upsample", scales=[1.0, 1.0, 1.5, 2.0], opset=7), one("Upsample", scales=[1.0, 1.0, 3.0, 2.0], opset=7)
+    ),
     "fractional-size": (resized(1.3), resized(0.5)),
     "slope-beyond-channels": (one("PRelu", constants={"s": values(8)}), one("PRelu", constants={"s": values(4, 1, 1)})),
 }  # fmt: skip

@@ -108,6 +108,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "fractional-size": sizes.fractional_size,
     "resized-channels": sizes.resized_channels,
     "mutual-batches": sizes.mutual_batches,
+    "fractional-scales": sizes.fractional_scales,
     "slope-beyond-channels": sizes.slope_beyond_channels,
     "smaller-indices": sizes.smaller_indices,
     "last-axis-repeated": sizes.last_axis_repeated,

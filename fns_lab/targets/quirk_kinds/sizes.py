@@ -55,6 +55,18 @@ def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return not all(scale == 1 or _is_whole(shape[axis], scale) for axis, scale in zip(axes, scales, strict=False))
 
 
+def fractional_scales(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose attribute `scales` has a number that is not whole.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "fractional-scales"
+        ops = ["Upsample"]
+    """
+    return any(scale % 1 for scale in node.attributes.get_floats("scales", []))
+
+
 def _is_whole(size: int | ir.SymbolicDim, scale: float) -> bool:
     return isinstance(size, int) and math.isclose(size * scale, round(size * scale), rel_tol=1e-6)
 
