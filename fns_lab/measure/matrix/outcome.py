@@ -10,6 +10,7 @@ import numpy as np
 
 from fns_lab.compare import VALUES_ACROSS_ENGINES
 from fns_lab.compare.metrics import value_range
+from fns_lab.compare.tolerance import for_type
 
 TOLERANCE = VALUES_ACROSS_ENGINES
 """Engines differ in the last places of float32; onnx's own runner allows 1e-3 of each value, this 1e-3 of the range."""
@@ -67,7 +68,8 @@ def largest_error(x: np.ndarray, *, elementwise: bool) -> np.ndarray:
     """Return the largest error allowed: one number, or with `elementwise` one per element."""
     if x.dtype.kind != "f":
         return np.zeros(())
+    tolerance = for_type(TOLERANCE, x.dtype)
     if not elementwise:
-        return np.array(TOLERANCE.limit(value_range(x)))
+        return np.array(tolerance.limit(value_range(x)))
     sizes = np.abs(np.where(np.isfinite(x), x, 0.0).astype(np.float64))
-    return np.asarray(TOLERANCE.floor + TOLERANCE.fraction * sizes)
+    return np.asarray(tolerance.floor + tolerance.fraction * sizes)

@@ -37,6 +37,37 @@ def test_a_wrong_result_is_not_explained():
         assert not explains(case, {name: off}, truth)
 
 
+def outputs(op, compute, **values):
+    """Return the case of a row, its outputs as `compute` makes them of the first input, and the outputs in float64."""
+    case = sample(op, **values).case
+    (name,) = case.expected
+    actual = np.asarray(compute(case.feeds["x0"])).astype(case.expected[name].dtype)
+    return case, {name: actual}, float64_outputs(case)
+
+
+def test_the_sine_of_a_far_number_is_right_or_wrong():
+    def reduced_in_float32(x):
+        turns = np.round(x / np.float32(2 * np.pi))
+        return np.sin(x - turns * np.float32(2 * np.pi))
+
+    assert explains(*outputs("Sin", lambda x: np.sin(x.astype(np.float64)), values="far"))
+    assert not explains(*outputs("Sin", reduced_in_float32, values="far"))
+
+
+def test_an_error_where_an_op_jumps_is_not_explained():
+    below = lambda x: np.where(x == 0, -1, np.floor(x))  # noqa: E731
+    assert explains(*outputs("Floor", np.floor, values="zeros"))
+    assert not explains(*outputs("Floor", below, values="zeros"))
+
+
+def test_a_quantized_value_may_be_one_step_off_only_where_it_jumps():
+    case = sample("QuantizeLinear").case
+    (name,) = case.expected
+    truth = float64_outputs(case)
+    assert explains(case, case.expected, truth)
+    assert not explains(case, {name: case.expected[name] + np.uint8(1)}, truth)
+
+
 def test_another_shape_is_not_explained():
     case = sample("Relu").case
     (name,) = case.expected
