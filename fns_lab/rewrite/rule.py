@@ -234,7 +234,7 @@ class Rule(RewriteRuleClassBase):
 
     def has_quirk(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
         """Return whether one of the nodes has a quirk of one of these kinds."""
-        quirks = [quirk for quirk in self.target.quirks if quirk.kind in kinds]
+        quirks = [quirk for quirk in self.target.quirks if not quirk.kinds.isdisjoint(kinds)]
         return any(touches(node, quirk, self.opset) for quirk in quirks for node in nodes)
 
     def reduce(

@@ -41,7 +41,7 @@ class Quirk:
     - `backends`: the backends of the file that have the fault
     - `ops`: the op types that it touches, `*` for all
     - `opsets`: the opsets of a model at which it shows, as a selector
-    - `after`, `attributes`, `before`, `counts`, `inputs`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see
+    - `after`, `attributes`, `before`, `counts`, `inputs`, `of`, `opset`, `ranks`, `samples`, `types`: read by some kinds, see
       there
     """
 
@@ -57,10 +57,16 @@ class Quirk:
     before: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     inputs: tuple[int, ...] = ()
+    of: tuple[Mapping[str, Any], ...] = ()
     opset: int = 0
     ranks: tuple[int, ...] = ()
     samples: int = 0
     types: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kind, and those that it combines."""
+        return frozenset({self.kind, *(part["kind"] for part in self.of)})
 
 
 @dataclass(frozen=True)
@@ -310,8 +316,8 @@ def _quirk(path: Path, table: Mapping[str, Any]) -> Quirk:
     from fns_lab.targets.quirk_kinds import QUIRK_KINDS  # which imports this module
 
     quirk = _new(Quirk, path, table)
-    if quirk.kind not in QUIRK_KINDS:
-        raise InputError(f"{path.name}: quirk {quirk.name!r}: {_unknown('kind', quirk.kind, QUIRK_KINDS)}")
+    for kind in quirk.kinds - QUIRK_KINDS.keys():
+        raise InputError(f"{path.name}: quirk {quirk.name!r}: {_unknown('kind', kind, QUIRK_KINDS)}")
     return quirk
 
 

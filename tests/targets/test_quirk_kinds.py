@@ -167,6 +167,15 @@ MATCHES = {
     "last-axis-repeated": (
         one("Pow", constants={"e": values(6, 1)}, shape=(6, 8)), one("Pow", constants={"e": values(6, 1)}, shape=(6, 7))
     ),
+    "all-of": (
+        one("Conv", constants={"w": W}, dilations=[1, 2], auto_pad="SAME_UPPER"),
+        one("Conv", constants={"w": W}, dilations=[1, 2]),
+    ),
+    "types-together": (
+        one("OneHot", constants={"d": np.array(5), "v": np.array([0, 1], np.float32)}),
+        one("OneHot", node("Cast", "x", "i", to=7), inputs="i,d,v",
+            constants={"d": np.array(5), "v": np.array([0, 1], np.float32)}),
+    ),
     "dilated": (one("Conv", constants={"w": W}, dilations=[1, 2]), one("Conv", constants={"w": W}, dilations=[1, 1])),
     "batch": (one("LRN", size=3), one("LRN", size=3, shape=(1, 4, 6, 8))),
     "batch-reduction": (reduced([0, 2, -1]), reduced([0, 2, 3], SHAPE)),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from fns_lab.targets.quirk_kinds import (
+    combined,
     convolutions,
     faults,
     forms,
@@ -24,6 +25,8 @@ from fns_lab.targets.target import EVERY_OP, Quirk, matches
 
 QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "broken-op": faults.broken_op,
+    "all-of": combined.all_of,
+    "types-together": combined.types_together,
     "reads-older-opset": faults.reads_older_opset,
     "attribute": faults.attribute,
     "unstated": faults.unstated,
