@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from typing import Any
 
 from fns_lab.measure.sweep.axes import LEFT_OUT, type_name
 from fns_lab.measure.sweep.reduce import Fault
 from fns_lab.measure.sweep.samples import axes_of, value_text
-from fns_lab.targets import Target
+from fns_lab.opset.domain import onnx_opset
+from fns_lab.opset.inference import infer_anew
+from fns_lab.opset.reading import read_graph
+from fns_lab.targets import Quirk, Target
+from fns_lab.targets.quirk_kinds import touches
 
 Fields = dict[str, object]
 UNKNOWN = "broken-op"
 """The kind that stands where no kind expresses the condition; the comment above it says what the condition is."""
+COMBINED = "all-of"
+"""The kind of a quirk whose condition is about several axes."""
 WIDTH = 110
 NUMBERS = frozenset({"channels", "filters", "rows", "columns", "hidden"})
 """Axes whose values engines often treat alike if the same number divides them."""
@@ -30,7 +37,7 @@ def grouped(faults: Iterable[Fault]) -> list[list[Fault]]:
 def quirk_toml(faults: Sequence[Fault], target: Target, doubt: str = "") -> str:
     """Return the quirk of a group of faults, with comments that say what was seen and what no kind can express."""
     first = faults[0]
-    kind, fields = _kind(first)
+    kind, fields, unsaid = _kind(first)
     what = condition_text(first)
     lines = []
     for fault in faults:
@@ -39,8 +46,8 @@ def quirk_toml(faults: Sequence[Fault], target: Target, doubt: str = "") -> str:
             lines.append(f"# Only when lowered; the fault is {fault.cause}")
     if doubt:
         lines.append(f"# {doubt}")
-    if kind == UNKNOWN and first.condition:
-        lines.append(f"# No kind says this condition, broken-op is too wide: {what}")
+    if unsaid:
+        lines.append(f"# Too wide: no kind of quirk says {condition_text(first, unsaid)}")
     ops = ", ".join(json.dumps(fault.op) for fault in faults)
     lines += [
         "[[quirk]]",
@@ -55,10 +62,14 @@ def quirk_toml(faults: Sequence[Fault], target: Target, doubt: str = "") -> str:
     return "\n".join(lines)
 
 
-def condition_text(fault: Fault) -> str:
-    """Return the condition as people write it, such as `channels 6 or 9 or 129 (all divisible by 3)`."""
+def condition_text(fault: Fault, only: Collection[str] | None = None) -> str:
+    """Return the condition as people write it, such as `channels 6 or 9 or 129 (divisible by 3)`.
+
+    `only`: the axes of it that are told, all unless given.
+    """
     axes = axes_of(fault.op)
-    return ", ".join(_axis_text(axis, values, axes[axis]) for axis, values in fault.condition.items())
+    told = [axis for axis in fault.condition if only is None or axis in only]
+    return ", ".join(_axis_text(axis, fault.condition[axis], axes[axis]) for axis in told)
 
 
 def _axis_text(axis: str, values: Sequence[Hashable], every: Sequence[Hashable]) -> str:
@@ -123,19 +134,37 @@ def _toml(value: object) -> str:
     return json.dumps(value)
 
 
-def _kind(fault: Fault) -> tuple[str, Fields]:
-    """Return the kind of quirk that says the condition, and its fields; `UNKNOWN` if none does."""
-    if len(fault.condition) != 1:
-        return UNKNOWN, {}
-    ((axis, values),) = fault.condition.items()
-    others = [value for value in axes_of(fault.op)[axis] if value not in values]
-    return _kind_of_axis(axis, values, others) or (UNKNOWN, {})
+def _kind(fault: Fault) -> tuple[str, Fields, tuple[str, ...]]:
+    """Return the kind of quirk that says the condition, its fields, and the axes that it leaves out.
+
+    It is `UNKNOWN` if no kind says any axis. Each kind was seen to match the smallest sample.
+    """
+    axes, parts, unsaid = axes_of(fault.op), [], []
+    for axis, values in fault.condition.items():
+        found = _kind_of_axis(axis, values, [value for value in axes[axis] if value not in values])
+        if found and _matches_sample(fault, *found):
+            parts.append(found)
+        else:
+            unsaid.append(axis)
+    if len(parts) > 1:
+        return COMBINED, {"of": [{"kind": kind, **fields} for kind, fields in parts]}, tuple(unsaid)
+    kind, fields = parts[0] if parts else (UNKNOWN, {})
+    return kind, fields, tuple(unsaid)
+
+
+def _matches_sample(fault: Fault, kind: str, fields: Fields) -> bool:
+    """Return whether a quirk of this kind is about the node of the smallest sample."""
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    quirk = Quirk("", kind, "", "", (), (fault.op,), **given)
+    model = read_graph(fault.sample.case.model)
+    infer_anew(model)
+    return touches(model.graph.node(0), quirk, onnx_opset(model))
 
 
 def _kind_of_axis(axis: str, values: Sequence[Hashable], others: Sequence[Hashable]) -> tuple[str, Fields] | None:
     if axis.startswith("attribute ") and LEFT_OUT not in values:
         return "attribute", {"attributes": {axis.removeprefix("attribute "): list(values)}}
-    if axis == "opset" and min(map(str, values), key=int) > max(map(str, others), key=int, default="0"):
+    if axis == "opset" and min(map(_int, values)) > max(map(_int, others), default=0):
         return "broken-since", {"opset": min(map(_int, values))}
     if axis == "rank":
         return "rank", {"ranks": sorted(map(_int, others))}

@@ -10,9 +10,11 @@ from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.measure.sweep.quirks import condition_text, quirk_toml
 from fns_lab.measure.sweep.reduce import Fault
-from fns_lab.measure.sweep.samples import axes_of, make_sample
+from fns_lab.measure.sweep.samples import axes_of, make_sample, value_text
 from fns_lab.measure.sweep.sweep import Sweep, sweep
-from fns_lab.targets import Target
+from fns_lab.targets import Quirk, Target, check
+
+CPU = targets.load("ort/cpu")
 
 
 def forgetful(name: str) -> Target:
@@ -27,7 +29,9 @@ def swept(target: Target, op: str, cases: int) -> Sweep:
 
 def fault(op: str, **condition: object) -> Fault:
     """Return a fault of `op` with this condition."""
-    sample = make_sample(op, {axis: values[0] for axis, values in axes_of(op).items()}, 0)
+    row = {axis: values[0] for axis, values in axes_of(op).items()}
+    row |= {axis: values[0] for axis, values in condition.items()}
+    sample = make_sample(op, row, 0)
     return Fault(op, "native", "wrong", condition, sample, "y0: max_abs 9 is beyond 1", broken=3)
 
 
@@ -35,7 +39,7 @@ def test_a_known_fault_is_found_reduced_and_written_as_its_quirk() -> None:
     measured = swept(forgetful("tract/cpu"), "Softplus", 20)
     assert not measured and set(measured.broken.result) == {"wrong"}
     ((_, (found,)),) = measured.faults
-    assert found.condition["values"] == ("far", "large")  # infinite from 89 on
+    assert found.condition == {"type": ("float32", "float16"), "values": ("far", "large")}  # infinite from 89 on
     assert found.sample.case.name == "Softplus values=far"
     (quirk,) = tomllib.loads(measured.quirks())["quirk"]
     assert quirk["ops"] == ["Softplus"] and quirk["source"] == "seen in 0.23.9 by a sweep"
@@ -83,8 +87,41 @@ def test_a_condition_that_a_kind_expresses_becomes_a_quirk_of_that_kind() -> Non
         assert quirk["backends"] == ["cpu"] and quirk["source"] == "seen in 5.0.0.93 by a sweep"
 
 
+@pytest.mark.parametrize(
+    ("op", "condition", "kinds"),
+    [
+        (
+            "Conv",
+            {"padding": ("SAME_UPPER", "SAME_LOWER"), "group": (2, "each", "each twice", 4)},
+            {"auto-pad", "grouped"},
+        ),
+        ("MaxPool", {"attribute ceil_mode": (1,), "rank": (3, 5)}, {"attribute", "rank"}),
+        ("Conv", {"rank": (3,), "channels": (6, 9, 129)}, {"rank"}),
+        ("Conv", {"channels": (6, 9, 129), "filters": (4, 12)}, {"broken-op"}),
+        ("Add", {"type": ("float16",), "opset": (14, 13)}, {"operand-types", "broken-since"}),
+    ],
+)
+def test_a_printed_quirk_can_be_pasted_and_then_refuses_the_reduced_case(op, condition, kinds) -> None:
+    smallest = {axis: values[0] for axis, values in axes_of(op).items()} | {
+        axis: values[0] for axis, values in condition.items()
+    }
+    if smallest.get("group") == 2:
+        smallest |= {"channels": 4, "filters": 4}
+    sample = make_sample(op, smallest, 0)
+    assert sample
+    text = quirk_toml([Fault(op, "native", "wrong", condition, sample, "y0: max_abs 9 is beyond 1")], CPU)
+    (table,) = tomllib.loads(text)["quirk"]
+    quirk = Quirk(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    assert (quirk.kinds - {"all-of"}) == kinds
+    clean = dataclasses.replace(CPU, quirks=())
+    assert check(sample.case.model, clean)
+    assert not check(sample.case.model, dataclasses.replace(clean, quirks=(quirk,)))
+    if len(kinds) < len(condition):
+        assert f"no kind of quirk says channels {value_text(6)}" in text
+
+
 def test_a_condition_that_no_kind_expresses_stands_in_a_comment() -> None:
     odd = fault("Conv", channels=(6, 9, 129), filters=(4, 12))
     text = quirk_toml([odd], targets.load("ort-web/webgpu"))
-    assert "# No kind says this condition, broken-op is too wide: channels 6 or 9 or 129" in text
+    assert "# Too wide: no kind of quirk says channels 6 or 9 or 129" in text
     assert condition_text(odd) == "channels 6 or 9 or 129 (divisible by 3, but not 3 and 12), filters 4 or 12"
