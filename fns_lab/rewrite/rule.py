@@ -256,6 +256,12 @@ class Rule(RewriteRuleClassBase):
             return op.Slice(x, **limits)
         return op.Slice(x, *(initializer(op, np.array(v, np.int64), f"{name}.{k}") for k, v in limits.items()))
 
+    def pad(self, op: RewriterContext, x: ir.Value, pads: Sequence[int], name: str) -> ir.Value:
+        """Add a Pad with zeros, whose `pads` are an input since opset 11."""
+        if self.opset < 11:
+            return op.Pad(x, pads=list(pads), _outputs=[name])
+        return op.Pad(x, initializer(op, np.array(pads, np.int64), f"{name}.pads"), _outputs=[name])
+
     def reshape(self, op: RewriterContext, x: ir.Value, shape: Sequence[int], name: str) -> ir.Value:
         """Add a Reshape to a constant shape; of a constant, an initializer of that shape.
 

@@ -95,6 +95,26 @@ def conv_of_channels_by_three(draw):
     return "ort-web/webgpu", model_of_one("Conv", (n, c, h, w), constants, opset=opset, pads=[1, 0, 2, 1])
 
 
+def padded_points(draw):
+    shape = image_shape(draw)
+    pads = [draw(st.integers(0, 2)) for _ in range(3)]
+    return "opencv/cpu", model_of_one(
+        "Conv", shape, {"w": random_weights(draw, 3, shape[1], 1, 1)}, opset=opset_from(draw), pads=[*pads, 1]
+    )
+
+
+def norm_far_from_zero(draw):
+    shape = image_shape(draw)
+    if draw(st.booleans()):
+        constants, attributes, opset = {"s": random_weights(draw, shape[1]), "b": random_weights(draw, shape[1])}, {}, 7
+        op = "InstanceNormalization"
+    else:
+        axis = draw(st.integers(-3, -1))
+        constants, attributes, opset = {"s": random_weights(draw, *shape[axis:])}, {"axis": axis}, 17
+        op = "LayerNormalization"
+    return "opencv/cpu", model_of_one(op, shape, constants, opset=opset_from(draw, opset), **attributes)
+
+
 def conv_of_several_images(draw):
     n, c, h, w = image_shape(draw)
     constants = {"w": random_weights(draw, 3, c, 2, 3), "b": random_weights(draw, 3)}

@@ -4,9 +4,10 @@ import dataclasses
 import tomllib
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
-from onnx import AttributeProto, helper
+from onnx import AttributeProto, TensorProto, helper
 
 from fns_lab import targets
 from fns_lab.targets import Quirk, docs
@@ -89,6 +90,14 @@ def sliced(step, start=0):
     return one("Slice", constants=constants)
 
 
+def cast_and(*readers):
+    """The model in which `y` is x cast to int64, and these nodes read it."""
+    proto = model([node("Cast", "x", "y", to=TensorProto.INT64), *readers], SHAPE)
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    del proto.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(proto)
+
+
 def resized(scale):
     return one("Resize", constants={"s": np.array([1, 1, scale, 1], np.float32)}, inputs="x,,s", mode="linear")
 
@@ -117,6 +126,7 @@ NORM = {"w": W} | {name: values(3) for name in "gbmv"}
 SWISH = [CONV, node("Sigmoid", "c", "s"), node("Mul", "c", "s", "a")]
 SHIFT = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
 TO_INT64 = node("Cast", "x", "i", to=7)
+CENTRED = [node("ReduceMean", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
 POWERS = {"e": np.array([2], np.float32)}
 MATCHES = {
     "broken-op": (one("Resize", constants={"r": values(0), "s": np.ones(4, np.float32)}), one("Relu")),
@@ -143,6 +153,9 @@ MATCHES = {
     ),
     "nine-taps": (
         one("Conv", constants={"w": values(4, 4, 1, 9)}), one("Conv", constants={"w": values(4, 1, 1, 9)}, group=4)
+    ),
+    "padded-points": (
+        one("Conv", constants={"w": W[:, :, :1, :1]}, pads=[0, 1, 0, 0]), one("Conv", constants={"w": W}, pads=[1] * 4)
     ),
     "off-centre-same": (
         one("Conv", constants={"w": W}, auto_pad="SAME_UPPER", strides=[1, 2]),
@@ -199,8 +212,8 @@ MATCHES = {
     "same-input-twice": (one("Mul", RESHAPED, inputs="r,r"), one("Mul", inputs="x,x")),
     "squared": (one("Mul", TO_INT64, inputs="i,i"), one("Mul", inputs="x,x")),
     "leads-to": (
-        model([TO_INT64, node("Add", "i", "i", "s"), node("CumSum", "s", "i", "y")], SHAPE),
-        model([TO_INT64, node("Cast", "i", "s", to=1), node("CumSum", "s", "i", "y")], SHAPE),
+        cast_and(node("Add", "y", "y", "s"), node("CumSum", "s", "x", "z")),
+        cast_and(node("Cast", "y", "s", to=1), node("CumSum", "s", "x", "z")),
     ),
     "shared-input": (one("Flatten", node("Relu", "x", "r")), one("Flatten", node("Relu", "x", "r"), inputs="r")),
     "unstated-axes": (
@@ -229,6 +242,10 @@ MATCHES = {
         one("Add", node("Squeeze", "c", "r", axes=[0]), inputs="r,r", constants={"c": values(1)}, opset=11),
     ),
     "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
+    "uncentred": (
+        one("InstanceNormalization", *SHIFT, inputs="r,g,g", constants={"g": values(4)}),
+        one("InstanceNormalization", *CENTRED, inputs="r,g,g", constants={"g": values(4)}),
+    ),
     "unlimited": (one("Tanh"), one("Tanh", node("Clip", "x", "r"), inputs="r")),
     "untruncated": (one("Cast", to=9), one("Cast", node("Floor", "x", "r"), node("Relu", "y", "z"), inputs="r", to=6)),
     "between-quantizers": (quantized("Softmax"), quantized("Relu")),

@@ -23,6 +23,7 @@ from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
 from fns_lab.rewrite.rules.conv_pad_channels import ConvPadChannels
+from fns_lab.rewrite.rules.conv_pad_first import ConvPadFirst
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
 from fns_lab.rewrite.rules.conv_winograd import ConvWinograd
@@ -68,6 +69,7 @@ from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
 from fns_lab.rewrite.rules.mean_variance_reduce import MeanVarianceReduce
 from fns_lab.rewrite.rules.min_max_reduce import MinMaxReduce
+from fns_lab.rewrite.rules.norm_centre import NormCentre
 from fns_lab.rewrite.rules.one_hot_gather import OneHotGather
 from fns_lab.rewrite.rules.or_equal_not import OrEqualNot
 from fns_lab.rewrite.rules.pad_concat import PadConcat
@@ -126,6 +128,8 @@ RULES: tuple[type[Rule], ...] = (
     # Before the rules for layers of images, which take the statistics of inference only.
     BatchNormTraining,
     ReshapeToImage,
+    # Before the rules that replace a normalization, since an engine may only need its input to be centred.
+    NormCentre,
     # Of the rules for one op, the one with the fewest and fastest nodes first; the next rewrites what it refuses.
     InstanceNormBatchNorm,
     InstanceNormReduce,
@@ -205,6 +209,7 @@ RULES: tuple[type[Rule], ...] = (
     ExplicitPads,
     ConvDense,
     ConvPadChannels,
+    ConvPadFirst,
     ConvByImage,
     # After the rule for pads, since a target may support a pool with explicit pads.
     MaxPoolReduce,

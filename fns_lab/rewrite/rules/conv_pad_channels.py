@@ -36,19 +36,14 @@ class ConvPadChannels(OpRule):
         conv = producer(y)
         missing, dimensions = _missing(conv), rank(conv)
         pads = [0, 0, *[0] * (dimensions - 2), 0, missing, *[0] * (dimensions - 2)]
-        padded = self._padded(op, x, pads, f"{y.name}.channels")
+        padded = self.pad(op, x, pads, f"{y.name}.channels")
         kernel = input_constant(conv, 1)
         if kernel is None:
-            weights = self._padded(op, node_input(conv, 1), pads, f"{y.name}.kernel")
+            weights = self.pad(op, node_input(conv, 1), pads, f"{y.name}.kernel")
         else:
             ends = [(0, size) for size in pads[dimensions:]]
             weights = initializer(op, np.pad(kernel, ends), f"{y.name}.kernel")
         return op.Conv(padded, weights, *conv.inputs[2:], **conv.attributes)
-
-    def _padded(self, op: RewriterContext, x: ir.Value, pads: list[int], name: str) -> ir.Value:
-        if self.opset < 11:
-            return op.Pad(x, pads=pads, _outputs=[name])
-        return op.Pad(x, initializer(op, np.array(pads, np.int64), f"{name}.pads"), _outputs=[name])
 
 
 def _missing(conv: ir.Node) -> int:

@@ -79,6 +79,21 @@ def nine_taps(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return dense and not (weights[1] == 1 and weights[0] == node.attributes.get_int("group", 1))
 
 
+def padded_points(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions with a kernel of one element, stride 1 and padding. Unknown weights do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "padded-points"
+        ops = ["Conv"]
+    """
+    weights = input_shape(node, 1)
+    point = weights is not None and all(size == 1 for size in weights[2:])
+    dense = all(stride == 1 for stride in node.attributes.get_ints("strides", []))
+    return point and dense and any(node.attributes.get_ints("pads", []))
+
+
 def off_centre_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that pad SAME and whose padding at the begin is not (kernel - 1) / 2, rounded down, along each axis.
 

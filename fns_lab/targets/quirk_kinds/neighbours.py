@@ -174,11 +174,28 @@ def unshifted(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "unshifted"
         ops = ["Softmax"]
     """
+    return not _reads_shifted(node, "ReduceMax")
+
+
+def _reads_shifted(node: ir.Node, by: str) -> bool:
+    """Return whether the first input is a value minus what this reduction makes of it."""
     shift = _producer(node, 0)
     if shift is None or shift.op_type != "Sub":
-        return True
-    maximum = _producer(shift, 1)
-    return maximum is None or maximum.op_type != "ReduceMax" or maximum.inputs[0] is not shift.inputs[0]
+        return False
+    reduction = _producer(shift, 1)
+    return reduction is not None and reduction.op_type == by and reduction.inputs[0] is shift.inputs[0]
+
+
+def uncentred(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read anything but `x - ReduceMean(x)`.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "uncentred"
+        ops = ["InstanceNormalization"]
+    """
+    return not _reads_shifted(node, "ReduceMean")
 
 
 def unlimited(node: ir.Node, quirk: Quirk, opset: int) -> bool:
