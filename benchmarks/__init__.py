@@ -7,6 +7,8 @@
 - `lowering`: the lowered network and one in basic ops
 - `tuning`: the same, and the tuned network
 - `training`: images per second of training
+- `preview`: from a control of the preview to the picture, in JupyterLab; runs only if named
+- `browsers`: the web site in Chromium, Firefox and WebKit; runs only if named
 - `foreign`: ONNX files of other people's packages in every target; runs only if named
 - `sweep`: nodes drawn for every op in every target; runs only if named
 """

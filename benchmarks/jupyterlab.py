@@ -1,4 +1,4 @@
-"""A JupyterLab on a folder of notebooks, for tests that drive it with a browser."""
+"""A JupyterLab on a folder of notebooks, driven with a browser."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import urllib.request
 from fns_lab.paths import ROOT
 
 START_S = 60
+RUN_MS = 90_000
 
 
 @contextlib.contextmanager
@@ -53,3 +54,31 @@ def _wait_for(url, server, log):
         except OSError:
             time.sleep(0.3)
     raise AssertionError(f"JupyterLab did not answer within {START_S} s:\n{log.read_text()}")
+
+
+async def run_all(browser, url, last):
+    """Open a notebook, run all cells, and return its page once the last cell shows what `last` matches."""
+    context = await browser.new_context(viewport={"width": 1400, "height": 1200})
+    page = await context.new_page()
+    page.set_default_timeout(RUN_MS)
+    page.requests = []
+    page.on("request", lambda request: page.requests.append(request.url))
+    await page.goto(url)
+    await page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    await page.get_by_text("| Idle").wait_for()  # a cell run before the kernel has answered is lost
+    await page.get_by_role("menuitem", name="Run", exact=True).click()
+    await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    await page.locator(".jp-OutputArea-output", has_text=last).wait_for()
+    return page
+
+
+def control(page, label):
+    """Return a control of the preview by its label."""
+    return page.locator(".fns-preview").get_by_label(label, exact=True)
+
+
+async def status(page, words):
+    """Wait for words in the preview's status line and return all of it."""
+    line = page.locator(".fns-preview .status .text", has_text=words)
+    await line.wait_for()
+    return await line.text_content()

@@ -11,13 +11,12 @@ import psutil
 import pytest
 import torch
 
+from benchmarks.jupyterlab import control, lab_server, run_all, status
 from fns_lab import images, photos
 from fns_lab.nets import checkpoints
 from fns_lab.paths import NOTEBOOKS
 from fns_lab.runtimes.chromium import shared_chromium
-from tests.lab_server import lab_server
 
-RUN_MS = 90_000
 SIZES = "[(32, 48), (48, 32), None]"
 TOLERANCE = 0.5
 """Of 255: what rounding to whole pixel values can make of two images that differ by rounding."""
@@ -41,38 +40,16 @@ def opened(folder):
     """Yield a function that runs a coroutine of the notebook's page, once all cells have run."""
     chromium = shared_chromium()
     with lab_server(folder) as (url, server):
-        page = chromium.run(run_all(chromium, url.format("preview.ipynb")))
+        page = chromium.run(ran(chromium, url.format("preview.ipynb")))
         try:
             yield page, lambda work: chromium.run(work), server
         finally:
             chromium.run(page.context.close())
 
 
-async def run_all(chromium, url):
-    """Open the notebook, run all cells, and return its page once the last cell has run."""
-    context = await (await chromium.browser()).new_context(viewport={"width": 1400, "height": 1200})
-    page = await context.new_page()
-    page.set_default_timeout(RUN_MS)
-    page.requests = []
-    page.on("request", lambda request: page.requests.append(request.url))
-    await page.goto(url)
-    await page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    await page.get_by_text("| Idle").wait_for()  # a cell run before the kernel has answered is lost
-    await page.get_by_role("menuitem", name="Run", exact=True).click()
-    await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    await page.locator(".jp-OutputArea-output", has_text=re.compile(r"\d runs so far")).wait_for()
-    return page
-
-
-def control(page, label):
-    return page.locator(".fns-preview").get_by_label(label, exact=True)
-
-
-async def status(page, words):
-    """Wait for words in the status line and return all of it."""
-    line = page.locator(".fns-preview .status .text", has_text=words)
-    await line.wait_for()
-    return await line.text_content()
+async def ran(chromium, url):
+    """Return the notebook's page once its last cell has run."""
+    return await run_all(await chromium.browser(), url, re.compile(r"\d runs so far"))
 
 
 async def pixels(page, name):

@@ -1,42 +1,14 @@
-"""The site in a real browser: a file server of a folder, and a page that notes its requests and errors."""
+"""The site in a real browser: a page that notes its requests and errors."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
-from collections.abc import Awaitable, Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
+from collections.abc import Awaitable, Callable
 
-from fns_lab.runtimes.chromium import shared_chromium
+from fns_lab.runtimes.chromium import Chromium, shared_chromium
 
 DONE_S = 120.0
 POLL_S = 0.02
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A file server that sends no headers of its own, as most static hosts."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args: object) -> None:
-        """Write nothing."""
-
-
-@contextlib.contextmanager
-def serving_folder(folder: Path) -> Iterator[str]:
-    """Serve a folder at an address of this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
-        server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class Visit:
@@ -85,11 +57,18 @@ class Visit:
         )
 
 
-def visit(address: str, script: Callable[[Visit], Awaitable[object]], **options: object) -> object:
+def visit(
+    address: str,
+    script: Callable[[Visit], Awaitable[object]],
+    *,
+    chromium: Chromium | None = None,
+    **options: object,
+) -> object:
     """Open an address in a fresh context, run `script` on it, and check that nothing left and nothing failed."""
+    chromium = chromium or shared_chromium()
 
     async def look():
-        browser = await shared_chromium().browser()
+        browser = await chromium.browser()
         context = await browser.new_context(**options)
         try:
             page = Visit(await context.new_page(), address)
@@ -101,4 +80,4 @@ def visit(address: str, script: Callable[[Visit], Awaitable[object]], **options:
         finally:
             await context.close()
 
-    return shared_chromium().run(look())
+    return chromium.run(look())

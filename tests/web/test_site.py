@@ -7,24 +7,23 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import ExifTags, Image
 
-from fns_lab import images, models, photos
-from fns_lab.cli.site import SAMPLE
+from benchmarks.browsers.site import SIZE as SMALL
+from benchmarks.browsers.site import serving_folder, styled_by_torch
+from benchmarks.browsers.site import small_net as make_small_net
+from fns_lab import models
 from fns_lab.export import onnx_from_torch
 from fns_lab.nets import checkpoints
-from fns_lab.nets.transformer import TransformerNet
 from fns_lab.paths import SAVED_MODELS
 from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.views.site.catalog import TARGETS
 from tests.runtimes.graphs import graph, image, node
-from tests.web.pages import serving_folder, visit
+from tests.web.pages import visit
 
 pytestmark = pytest.mark.browser
 
 NETWORK = SAVED_MODELS / "mosaic_nc8.pth"
-SMALL = (32, 32)
 FIRST_TRANSFER = 2_000_000
 """Bytes that the first image may need besides the engine."""
 STYLED = r"/\d+ ms in|stopped/.test(document.querySelector('#style-status').textContent)"
@@ -45,13 +44,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def small_net():
-    """A network so small that the software GPU runs it in seconds, with colours in the middle of the range."""
-    torch.manual_seed(0)
-    net = TransformerNet(2).eval()
-    with torch.no_grad():
-        net.deconv3.conv2d.weight.mul_(60)
-        net.deconv3.conv2d.bias.add_(128)
-    return net
+    return make_small_net()
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +65,6 @@ def folder(small_file, tmp_path_factory):
 def address(folder):
     with serving_folder(folder) as url:
         yield url
-
-
-def styled(net, size):
-    """The sample styled by PyTorch, `(H, W, 3)`, as bytes."""
-    with torch.inference_mode():
-        y = net(torch.from_numpy(photos.load(SAMPLE, size))).numpy()
-    return np.asarray(images.image_from_array(y), dtype=int)
 
 
 async def first_image(page):
@@ -108,7 +94,7 @@ def test_the_first_image_is_that_of_pytorch_and_needs_little(address, folder, ne
         return await shown(page, (128, 128)), names
 
     actual, names = visit(address, look, service_workers="block")
-    assert np.abs(actual - styled(net, (128, 128))).max() <= WORST_PIXEL
+    assert np.abs(actual - styled_by_torch(net, (128, 128))).max() <= WORST_PIXEL
     own = sum((folder / name).stat().st_size for name in set(names) if not name.startswith("engines/"))
     assert 100_000 < own < FIRST_TRANSFER
 
@@ -124,7 +110,7 @@ def test_every_engine_styles_as_pytorch(address, small_net, target):
         return pixels, await page.until_says("#style-difference", "at most")
 
     actual, difference = visit(address, look, service_workers="block")
-    expected = styled(small_net, SMALL)
+    expected = styled_by_torch(small_net, SMALL)
     assert expected.std() > 10, "an image, not a plain colour"
     assert np.abs(actual - expected).max() <= WORST_PIXEL
     assert "ONNX Runtime: at most 0.00" in difference
@@ -358,7 +344,7 @@ def test_one_file_opens_from_a_disk_and_runs_every_engine(small_file, small_net,
         await first_image(page)
         return {target: await styled_in(page, target) for target in TARGETS}
 
-    expected = styled(small_net, SMALL)
+    expected = styled_by_torch(small_net, SMALL)
     for target, actual in visit((tmp_path / "index.html").as_uri(), look).items():
         assert np.abs(actual - expected).max() <= WORST_PIXEL, target
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

@@ -177,7 +177,7 @@ class StylePreview(PreviewState):
         return bundle[0] | {"text/html": still(figures, self.choice, self.status)}, bundle[1]
 
     def page(self) -> HTML:
-        """Return its images as HTML that needs no kernel, with the line, the zoom and the error map."""
+        """Return what it shows now as HTML that needs no kernel, with the line, the zoom and the error map."""
         from IPython.display import HTML
 
         self.wait(FIRST_RUN_S)
