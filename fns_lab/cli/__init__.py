@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fns_lab.cli import common, compare, convert, fetch, matrix, measure, networks, show
+from fns_lab.cli import common, compare, convert, course, fetch, matrix, measure, networks, show
 from fns_lab.cli import export as exporting
 from fns_lab.cli import site as web_site
 from fns_lab.cli import targets as target_list
@@ -66,6 +66,7 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     for command in COMMANDS:
         app.command()(_stoppable(command))
+    app.add_typer(course.app)
     return app
 
 

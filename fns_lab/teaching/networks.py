@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from onnx import ModelProto
-
-from fns_lab import targets
 from fns_lab.paths import SAVED_MODELS
-from fns_lab.rewrite.lower import Lowering, lower
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from fns_lab.rewrite.lower import Lowering
 
 SHIPPED = SAVED_MODELS / "mosaic_nc16.pth"
 
@@ -27,4 +29,7 @@ def exported(size: tuple[int, int], network: str = str(SHIPPED)) -> ModelProto:
 @functools.cache
 def lowered(size: tuple[int, int], target: str, list_sites: bool = False) -> Lowering:
     """Return the shipped network, exported and lowered for a target."""
+    from fns_lab import targets
+    from fns_lab.rewrite.lower import lower
+
     return lower(exported(size), targets.load(target), list_sites=list_sites)

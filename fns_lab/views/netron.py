@@ -41,6 +41,9 @@ FRAME_HEIGHT_PX = 640
 ASPECT_RATIO = 1.2
 """Width over height of a folded graph, approximately."""
 
+ELSEWHERE = ("JUPYTERHUB_SERVICE_PREFIX", "SSH_CONNECTION")
+"""Environment variables that say that the reader's browser is on another machine, which cannot reach a port of this."""
+
 LAYOUT_TIMEOUT_MS = 60_000
 
 _PLAIN_BRACKETS = {ord("〈"): " (", ord("〉"): ")"}
@@ -85,14 +88,22 @@ def part(model: ModelProto, inputs: Iterable[str], outputs: Iterable[str]) -> Mo
 def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, live: bool = True) -> Graphs:
     """Return graphs that a notebook displays side by side, each under its label.
 
-    In a notebook on this machine each is Netron itself; in a report, on a JupyterHub and with `live=False` it is the
-    image of `svg`, at most `height_px` high.
+    In a notebook on this machine each is Netron itself; in a report, on a JupyterHub, over SSH and with `live=False` it
+    is the image of `svg`, at most `height_px` high. Graphs that were shown under the same labels before, as when a cell
+    runs again, end their servers.
     """
     if isinstance(models, ModelProto):
         models = {"": models}
-    on_hub = "JUPYTERHUB_SERVICE_PREFIX" in os.environ
-    urls = tuple(serve(model).url for model in models.values()) if live and not on_hub else ()
+    for server in _shown.pop(labels := tuple(models), ()):
+        server.close()
+    if live and not any(name in os.environ for name in ELSEWHERE):
+        _shown[labels] = [serve(model) for model in models.values()]
+    urls = tuple(server.url for server in _shown.get(labels, ()))
     return Graphs({label: svg(model) for label, model in models.items()}, urls, height_px)
+
+
+_shown: dict[tuple[str, ...], list[Server]] = {}
+"""The servers of the graphs that are shown, by their labels."""
 
 
 @dataclass(frozen=True)

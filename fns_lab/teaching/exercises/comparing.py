@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from onnx import ModelProto
+from typing import TYPE_CHECKING, Any
 
 from fns_lab.teaching.exercise import Exercise
-from fns_lab.teaching.faulty_models import exercise_set, fault_of
 from fns_lab.teaching.kinds import Name
 from fns_lab.teaching.networks import exported
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 class FirstWrongValue(Exercise):
@@ -33,6 +33,8 @@ class FirstWrongValue(Exercise):
         return f"right: {self._fault(seed, size)[1]}"
 
     def _fault(self, seed: int, size: tuple[int, int]) -> tuple[str, str]:
+        from fns_lab.teaching.faulty_models import exercise_set, fault_of
+
         model = exported(tuple(size))
         return fault_of(exercise_set(model, seed=seed)[self.name], model)
 

@@ -6,13 +6,14 @@ import functools
 import random
 import statistics
 from collections.abc import Iterator
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from fns_lab.teaching.exercise import Exercise, Mistake
 from fns_lab.teaching.kinds import Count, Name, Number
 from fns_lab.teaching.networks import lowered
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_FAILING_PIXELS = 1792
 """From this many pixels a channel on, ONNX.js 0.1.4 wasm fails on an InstanceNormalization."""

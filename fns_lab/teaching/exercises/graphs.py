@@ -6,14 +6,14 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from fns_lab import models
-from fns_lab.rewrite.finish import OPSET_RULE
 from fns_lab.teaching.exercise import Exercise, Mistake
 from fns_lab.teaching.kinds import Count, Name, Number
 from fns_lab.teaching.networks import lowered
 
 SIZE = (128, 192)
 """Height and width of the image in notebooks 3 and 4, pixels."""
+OPSET = "opset"
+"""Stands in the place of a rule's name for nodes that were only converted to another opset."""
 WRITTEN = (
     ("onnxjs-0.1.3/cpu", "res2.conv1.reflection_pad"),
     ("onnxjs-0.1.3/cpu", "res4.conv2.reflection_pad"),
@@ -104,7 +104,7 @@ class NodesOfRules(Exercise):
         return {"target": rng.choice(names)}
 
     def answer(self, target: str, size: tuple[int, int] = SIZE) -> int:
-        return sum(rule not in ("", OPSET_RULE) for rule in self._rules(target, size))
+        return sum(rule not in ("", OPSET) for rule in self._rules(target, size))
 
     def mistakes(self, target: str, size: tuple[int, int] = SIZE) -> Iterator[Mistake]:
         rules = self._rules(target, size)
@@ -113,9 +113,7 @@ class NodesOfRules(Exercise):
         yield len(rules), "these are all nodes"
 
     def _rules(self, target: str, size: tuple[int, int]) -> list[str]:
-        return [
-            node.doc_string.removeprefix(models.RULE_PREFIX) for node in lowered(tuple(size), target).model.graph.node
-        ]
+        return [node.doc_string.removeprefix(_prefix()) for node in lowered(tuple(size), target).model.graph.node]
 
 
 class RuleOfValue(Exercise):
@@ -130,7 +128,7 @@ class RuleOfValue(Exercise):
         return {"target": target, "value": value}
 
     def answer(self, target: str, value: str, size: tuple[int, int] = SIZE) -> str:
-        return str(self._node(target, value, size).doc_string.removeprefix(models.RULE_PREFIX))
+        return str(self._node(target, value, size).doc_string.removeprefix(_prefix()))
 
     def mistakes(self, target: str, value: str, size: tuple[int, int] = SIZE) -> Iterator[Mistake]:
         node = self._node(target, value, size)
@@ -162,3 +160,9 @@ class SubpixelProducts(Exercise):
         )
         yield 4, "in each channel; there are more than one"
         yield channels, "the kernel of the new form is 2 x 2"
+
+
+def _prefix() -> str:
+    from fns_lab.models import RULE_PREFIX
+
+    return RULE_PREFIX
