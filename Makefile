@@ -24,7 +24,7 @@ $(BIN)/python:
 
 $(READY)-package: pyproject.toml | $(BIN)/python
 	@echo "setup: the package and what it needs (about 3 GB to download the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,engines]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[torch,notebooks,engines,dev]'
 	@touch $@
 
 $(READY)-engines: package.json package-lock.json $(READY)-package

@@ -11,8 +11,8 @@ import typer
 
 from fns_lab.errors import InputError
 
-ENGINE = "engine"
-"""As the first WHAT, says that engines follow."""
+ENGINE, ENGINES = "engine", "engines"
+"""As the first WHAT: that engines of other versions follow; that the pinned ones for a browser are meant."""
 
 
 class What(StrEnum):
@@ -26,7 +26,9 @@ class What(StrEnum):
 def fetch(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WHAT", help="photos, styles or models (default: all), or engine PACKAGE@VERSION..."),
+        typer.Argument(
+            metavar="WHAT", help="photos, styles, models (default: these), engines, or engine PACKAGE@VERSION..."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for one WHAT.", show_default=False)
@@ -50,6 +52,8 @@ def fetch(
     styles  the four style images of pytorch/examples fast_neural_style;
             into data/style-images/upstream
     models  its four pretrained networks; into saved_models/upstream
+    engines ONNX.js and ONNX Runtime Web from npm, and a browser if none
+            starts; without a clone into FNS_LAB_HOME
     engine  PACKAGE@VERSION: another version of an engine, beside the one
             that is installed; into .cache/engines
 
@@ -60,9 +64,13 @@ def fetch(
     Examples:
       fns-lab fetch photos
       fns-lab fetch styles models
+      fns-lab fetch engines
       fns-lab fetch models --from https://mirror.example/fast_neural_style -o my_models
       fns-lab fetch engine onnxruntime-web@1.22.0 onnxruntime@1.23.2
     """
+    if what == [ENGINES]:
+        _install(output, mirror)
+        return
     if what and what[0] == ENGINE:
         _fetch_engines(what[1:], output, mirror)
         return
@@ -72,9 +80,18 @@ def fetch(
 def _wanted(names: list[str]) -> set[What]:
     for name in names:
         if name not in list(What):
-            every = ", ".join(repr(str(what)) for what in [*What, ENGINE])
+            every = ", ".join(repr(str(what)) for what in [*What, ENGINES, ENGINE])
             raise InputError(f"WHAT: {name!r} is not one of {every}")
     return {What(name) for name in names}
+
+
+def _install(output: Path | None, mirror: str | None) -> None:
+    from fns_lab.runtimes import install
+
+    if output or mirror:
+        raise InputError("fetch engines: --output and --from are not for engines; FNS_LAB_HOME names their folder")
+    print(install.engines(), flush=True)
+    print(f"browser: {install.browser()}")
 
 
 def _fetch_engines(specs: list[str], output: Path | None, mirror: str | None) -> None:
@@ -93,7 +110,7 @@ def _fetch_engines(specs: list[str], output: Path | None, mirror: str | None) ->
 def _fetch_files(wanted: set[What], output: Path | None, mirror: str | None) -> None:
     from fns_lab import photos
     from fns_lab.fetch import upstream
-    from fns_lab.paths import DATA
+    from fns_lab.paths import FETCHED_DATA
 
     if output and len(wanted) > 1:
         raise InputError(
@@ -103,7 +120,7 @@ def _fetch_files(wanted: set[What], output: Path | None, mirror: str | None) -> 
         _check_mirror(mirror, wanted)
         mirror = mirror.rstrip("/")
     if What.PHOTOS in wanted:
-        print(photos.folder(output or DATA / "photos"))
+        print(photos.folder(output or FETCHED_DATA / "photos"))
     if What.STYLES in wanted:
         print(*upstream.styles(output or upstream.STYLES_FOLDER, mirror), sep="\n", flush=True)
     if What.MODELS in wanted:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from fns_lab.errors import InputError, MissingError, one_line
 from fns_lab.files import atomic_write, sha256
-from fns_lab.paths import DATA, SAVED_MODELS
+from fns_lab.paths import FETCHED_DATA, FETCHED_MODELS
 
 if TYPE_CHECKING:
     import requests
 
-STYLES_FOLDER = DATA / "style-images" / "upstream"
+STYLES_FOLDER = FETCHED_DATA / "style-images" / "upstream"
 STYLES_ADDRESS = "https://raw.githubusercontent.com/pytorch/examples/main/fast_neural_style/images/style-images"
 STYLES = {
     "candy.jpg": "1af09b2c18a6674b7d88849cb87564dd77e1ce04d1517bb085449b614cc0c8d8",
@@ -30,7 +30,7 @@ STYLES = {
 }
 """Upstream's style images and their SHA-256."""
 
-MODELS_FOLDER = SAVED_MODELS / "upstream"
+MODELS_FOLDER = FETCHED_MODELS / "upstream"
 ARCHIVE = "saved_models.zip"
 ARCHIVE_ADDRESS = "https://www.dropbox.com/s/lrvwfehqdcxoza8/saved_models.zip?dl=1"
 """The address in upstream's download_saved_models.py. It publishes no checksum: a network is checked by opening it."""

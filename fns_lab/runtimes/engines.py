@@ -23,11 +23,10 @@ from pathlib import Path
 
 from fns_lab import web
 from fns_lab.errors import InputError, MissingError
-from fns_lab.paths import ROOT
+from fns_lab.paths import NODE_MODULES
 from fns_lab.runtimes import versions
 from fns_lab.targets import Target
 
-NODE_MODULES = ROOT / "node_modules"
 HOST = "runner/host.js"
 """The module of the page that a runner opens."""
 
@@ -140,7 +139,7 @@ def _dist(package: str, target: Target) -> Path:
     if fetched := versions.fetched_folder(target):
         return fetched / "dist"
     state = "is not installed" if version is None else f"is installed at {version}"
-    fix = versions.fix(target) if target.table_of else f"run `npm ci` in {ROOT}"
+    fix = versions.fix(target) if target.table_of else "run `fns-lab fetch engines`"
     raise MissingError(
         f"{target.name} needs npm package {package} at {target.version}, which {state}: {fix}; "
         "`fns-lab doctor` shows what else is missing"

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fns_lab.errors import MissingError, one_line
-from fns_lab.paths import ROOT
+from fns_lab.paths import HOME, NODE_MODULES, ROOT
 
 OLDEST_NPM = 7
 """The first major version of npm that reads this project's lock file (version 3, without download addresses)."""
@@ -43,10 +43,11 @@ def main(units: list[str] | None = None) -> int:
 def engines() -> str:
     """Install ONNX.js and ONNX Runtime Web from npm, at the versions that package-lock.json pins; return where."""
     if not _engines_are_installed():
+        _copy_manifests()
         _run([npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci")
     if not _engines_are_installed():
-        raise MissingError(f"npm ci left the engines incomplete: delete {ROOT / 'node_modules'} and run it again")
-    return f"ready in {ROOT / 'node_modules'}"
+        raise MissingError(f"npm ci left the engines incomplete: delete {NODE_MODULES} and run it again")
+    return f"ready in {NODE_MODULES}"
 
 
 def browser() -> str:
@@ -78,7 +79,19 @@ UNITS: dict[str, Callable[[], str]] = {"engines": engines, "browser": browser}
 
 def _engines_are_installed() -> bool:
     packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    return all(_version(ROOT / path) == entry["version"] for path, entry in packages.items() if path)
+    return all(_version(NODE_MODULES.parent / path) == entry["version"] for path, entry in packages.items() if path)
+
+
+def _copy_manifests() -> None:
+    """Put package.json, its lock file and npm's settings where the engines go, unless that is the clone itself."""
+    if HOME == ROOT:
+        return
+    try:
+        HOME.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copyfile(ROOT / name, HOME / name)
+    except OSError as error:
+        raise MissingError(f"{HOME}: cannot write there ({error.strerror}); set FNS_LAB_HOME to a folder") from None
 
 
 def _version(package: Path) -> str | None:
@@ -137,11 +150,12 @@ def _install_debians_browser() -> None:
 
 
 def _run(command: list[str], name: str) -> None:
-    """Run an installer in the project's folder; raise MissingError with one line of its output when it fails."""
+    """Run an installer in `HOME`; raise MissingError with one line of its output when it fails."""
+    HOME.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         subprocess.run(
-            command, cwd=ROOT, env=environment, check=True, timeout=LONGEST_INSTALL_S, capture_output=True, text=True
+            command, cwd=HOME, env=environment, check=True, timeout=LONGEST_INSTALL_S, capture_output=True, text=True
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingError(f"`{name}` failed: {failure(getattr(error, 'stderr', None) or str(error))}") from None
