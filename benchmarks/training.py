@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from fns_lab import images, photos
 from fns_lab.errors import InputError
@@ -33,6 +34,7 @@ from fns_lab.training.losses import gram_matrix
 
 STYLE = DATA / "style-images" / "mosaic.jpg"
 WIDTHS = (32, 16)
+CONTENDERS = ("upstream", "float32", "as shipped")
 WARM_UP = 2
 SETTLE_S = 0.5
 """Pause between two contenders, in which this package's loop decodes its next batch, not during the other's time."""
@@ -51,13 +53,17 @@ def run(*, widths: tuple[int, ...] = WIDTHS, image_size: int = 256, batch_size: 
     - `width`: channels of the network's first layer
     - `contender`: `upstream`, `float32` or `as shipped`
     - `s_median`, `s_p10`, `s_p90`: median, tenth and ninetieth percentile of the seconds of one step
+    - `arithmetic`: element type and layout; `content`, `style`: losses of the last step, None for upstream's
     - `images_per_s`: batch size over `s_median`
     - `ratio`: `images_per_s` over that of `upstream`; 2 is twice as fast
     - `right`: True; a loss that is not finite raises
 
     The title names device, threads, torch, and the peak memory of the `train` command at the first width.
     """
-    rows = [row for width in widths for row in _rows(width, image_size, batch_size, runs)]
+    rows: list[dict] = []
+    for width in widths:
+        rows += _rows(width, image_size, batch_size, runs)
+        print(pd.DataFrame(rows[-len(CONTENDERS) :]).to_string(index=False, float_format="{:.3g}".format), flush=True)
     peak_gib = _peak_gib(widths[0], image_size, batch_size)
     return {
         "title": f"{image_size} px, batch {batch_size}, {_device()}, {torch.get_num_threads()} threads, "
@@ -78,14 +84,19 @@ def _rows(width: int, image_size: int, batch_size: int, runs: int) -> list[dict]
     folder = photos.folder()
     contenders = {
         "upstream": _upstream(folder, width, image_size, batch_size),
-        "float32": _seconds(Trainer(TrainConfig(folder, STYLE, mixed_precision="no", **config))),
-        "as shipped": _seconds(Trainer(TrainConfig(folder, STYLE, **config))),
+        "float32": _seconds(plain := Trainer(TrainConfig(folder, STYLE, mixed_precision="no", **config))),
+        "as shipped": _seconds(shipped := Trainer(TrainConfig(folder, STYLE, **config))),
     }
+    assert tuple(contenders) == CONTENDERS
     taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(WARM_UP + runs):
-        for name, steps in contenders.items():
-            taken[name].append(next(steps))
-            time.sleep(SETTLE_S)
+    with tqdm(total=(WARM_UP + runs) * len(contenders), desc=f"width {width}", unit="step", leave=False) as bar:
+        for _ in range(WARM_UP + runs):
+            for name, steps in contenders.items():
+                taken[name].append(next(steps))
+                bar.update()
+                bar.set_postfix({n: f"{np.median(s[WARM_UP:]):.2f} s" for n, s in taken.items() if len(s) > WARM_UP})
+                time.sleep(SETTLE_S)
+    trainers = {"float32": plain, "as shipped": shipped}
     median_s = {name: float(np.median(seconds[WARM_UP:])) for name, seconds in taken.items()}
     return [
         {
@@ -96,10 +107,18 @@ def _rows(width: int, image_size: int, batch_size: int, runs: int) -> list[dict]
             "s_p90": float(np.percentile(seconds[WARM_UP:], 90)),
             "images_per_s": batch_size / median_s[name],
             "ratio": median_s["upstream"] / median_s[name],
+            "arithmetic": str(shipped.arithmetic) if name == "as shipped" else "float32",
+            "content": _last(trainers.get(name), "content"),
+            "style": _last(trainers.get(name), "style"),
             "right": True,  # a loss of NaN or Inf would have raised
         }
         for name, seconds in taken.items()
     ]
+
+
+def _last(trainer: Trainer | None, loss: str) -> float | None:
+    """Return a loss of the last step; upstream's own loop keeps none."""
+    return getattr(trainer.history.last, loss) if trainer else None
 
 
 def _seconds(trainer: Trainer) -> Iterator[float]:

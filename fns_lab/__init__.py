@@ -18,6 +18,9 @@ Modules beside the rooms: `models` (ONNX files and graphs), `feeds` (arrays for 
 
 import os
 
+# Both are read once, when the library is imported, also in the processes that this one starts.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-"""ONNX Runtime reads this when it is imported, also in processes that this one starts. Without it, it keeps a number of
-the machine in the user's cache folder and looks up the address of a server."""
+# Without it ONNX Runtime keeps a number of the machine in the user's cache folder and looks up the address of a server.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads of torch that wait for one another otherwise spin: beside other load that made a training step take 5 to 20
+# times as long.

@@ -45,7 +45,7 @@ def card(trainer: Trainer, name: str) -> str:
         "initial weights": f"those of `{config.init.name}`" if config.init else "random",
         "batch, crop": f"{trainer.fixed['--batch-size']}, {config.image_size} x {config.image_size} px",
         "loss network": f"VGG-16, {trainer.fixed['--loss-weights']} weights",
-        "optimizer": f"Adam, seed {config.seed}, {'bfloat16 autocast' if trainer.bf16 else 'float32'}",
+        "optimizer": f"Adam, seed {config.seed}, {'bfloat16 autocast' if trainer.arithmetic.bf16 else 'float32'}",
         **_stage_rows(history.stages, trainer.step),
         "time": f"{_time_text(history.seconds)} in steps, {history.seconds / max(1, trainer.step):.2f} s per step",
         "machine": _machine(trainer.accelerator.device),

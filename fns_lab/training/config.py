@@ -10,7 +10,8 @@ from fns_lab.errors import InputError
 from fns_lab.nets.vgg import WEIGHTS
 
 PRECISIONS = ("auto", "no", "bf16")
-"""Values of `mixed_precision`. `auto`: bf16 where the device multiplies bfloat16 matrices in hardware, else `no`."""
+"""Values of `mixed_precision`. `no` and `bf16` give the same bits in each run on a machine. `auto`: float32 or
+bfloat16, in the layout of memory, that a second of measuring shows to be the fastest here."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from fns_lab.process import keep_freed_memory
 from fns_lab.training import snapshots
 from fns_lab.training.config import TrainConfig
 from fns_lab.training.data import Photographs
-from fns_lab.training.device import multiplies_bf16
+from fns_lab.training.device import BFLOAT16, CANDIDATES, PLAIN, Arithmetic, fastest
 from fns_lab.training.history import History, Stage, Step
 from fns_lab.training.losses import Losses, PerceptualLoss
 
@@ -53,15 +53,14 @@ class Trainer:
         self.data = Photographs(config.dataset, config.image_size, self.processes * config.batch_size, config.seed)
         self.total = config.max_steps or config.epochs * self.data.steps_per_epoch
         device = self.accelerator.device
-        self.bf16 = multiplies_bf16(device) if config.mixed_precision == "auto" else config.mixed_precision == "bf16"
+        self.arithmetic, self.gain = self._chosen_arithmetic(device)
+        """How it computes, and if that was measured, how many times as fast as float32 in torch's usual layout."""
         self.fixed = _fixed(self, style)
         loss_network = LossNetwork(config.loss_weights)
         self.loss = PerceptualLoss(loss_network, torch.from_numpy(style), config.content_weight, config.style_weight)
         net = _first_network(config)
-        if self.bf16:  # faster for bfloat16 convolutions, slower for float32 ones on a CPU
-            self.loss.to(memory_format=torch.channels_last)
-            net.to(memory_format=torch.channels_last)
-        self.loss.to(device)
+        self.loss.to(device, memory_format=self.arithmetic.memory_format)
+        net.to(memory_format=self.arithmetic.memory_format)
         self.net, self.optimizer = self.accelerator.prepare(net, torch.optim.Adam(net.parameters(), config.lr))
         self.history = History(stages=[self._stage()])
         self._asked_to_stop = False
@@ -101,14 +100,31 @@ class Trainer:
 
     def _backward(self, x: torch.Tensor) -> tuple[torch.Tensor, Losses]:
         """Return the network's output and its losses; set the parameters' gradients to means over all processes."""
-        if self.bf16:
-            x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=self.arithmetic.memory_format)
         self.optimizer.zero_grad()
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.arithmetic.bf16):
             y = self.net(x)
             losses = self.loss(y, x)
         self.accelerator.backward(losses.total)
         return y.detach(), losses
+
+    def _chosen_arithmetic(self, device: torch.device) -> tuple[Arithmetic, float | None]:
+        """Return what the settings ask for; for `auto` what is fastest here, which the first process measures."""
+        from accelerate.utils import broadcast_object_list
+
+        precision = self.config.mixed_precision
+        if precision != "auto":
+            return (BFLOAT16 if precision == "bf16" else PLAIN), None
+        measured = [fastest(device) if self.is_main else None]
+        chosen: tuple[Arithmetic, float] = broadcast_object_list(measured)[0]
+        return chosen
+
+    def _use(self, arithmetic: Arithmetic) -> None:
+        """Compute in another arithmetic from now on."""
+        self.arithmetic, self.gain = arithmetic, None
+        for module in (self.loss, self.accelerator.unwrap_model(self.net)):
+            module.to(memory_format=arithmetic.memory_format)
+        self.fixed["--mixed-precision"] = _precision(arithmetic)
 
     def _means(self, losses: Losses) -> tuple[float, float, bool]:
         """Return both losses, means over all processes, and whether any process was asked to stop."""
@@ -143,10 +159,13 @@ class Trainer:
         """Resume from a checkpoint: the run then continues as if it had never stopped.
 
         The number of steps, the learning rate and the two loss weights may differ from the checkpoint's; `history`
-        records which held when. Raises `InputError` for any other difference, which it names, for a damaged file, and
-        for a checkpoint past the final step of this run.
+        records which held when. With `mixed_precision` `auto` it computes as the checkpoint's run did. Raises
+        `InputError` for any other difference, which it names, for a damaged file, and for a checkpoint past the final
+        step of this run.
         """
         state = snapshots.read(path)
+        if self.config.mixed_precision == "auto":
+            self._use(_arithmetic(state["fixed"].get("--mixed-precision")))
         if differs := snapshots.differences(state["fixed"], self.fixed):
             raise InputError(f"{path}: a checkpoint of another run: {'; '.join(differs)}")
         if state["step"] > self.total:
@@ -212,5 +231,17 @@ def _fixed(trainer: Trainer, style: np.ndarray) -> dict[str, Any]:
         "--seed": config.seed,
         "--num-channels": config.num_channels,
         "--loss-weights": "shipped" if str(config.loss_weights).endswith(".safetensors") else "torchvision",
-        "--mixed-precision": "bf16" if trainer.bf16 else "no",
+        "--mixed-precision": _precision(trainer.arithmetic),
     }
+
+
+def _precision(arithmetic: Arithmetic) -> str:
+    """Return how a checkpoint names an arithmetic."""
+    if arithmetic in (PLAIN, BFLOAT16):
+        return "bf16" if arithmetic.bf16 else "no"
+    return str(arithmetic)
+
+
+def _arithmetic(text: object) -> Arithmetic:
+    """Return the arithmetic that `_precision` names so."""
+    return next((arithmetic for arithmetic in CANDIDATES if _precision(arithmetic) == text), PLAIN)

@@ -25,6 +25,9 @@ from fns_lab.training.history import Stage, Step
 from fns_lab.training.loop import Trainer
 from fns_lab.training.preview import Preview
 
+AUTO = "auto"
+"""As `resume`: from the run's own newest checkpoint, if it has one."""
+
 
 @dataclass(frozen=True)
 class Intervals:
@@ -47,22 +50,29 @@ def train(
     save_model_dir: Path,
     *,
     run_dir: Path | None = None,
-    resume: Path | None = None,
+    resume: Path | str | None = None,
     intervals: Intervals = Intervals(),
 ) -> Path:
     """Train a network, write it and its model card to `save_model_dir`, and return the network's path.
 
     The network maps `(N, 3, H, W)` to the same, RGB, 0..255. Checkpoints, losses, their plot and previews go to
     `run_dir` (None: the folder of `resume`, else a folder beside the network). `resume` is a checkpoint or a folder of
-    them. Every process of `accelerate launch` or `notebook_launcher` calls this; one of them writes and prints.
-    Ctrl-C finishes the current step, writes a checkpoint, and raises `KeyboardInterrupt` with a line that says how to
-    resume. Raises `InputError` for settings or files that the run cannot use, and for a loss of NaN or Inf.
+    them, or `AUTO`: the newest one in `run_dir`, and the first step if there is none. Every process of
+    `accelerate launch` or `notebook_launcher` calls this; one of them writes and prints. Ctrl-C finishes the current
+    step, writes a checkpoint, and raises `KeyboardInterrupt` with a line that says how to resume. Raises `InputError`
+    for settings or files that the run cannot use, and for a loss of NaN or Inf.
     """
-    trainer = Trainer(config)
-    if resume:
-        _resume(trainer, resume)
     path = save_model_dir / f"{result_name(config)}.pth"
-    folder = run_dir or _folder_of(resume) or path.with_name(f"{path.stem}_run")
+    given = Path(resume) if resume and resume != AUTO else None
+    folder = run_dir or _folder_of(given) or path.with_name(f"{path.stem}_run")
+    since = folder if resume == AUTO and any(folder.glob(f"*{snapshots.SUFFIX}")) else given
+    trainer = Trainer(config)
+    if since:
+        _resume(trainer, since)
+    elif trainer.gain is not None:
+        _print_once(
+            trainer, f"training in {trainer.arithmetic}: {trainer.gain:.1f} times as fast as plain float32 here"
+        )
     if trainer.is_main:
         _print_skipped(trainer)
         save_model_dir.mkdir(parents=True, exist_ok=True)

@@ -165,10 +165,11 @@ def test_a_loss_that_is_not_finite_stops_with_step_cause_and_checkpoint(config, 
 
 
 def command(folder: Path, out: Path, steps: int) -> list[str]:
-    flags = f"--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --cuda 0 --max-steps {steps}"
+    flags = "--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --cuda 0 --mixed-precision no"
     places = ("--dataset", folder, "--style-image", folder / "near/photo01.jpg", "--save-model-dir", out / "saved")
     checkpoints = ("--checkpoint-model-dir", out / "run", "--checkpoint-interval", 1)
-    return [sys.executable, "-m", "fns_lab", "train", *map(str, (*places, *checkpoints)), *flags.split()]
+    more = ("--max-steps", steps)
+    return [sys.executable, "-m", "fns_lab", "train", *map(str, (*places, *checkpoints, *more)), *flags.split()]
 
 
 def start(argv: list[str]) -> subprocess.Popen:
