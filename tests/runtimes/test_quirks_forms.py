@@ -148,3 +148,13 @@ def test_the_softmax_of_minus_infinity_is_left_open(version):
     assert check(model, target) and "infinite" in target.undefined_for({"Softmax"})["Softmax"]
     np.testing.assert_array_equal(outputs(model, target, {"x": x}), np.zeros_like(x))
     assert np.isnan(outputs(model, "ort/cpu", {"x": x})).all()
+
+
+@pytest.mark.parametrize("op", ["Cos", "Sin", "Tan"])
+@pytest.mark.parametrize("target", ["onnxjs-0.1.3/webgl", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
+def test_an_angle_far_from_0_is_left_open(target, op):
+    near, far = np.array([2.5, -700], np.float32), np.array([1e6, -1e9], np.float32)
+    model = graph([node(op, "x", "y")], {"x": near}, outputs={"y": (2,)})
+    assert check(model, targets.load(target)) and targets.load(target).undefined_for({op})[op] == ["far"]
+    for x, right in ((near, True), (far, False)):
+        assert np.allclose(outputs(model, target, {"x": x}), outputs(model, "ort/cpu", {"x": x}), atol=1e-3) is right
