@@ -25,7 +25,8 @@ CONDA_ONLY = {"python", "pip", "make", "nodejs"}
 OWN_PACKAGES = ("fns_lab", "tests", "benchmarks")
 
 PIP_NAMES = {
-    "PIL": "pillow", "cv2": "opencv-python-headless", "onnx_ir": "onnx-ir", "skimage": "scikit-image", "yaml": "pyyaml",
+    "PIL": "pillow", "cv2": "opencv-python-headless", "onnx_ir": "onnx-ir", "skimage": "scikit-image",
+    "websocket": "websocket-client", "yaml": "pyyaml",
 }  # fmt: skip
 """Import name to pip's name, where they differ."""
 
