@@ -29,6 +29,7 @@ from onnx import (
     numpy_helper,
 )
 
+from fns_lab import weights
 from fns_lab.errors import InputError, one_line
 from fns_lab.files import is_text, read_bytes, write_bytes
 from fns_lab.limits import MODEL_BYTES
@@ -42,8 +43,6 @@ RULE_PREFIX = "fns_lab rule: "
 ONNX_DOMAINS = ("", "ai.onnx")
 """The two names of the domain of ONNX's own operators."""
 FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
-LARGEST_BYTES = 2**31 - 1
-"""Protobuf's limit for one message."""
 LARGEST_OPSET = 2**31 - 1
 """onnx counts opsets in 32 bits."""
 UNKNOWN_DIM = "?"
@@ -53,7 +52,7 @@ UNKNOWN_RANK = ("...",)
 
 
 def load(path: str | os.PathLike[str]) -> ModelProto:
-    """Read an ONNX file and its external weights.
+    """Read an ONNX file and its external weights; those of over `weights.LARGEST_INSIDE` stay where they are.
 
     Raises `InputError` for a file that is missing, is no ONNX model, is cut short, or holds no graph that can run.
     Ops are not checked against a schema: a model with unknown ops is still a model.
@@ -61,7 +60,12 @@ def load(path: str | os.PathLike[str]) -> ModelProto:
     path = Path(path)
     model = _parse(read_bytes(path, MODEL_BYTES), path)
     try:
-        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
+        if weights.size_bytes(model) > weights.LARGEST_INSIDE:
+            weights.locate(model, path.parent)
+        else:
+            onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except Exception as error:  # onnx raises its own, OSError and ValueError here
         raise InputError(f"{path}: its external weights cannot be read ({one_line(error)})") from None
     if fault := _fault(model):
@@ -70,11 +74,15 @@ def load(path: str | os.PathLike[str]) -> ModelProto:
 
 
 def save(model: ModelProto, path: str | os.PathLike[str]) -> Path:
-    """Write a model with its weights inside, atomically. Raises `InputError` where it cannot be written."""
+    """Write a model atomically, with its weights inside; over 2 GB they are written to a file beside it.
+
+    Raises `InputError` where it cannot be written.
+    """
     path = Path(path)
-    if model.ByteSize() > LARGEST_BYTES:
-        raise InputError(f"{path}: the model is over 2 GB, more than one ONNX file can hold")
-    write_bytes(path, model.SerializeToString())
+    if weights.are_outside(model) or model.ByteSize() > weights.LARGEST_MESSAGE:
+        weights.save_outside(model, path)
+    else:
+        write_bytes(path, model.SerializeToString())
     return path
 
 
@@ -250,6 +258,8 @@ def _fault(model: ModelProto) -> str | None:
         if not 0 < entry.version <= LARGEST_OPSET:
             return f"names opset {entry.version} of {entry.domain or 'ONNX'!r}, which there cannot be"
     for tensor in graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            continue  # looked at where they were found
         try:
             onnx.checker.check_tensor(tensor)
         except onnx.checker.ValidationError as error:

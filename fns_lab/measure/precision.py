@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 from onnx import ModelProto, NodeProto, TensorProto
 
-from fns_lab import models
+from fns_lab import models, weights
 from fns_lab.errors import InputError
 from fns_lab.feeds import fit_feeds
 from fns_lab.process import quiet
@@ -120,7 +119,7 @@ def _check_weights(model: ModelProto) -> None:
         raise InputError("the weights are not all float32; give the model as it was exported")
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT:
-            largest = np.abs(onnx.numpy_helper.to_array(tensor)).max(initial=0)
+            largest = np.abs(weights.array(tensor)).max(initial=0)
             if not largest <= LARGEST_FLOAT16:
                 raise InputError(f"weight {tensor.name!r} holds {largest:g}; float16 ends at {LARGEST_FLOAT16:g}")
 

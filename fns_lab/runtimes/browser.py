@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
+from fns_lab import weights
 from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds, require_int32
 from fns_lab.models import model_label
@@ -95,7 +96,7 @@ class BrowserRunner(ClosingRunner):
 
     def _prepare(self, model: ModelProto) -> None:
         kept, self._output_names = as_loaded(model, self.target)
-        self._bytes = kept.SerializeToString()
+        self._bytes = weights.inside(kept).SerializeToString()
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         label, call = model_label(self._model), self._chromium.start(coroutine)

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, ModelProto, TensorProto, helper, inliner, numpy_helper
 
-from fns_lab import models
+from fns_lab import models, weights
 from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import model_label
@@ -105,7 +105,7 @@ def _widen(node: onnx.NodeProto, attribute: AttributeProto) -> None:
 def _widened_tensor(tensor: TensorProto) -> TensorProto:
     if tensor.data_type not in SINGLE:
         return tensor
-    return numpy_helper.from_array(_widened(numpy_helper.to_array(tensor)), tensor.name)
+    return numpy_helper.from_array(_widened(weights.array(tensor)), tensor.name)
 
 
 def _widened(x: np.ndarray) -> np.ndarray:

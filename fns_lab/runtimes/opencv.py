@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from onnx import ModelProto
 
-from fns_lab import models
+from fns_lab import models, weights
 from fns_lab.runtimes.base import InProcessRunner, output_dtypes
 
 
@@ -28,7 +28,7 @@ class OpenCvRunner(InProcessRunner):
 
     def load(self, model: ModelProto) -> None:
         """Read the model, and note which outputs are scalars or empty: OpenCV returns these as vectors or as None."""
-        model = with_output_shapes(model)
+        model = with_output_shapes(weights.inside(model))
         self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
         self._outputs = list(output_dtypes(model))
         shapes = {value.name: models.shape_of(value) for value in model.graph.output}

@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 from onnx import ModelProto
 
-from fns_lab import models
+from fns_lab import models, weights
 from fns_lab.runtimes.base import InProcessRunner
 
 
@@ -18,7 +18,9 @@ class OpenVinoRunner(InProcessRunner):
     def load(self, model: ModelProto) -> None:
         """Compile the model."""
         core = openvino.Core()
-        compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", dict(self.target.settings))
+        compiled = core.compile_model(
+            core.read_model(weights.inside(model).SerializeToString()), "CPU", dict(self.target.settings)
+        )
         self._inputs = [_input_named(port.get_names(), model) for port in compiled.inputs]
         self._outputs = len(compiled.outputs)
         self._request = compiled.create_infer_request()

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 from onnx import ModelProto
 
+from fns_lab import weights
 from fns_lab.runtimes.base import InProcessRunner
 from fns_lab.runtimes.isolated import IsolatedRunner
 
@@ -48,6 +49,10 @@ class OrtRunner(InProcessRunner):
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._options = onnxruntime.RunOptions()
         self._arena = options.enable_cpu_mem_arena = not self.once or len(model.graph.node) > FEW_NODES
+        outside = dict(weights.mapped(model))
+        if outside:
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in outside.values()]
+            options.add_external_initializers(list(outside), values)
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )

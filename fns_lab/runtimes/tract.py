@@ -11,6 +11,7 @@ import tract
 from onnx import ModelProto
 from tract.tensor import DatumType
 
+from fns_lab import weights
 from fns_lab.runtimes.base import InProcessRunner
 from fns_lab.sizes import with_named_sizes
 
@@ -25,7 +26,7 @@ class TractRunner(InProcessRunner):
         """Write the model to a temporary file and have tract read that."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.onnx"
-            file.write_bytes(with_named_sizes(model).SerializeToString())
+            file.write_bytes(with_named_sizes(weights.inside(model)).SerializeToString())
             loaded = tract.onnx().load(file)
         self._inputs = [loaded.input_name(i) for i in range(loaded.input_count())]
         self._runnable = loaded.into_model().into_runnable()

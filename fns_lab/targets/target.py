@@ -41,8 +41,8 @@ class Quirk:
     - `backends`: the backends of the file that have the fault
     - `ops`: the op types that it touches, `*` for all
     - `opsets`: the opsets of a model at which it shows, as a selector
-    - `after`, `attributes`, `before`, `counts`, `inputs`, `of`, `opset`, `ranks`, `samples`, `types`: read by some kinds,
-      see there
+    - `after`, `attributes`, `before`, `counts`, `inputs`, `of`, `opset`, `ranks`, `samples`, `types`: read by some
+      kinds, see there
     """
 
     name: str

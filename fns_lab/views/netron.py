@@ -26,6 +26,7 @@ from urllib.parse import unquote, urlsplit
 import onnx
 from onnx import ModelProto
 
+from fns_lab import weights
 from fns_lab.errors import InputError, MissingError, visible
 from fns_lab.views.netron_svg import COLUMN_GAP_PX, fold, group, share_styles, size
 
@@ -172,7 +173,7 @@ def serve(model: ModelProto, port: int = 0) -> Server:
     The address holds a secret word, and a request must name this machine as its host: so neither another user nor a web
     page whose name was made to lead here can read the model. Raises `InputError` for a port in use.
     """
-    content, token = model.SerializeToString(), secrets.token_urlsafe(16)
+    content, token = weights.inside(model).SerializeToString(), secrets.token_urlsafe(16)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

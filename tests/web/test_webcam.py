@@ -16,7 +16,9 @@ MADE_UP_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media
 PREVIEW = """<!doctype html><link rel="icon" href="data:,"><div id="place"></div><script type="module">
 import { imageSources } from "./web/preview/sources.js";
 globalThis.sent = [];
-const model = { send: (message, callbacks, buffers) => sent.push({ ...message, bytes: buffers?.[0].byteLength, buffers }) };
+const model = {
+  send: (message, callbacks, buffers) => sent.push({ ...message, bytes: buffers?.[0].byteLength, buffers }),
+};
 globalThis.end = new AbortController();
 const place = document.getElementById("place");
 place.append(...imageSources(model, end.signal, place));
