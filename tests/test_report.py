@@ -172,7 +172,7 @@ def test_the_page_sorts_and_searches_its_tables_and_runs_no_script_of_an_output(
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
         await tab.goto((reports[1] / "01_good.html").as_uri())
-        await tab.wait_for_function("document.body.dataset.tables")
+        await tab.wait_for_selector("body[data-tables]")
         table = tab.locator(".dt-container:has(th:has-text('number'))")
         before = await table.locator("tbody tr").count()
         await table.locator("th:has-text('number')").click()
@@ -200,7 +200,7 @@ def test_nothing_is_wider_than_the_window(reports, name, width):
         tab = await context.new_page()
         await tab.goto((reports[1] / name).as_uri())
         if await tab.locator("#datatables").count():
-            await tab.wait_for_function("document.body.dataset.tables")
+            await tab.wait_for_selector("body[data-tables]")
         wide = await tab.evaluate("document.documentElement.scrollWidth")
         await context.close()
         return wide

@@ -24,27 +24,31 @@ POLICY = (
 
 
 def framed(
-    title: str, body: str = "", *, attributes: str, styles: Iterable[str], scripts: str = "",
-    template: str = "frame.html.j2", **values: object,
-) -> str:  # fmt: skip
+    title: str,
+    body: str = "",
+    *,
+    attributes: str,
+    styles: Iterable[str],
+    scripts: str = "",
+    author: str = "",
+    template: str = "frame.html.j2",
+    **values: object,
+) -> str:
     """Return an HTML page with a title, a body and the reports' style sheet.
 
     `body` is the HTML of the visible part, `attributes` those of the `body` tag, `styles` more style sheets (CSS),
     `scripts` the `script` tags that follow the visible part: these alone may run. `values` are those of `template`.
     """
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            title=title,
-            body=body,
-            attributes=attributes,
-            styles=[read("report.css"), *styles],
-            scripts=scripts,
-            policy=POLICY.format(scripts=" ".join(_hashes(scripts))),
-            **values,
-        )
-    )
+    values |= {
+        "title": title,
+        "body": body,
+        "attributes": attributes,
+        "styles": [read("report.css"), *styles],
+        "scripts": scripts,
+        "author": author,
+        "policy": POLICY.format(scripts=" ".join(_hashes(scripts))),
+    }
+    return _environment().get_template(template).render(values)
 
 
 def read(name: str) -> str:

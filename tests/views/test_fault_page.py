@@ -63,9 +63,9 @@ def opened(path):
         page.on("request", lambda request: requests.append(request.url))
         await page.goto(path.as_uri())
         for _ in range(2):
-            await page.wait_for_function("document.body.dataset.state !== 'running'", timeout=OPEN_MS)
+            await page.wait_for_selector("body:not([data-state=running])", timeout=OPEN_MS)
             await page.click("#again")
-        await page.wait_for_function("document.body.dataset.state !== 'running'", timeout=OPEN_MS)
+        await page.wait_for_selector("body:not([data-state=running])", timeout=OPEN_MS)
         script = """() => ({
           state: document.body.dataset.state,
           result: document.getElementById("result").textContent,
