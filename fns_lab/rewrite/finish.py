@@ -7,8 +7,9 @@ import onnx_ir as ir
 import onnx_ir.passes.common as passes
 from onnxscript.rewriter import RULE_NAME_TAG
 
+from fns_lab import weights
 from fns_lab.errors import InputError, one_line
-from fns_lab.models import LARGEST_BYTES, RULE_PREFIX, fed_inputs
+from fns_lab.models import RULE_PREFIX, fed_inputs
 from fns_lab.opset.convert import convert
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.rule import LoweringRun
@@ -112,8 +113,8 @@ def require_whole(result: onnx.ModelProto, original: onnx.ModelProto) -> None:
 
 
 def _checkers_refusal(model: onnx.ModelProto) -> str:
-    """Return why onnx's checker refuses a model, empty if it does not, or if the model is too large for it."""
-    if model.ByteSize() > LARGEST_BYTES:
+    """Return why onnx's checker refuses a model, empty if it does not, or can't read it whole."""
+    if weights.are_outside(model) or model.ByteSize() > weights.LARGEST_MESSAGE:
         return ""
     try:
         onnx.checker.check_model(model)
