@@ -86,6 +86,7 @@ GENERATORS = {
     "cast-index": booleans.comparison,
     "where-index": booleans.where,
     "min-max-reduce": plain_ops.min_max,
+    "clip-finite": faults.clip_with_an_infinite_limit,
     "clip-relu": plain_ops.clip,
     "clip-reduce": plain_ops.clip_far,
     "power": plain_ops.power,

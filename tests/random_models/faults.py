@@ -140,6 +140,16 @@ def cast_that_is_read(draw):
     return "ort-web/webgl", model_of(nodes, any_shape(draw), opset=opset_from(draw, 9))
 
 
+def clip_with_an_infinite_limit(draw):
+    low, high = draw(st.sampled_from([(-np.inf, 0.5), (-0.5, np.inf), (-np.inf, np.inf)]))
+    if (opset := opset_from(draw)) < 11:
+        model = model_of_one("Clip", any_shape(draw), opset=opset, min=low, max=high)
+    else:
+        limits = {"low": np.array(low, np.float32), "high": np.array(high, np.float32)}
+        model = model_of_one("Clip", any_shape(draw), limits, opset=opset)
+    return draw(st.sampled_from(["onnxjs-0.1.8/webgl", "ort-web/webgl"])), model
+
+
 def gather(draw):
     shape = any_shape(draw, 2)
     axis = draw(st.integers(0, len(shape) - 1))

@@ -75,6 +75,9 @@ CASES = {
     "images-scaled-linearly": Faulty(
         node("Upsample", "x", "y", mode="linear", scales=[1.0, 1.0, 2.0]), {}, (2, 3, 8), ("0.1.8",), EVERY, x=X[..., 0]
     ),
+    "infinite-numbers": Faulty(
+        node("Pad", "x", "y", pads=[0, 0, 0, 0, 0, 0, 0, 0], value=-np.inf), {}, X.shape, ALL, ("webgl",)
+    ),
     "equal-shapes": Faulty(
         node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
     ),

@@ -139,6 +139,9 @@ MATCHES = {
     "unstated": (
         one("Resize", constants={"s": np.ones(4, np.float32)}, inputs="x,,s"), resized(1)
     ),
+    "infinite-number": (
+        one("Clip", min=-np.inf, max=1.0, opset=7), one("Clip", constants={"low": np.float32(0), "high": np.float32(1)})
+    ),
     "auto-pad": (one("Conv", constants={"w": W}, auto_pad="SAME_UPPER"), one("Conv", constants={"w": W})),
     "grouped": (one("Conv", constants={"w": GROUPED_W}, group=2), one("Conv", constants={"w": W})),
     "grouped-wide": (

@@ -14,6 +14,7 @@ from fns_lab.rewrite.rules.cast_removed import CastRemoved
 from fns_lab.rewrite.rules.cast_step import CastStep
 from fns_lab.rewrite.rules.cast_truncated import CastTruncated
 from fns_lab.rewrite.rules.center_crop_pad import CenterCropPad
+from fns_lab.rewrite.rules.clip_finite import ClipFinite
 from fns_lab.rewrite.rules.clip_reduce import ClipReduce
 from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.col2im_matmul import Col2ImMatMul
@@ -160,6 +161,8 @@ RULES: tuple[type[Rule], ...] = (
     CastIndex,
     WhereIndex,
     MinMaxReduce,
+    # Before the rules for targets without Clip, which round.
+    ClipFinite,
     ClipRelu,
     ClipReduce,
     Power,

@@ -31,6 +31,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "attribute": faults.attribute,
     "unstated": faults.unstated,
     "whole-attribute": faults.whole_attribute,
+    "infinite-number": faults.infinite_number,
     "auto-pad": faults.auto_pad,
     "grouped": faults.grouped,
     "grouped-wide": faults.grouped_wide,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.convert import is_written_alike
@@ -77,6 +78,21 @@ def whole_attribute(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         attributes = { alpha = [] }
     """
     return any(name in node.attributes and node.attributes[name].value % 1 == 0 for name in quirk.attributes)
+
+
+def infinite_number(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that state an infinite number or NaN, as an attribute or in a constant input after the first.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "infinite-number"
+        ops = ["Clip", "Pad"]
+    """
+    attributes = [stated.value for stated in node.attributes.values() if stated.type == ir.AttributeType.FLOAT]
+    constants = [input_constant(node, index) for index in range(1, len(node.inputs))]
+    numbers = [*attributes, *(array for array in constants if array is not None and array.dtype.kind == "f")]
+    return not all(np.isfinite(number).all() for number in numbers)
 
 
 def auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
