@@ -26,7 +26,9 @@ def matrix(
         list[str] | None,
         typer.Option("--op", metavar="OP", help="Only the tests of this op; may be given several times."),
     ] = None,
-    pairs: Annotated[bool, typer.Option("--pairs", help="Pairs of ops instead of node tests.")] = False,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Pairs of ops, of several ranks and channels, instead of node tests.")
+    ] = False,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Nodes drawn for every op instead of node tests; faults become quirks.")
     ] = False,
@@ -125,7 +127,7 @@ def _pairs(targets: Sequence[Target], ops: Sequence[str] | None, *, cached: bool
     from fns_lab.measure.matrix.parts import PARTS
 
     _known(ops, [part.op for part in PARTS])
-    return measure_pairs(targets, involving=ops or None, cached=cached)
+    return measure_pairs(targets, involving=ops or None, cached=cached, drawn=True)
 
 
 def _of_ops(cases: Sequence[Case], ops: Sequence[str] | None) -> Sequence[Case]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, shape_inference
 
+from fns_lab.errors import RuntimeFault
 from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.matrix.parts import PARTS, Part, Shape, values
 from fns_lab.measure.matrix.run import measure_cases
@@ -26,6 +27,12 @@ OPSET, IR_VERSION = 7, 3
 """Every target loads these unmodified."""
 SHAPES: tuple[Shape, ...] = ((1, 4, 6, 10), (6, 10))
 """Shapes of x; a part takes the first that it supports. All dimensions differ."""
+DRAWN: tuple[Shape, ...] = tuple(
+    (2, channels, *sizes) for channels in (4, 1, 3, 5, 16, 17) for sizes in ((6, 7), (9,), (3, 5, 4))
+)
+"""Further shapes of x, of three to five dimensions; each pair takes one of them."""
+STRIDE = 7
+"""Places in `DRAWN` between the shapes of a producer with one consumer and with the next."""
 ARROW = " > "
 Build = Callable[[Sequence[Part], Shape], ModelProto | None]
 """Makes a model from parts and the shape of x; None if they do not fit."""
@@ -34,22 +41,37 @@ PAIR_TARGETS = ("onnxjs-0.1.8/webgl", "ort-web/webgl")
 
 
 def measure_pairs(
-    targets: Sequence[Target | str], *, involving: Collection[str] | None = None, cached: bool = True
+    targets: Sequence[Target | str],
+    *,
+    involving: Collection[str] | None = None,
+    cached: bool = True,
+    drawn: bool = False,
 ) -> Matrix:
     """Measure, for each target, the pairs of those parts that it runs right alone.
 
-    `involving` keeps the pairs that hold one of these ops. `cached`: as `measure_cases` takes it.
+    `involving` keeps the pairs that hold one of these ops. `cached`: as `measure_cases` takes it. With `drawn`, each
+    pair is measured at one of `DRAWN` as well, if its parts are right alone there.
     """
-    return joined(*(_measure_target(target, involving, cached) for target in targets))
+    return joined(*(_measure_target(target, involving, cached, drawn) for target in targets))
 
 
-def _measure_target(target: Target | str, involving: Collection[str] | None, cached: bool) -> Matrix:
-    alone = measure_cases(single_cases(), [target], cached=cached).table
-    right = set(alone.op[(alone.variant == "native") & (alone.result == "pass") & alone.supported])
-    parts = [part for part in PARTS if part.op in right]
-    pairs = itertools.product(parts, parts)
+def _measure_target(target: Target | str, involving: Collection[str] | None, cached: bool, drawn: bool) -> Matrix:
+    pairs = list(itertools.product(PARTS, PARTS))
     kept = [pair for pair in pairs if involving is None or any(part.op in involving for part in pair)]
-    return measure_cases(pair_cases(kept), [target], cached=cached)
+    ops = {part.op for pair in kept for part in pair}
+    right = _right_alone(single_cases(ops), target, cached)
+    cases = pair_cases(pair for pair in kept if all(f"alone {part.op}" in right for part in pair))
+    if drawn:
+        right = _right_alone([case for shape in DRAWN for case in single_cases(ops, (shape,))], target, cached)
+        names = {pair: [f"alone {part.op}{_at(drawn_shape(pair))}" for part in pair] for pair in kept}
+        cases += drawn_pair_cases(pair for pair in kept if right.issuperset(names[pair]))
+    return measure_cases(cases, [target], cached=cached)
+
+
+def _right_alone(cases: Sequence[Case], target: Target | str, cached: bool) -> set[str]:
+    """Return the names of the cases that the target supports and computes right."""
+    table = measure_cases(cases, [target], cached=cached).table
+    return set(table.case[(table.variant == "native") & (table.result == "pass") & table.supported])
 
 
 def single_cases(ops: Collection[str] | None = None, shapes: Sequence[Shape] = SHAPES) -> tuple[Case, ...]:
@@ -60,6 +82,22 @@ def single_cases(ops: Collection[str] | None = None, shapes: Sequence[Shape] = S
 def pair_cases(pairs: Iterable[tuple[Part, Part]]) -> tuple[Case, ...]:
     """Return the chain and the fork of each pair (producer, consumer) that fits, without those of a constant result."""
     return _cases(pairs, SHAPES)
+
+
+def drawn_pair_cases(pairs: Iterable[tuple[Part, Part]]) -> tuple[Case, ...]:
+    """Return the same at the shape of `DRAWN` that each pair takes."""
+    return tuple(itertools.chain(*(_cases([pair], (drawn_shape(pair),)) for pair in pairs)))
+
+
+def drawn_shape(pair: tuple[Part, Part]) -> Shape:
+    """Return the one of `DRAWN` that a pair takes: every part meets them all, as producer and as consumer."""
+    producer, consumer = (PARTS.index(part) for part in pair)
+    return DRAWN[(producer + STRIDE * consumer) % len(DRAWN)]
+
+
+def _at(shape: Shape) -> str:
+    """Return what is added to the name of a case for a shape of `DRAWN`."""
+    return f" at {'x'.join(map(str, shape))}" if shape in DRAWN else ""
 
 
 def pairs_of(producers: Iterable[str], consumers: Iterable[str]) -> list[tuple[Part, Part]]:
@@ -74,18 +112,25 @@ def _cases(groups: Iterable[tuple[Part, ...]], shapes: Sequence[Shape]) -> tuple
     groups, cases = list(groups), []
     for parts in tqdm(groups, "expected", unit="pair", delay=2, leave=False, file=sys.stderr):
         name = ARROW.join(part.op for part in parts)
+        at = _at(shapes[0])
         for kind, build in (("alone", _chain),) if len(parts) == 1 else (("chain", _chain), ("fork", _fork)):
-            cases.append(_case(f"{kind} {name}", name, build, parts, shapes))
+            cases.append(_case(f"{kind} {name}{at}", name, build, parts, shapes))
     return tuple(filter(None, cases))
 
 
 def _case(name: str, op: str, build: Build, parts: Sequence[Part], shapes: Sequence[Shape]) -> Case | None:
-    """Return None where no shape fits, or where a result can show no fault: it is not finite, or constant."""
+    """Return None where no shape fits, or where a result can show no fault: it is not finite, or constant.
+
+    None too where ONNX Runtime refuses the model, such as an LRN of another rank than 4.
+    """
     for shape in shapes:
         if model := build(parts, shape):
             feeds = {"x": values(*shape)}
-            with open_runner(model, "ort/cpu") as runner:
-                expected = runner.infer(feeds)
+            try:
+                with open_runner(model, "ort/cpu") as runner:
+                    expected = runner.infer(feeds)
+            except RuntimeFault:
+                return None
             varied = all(np.isfinite(y).all() and (y.size == 1 or np.ptp(y) > 0) for y in expected.values())
             return Case(name, op, model, feeds, expected) if varied else None
     return None

@@ -46,9 +46,9 @@ def _with(constant: Callable[[Shape], np.ndarray]) -> Make:
     return lambda shape: ([constant(shape)], {})
 
 
-def _image(make: Callable[[int], Arguments]) -> Make:
-    """Take `(N, C, H, W)` alone, H and W at least 3; `make` is given C."""
-    return lambda shape: make(shape[1]) if len(shape) == 4 and min(shape[2:]) >= 3 else None
+def _image(make: Callable[[int, int], Arguments]) -> Make:
+    """Take `(N, C, ...)` of one to three sizes of at least 3; `make` is given C and how many sizes follow it."""
+    return lambda shape: make(shape[1], len(shape) - 2) if len(shape) in (3, 4, 5) and min(shape[2:]) >= 3 else None
 
 
 def _mirrored(shape: Shape) -> np.ndarray:
@@ -82,8 +82,8 @@ def _padded(shape: Shape) -> Arguments | None:
     return ([], {"mode": "reflect", "pads": pads * 2}) if shape[-1] > 1 else None
 
 
-def _upsampled(c: int) -> Arguments:
-    return [], {"mode": "nearest", "scales": [1.0, 1.0, 2.0, 2.0]}
+def _upsampled(c: int, sizes: int) -> Arguments:
+    return [], {"mode": "nearest", "scales": [1.0, 1.0] + [2.0] * sizes}
 
 
 def _gathered(shape: Shape) -> Arguments:
@@ -98,7 +98,17 @@ def _depth_to_space(shape: Shape) -> Arguments | None:
     return ([], {"blocksize": 2}) if len(shape) == 4 and shape[1] % 4 == 0 else None
 
 
-WINDOW: dict[str, Any] = {"kernel_shape": [3, 3], "strides": [1, 2]}
+def _window(sizes: int) -> dict[str, Any]:
+    return {"kernel_shape": [3] * sizes, "strides": [1, 2, 1][:sizes]}
+
+
+def _convolved(c: int, sizes: int) -> Arguments:
+    return [weights(5, c, *[3] * sizes, fan_in=3**sizes * c), values(5)], {**_window(sizes), "pads": [1] * 2 * sizes}
+
+
+def _transposed(c: int, sizes: int) -> Arguments:
+    return [weights(c, 5, *[3] * sizes, fan_in=3**sizes * c)], _window(sizes)
+
 
 PARTS: tuple[Part, ...] = (
     *(
@@ -148,15 +158,15 @@ PARTS: tuple[Part, ...] = (
     Part("Pad", _padded),
     Part("Upsample", _image(_upsampled)),
     Part("DepthToSpace", _depth_to_space),
-    Part("Conv", _image(lambda c: ([weights(5, c, 3, 3, fan_in=9 * c), values(5)], {**WINDOW, "pads": [1] * 4}))),
-    Part("ConvTranspose", _image(lambda c: ([weights(c, 5, 3, 3, fan_in=9 * c)], {**WINDOW}))),
-    Part("MaxPool", _image(lambda c: ([], WINDOW))),
-    Part("AveragePool", _image(lambda c: ([], WINDOW))),
-    Part("GlobalAveragePool", _image(lambda c: ([], {}))),
-    Part("GlobalMaxPool", _image(lambda c: ([], {}))),
-    Part("BatchNormalization", _image(lambda c: ([values(c) for _ in range(4)], {}))),
-    Part("InstanceNormalization", _image(lambda c: ([values(c), values(c)], {}))),
-    Part("LRN", _image(lambda c: ([], {"size": 3}))),
+    Part("Conv", _image(_convolved)),
+    Part("ConvTranspose", _image(_transposed)),
+    Part("MaxPool", _image(lambda c, sizes: ([], _window(sizes)))),
+    Part("AveragePool", _image(lambda c, sizes: ([], _window(sizes)))),
+    Part("GlobalAveragePool", _image(lambda c, sizes: ([], {}))),
+    Part("GlobalMaxPool", _image(lambda c, sizes: ([], {}))),
+    Part("BatchNormalization", _image(lambda c, sizes: ([values(c) for _ in range(4)], {}))),
+    Part("InstanceNormalization", _image(lambda c, sizes: ([values(c), values(c)], {}))),
+    Part("LRN", _image(lambda c, sizes: ([], {"size": 3}))),
 )
 """Ops of one float input and one float output, written for opset 7. Not Tan: near its pole the rounding of one op is a
 wrong result of the next."""
