@@ -3,6 +3,7 @@
 - `lowering_cost`: time and memory of lowering
 - `random_cases`: lowered random models compared with their originals
 - `comparing`: time and memory of comparing every value
+- `isolation`: what a process of its own costs an engine
 - `architectures`: public architectures that run after lowering
 - `lowering`: the lowered network and one in basic ops
 - `tuning`: the same, and the tuned network

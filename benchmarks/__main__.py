@@ -12,6 +12,7 @@ from benchmarks import (
     browsers,
     comparing,
     foreign,
+    isolation,
     lowering,
     lowering_cost,
     preview,
@@ -20,12 +21,12 @@ from benchmarks import (
     sweep,
     training,
     tuning,
-)  # fmt: skip
+)
 from fns_lab.errors import InputError, MissingError
 from fns_lab.files import atomic_write
 from fns_lab.paths import REPORTS, SAVED_MODELS
 
-BENCHMARKS = (lowering_cost, random_cases, comparing, architectures, lowering, tuning, training)
+BENCHMARKS = (lowering_cost, random_cases, comparing, isolation, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
 ON_REQUEST = (preview, browsers, foreign, sweep, robustness)

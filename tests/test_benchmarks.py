@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import architectures, comparing, lowering, lowering_cost, random_cases, runs, sweep, training, tuning
+from benchmarks import (
+    architectures,
+    comparing,
+    isolation,
+    lowering,
+    lowering_cost,
+    random_cases,
+    runs,
+    sweep,
+    training,
+    tuning,
+)
 from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -32,6 +43,17 @@ def test_the_cost_of_lowering_is_seconds_and_memory():
     assert 0 < row["seconds"] < 30
     assert row["grown_mb"] > 0
     assert len(lowering_cost.table(result)) == 1
+
+
+def test_isolation_times_both_and_compares_their_outputs():
+    result = isolation.run(["tract/cpu"], (1, 2, 32, 32), runs=3)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [row["model"] for row in result["rows"]] == ["Relu", "Conv 3x3"]
+    for row in result["rows"]:
+        assert row["right"] is True
+        assert row["here_ms"] > 0
+        assert row["own_process_ms"] > 0
+        assert row["within"] == (row["ratio"] <= isolation.BOUND)
 
 
 def test_random_models_of_every_rule_are_within_their_limits():

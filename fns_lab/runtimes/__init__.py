@@ -38,11 +38,13 @@ class Runner(Protocol):
 
     - `ms`: milliseconds that the last `infer` spent inside the engine, without moving data to and from it.
     - `create_ms`: milliseconds that the engine took to load the model.
+    - `lasting`: whether outputs must be right after the next run too; if not, they may be the engine's own memory.
     """
 
     target: Target
     ms: float
     create_ms: float
+    lasting: bool
 
     def infer(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return every graph output by name. Raises InputError for feeds that do not fit, RuntimeFault for the rest."""

@@ -26,6 +26,8 @@ class ClosingRunner:
 
     ms: float = float("nan")
     create_ms: float = float("nan")
+    lasting: bool = True
+    """Whether outputs must be right after the next run too. If not, a runner may return the engine's own memory."""
 
     def __enter__(self) -> Self:
         return self

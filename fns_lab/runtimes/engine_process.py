@@ -22,7 +22,7 @@ import onnx
 from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.process import keep_freed_memory
 from fns_lab.runtimes import Runner, runner_class
-from fns_lab.runtimes.shared_arrays import Place, SharedArrays
+from fns_lab.runtimes.shared_arrays import Place, SharedArrays, Span
 from fns_lab.targets import Target
 
 MEMORY_SHARE = 0.75
@@ -42,15 +42,19 @@ class EngineServer:
 
     def create(self, session: int, place: Place, once: bool) -> float:
         """Load the model whose bytes lie at `place`; return the milliseconds it took."""
-        model = onnx.ModelProto.FromString(self._feeds.read([place], copy=False)[place.name].tobytes())
+        model = onnx.ModelProto.FromString(self._feeds.read([place])[place.name].tobytes())
         self._sessions[session] = runner = self._runner_class(model, self._target, once=once)
+        runner.lasting = False  # outputs are written to the shared memory before the next run
         return runner.create_ms
 
-    def run(self, session: int, places: list[Place]) -> tuple[list[Place], float]:
-        """Run a session on the feeds at `places`; return where its outputs lie, and the milliseconds it took."""
+    def run(self, session: int, places: list[Place], held: list[Span]) -> tuple[list[Place], float]:
+        """Run a session on the feeds at `places`; return where its outputs lie, and the milliseconds it took.
+
+        The parent still uses earlier outputs in the bytes that are `held`.
+        """
         runner = self._sessions[session]
-        outputs = runner.infer(self._feeds.read(places, copy=False))
-        return self._outputs.write(outputs), runner.ms
+        outputs = runner.infer(self._feeds.read(places))
+        return self._outputs.write(outputs, held), runner.ms
 
     def close(self, sessions: list[int]) -> None:
         """Free these sessions."""

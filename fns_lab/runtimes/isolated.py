@@ -100,8 +100,8 @@ class IsolatedRunner(ClosingRunner):
         checked = fit_feeds(self.model, feeds)
         with self._ready() as process:
             places = process.feeds.write(checked)
-            outputs, self.ms = self._call(process, "run", self._session, places)
-            return process.outputs.read(outputs, copy=True)
+            outputs, self.ms = self._call(process, "run", self._session, places, process.outputs.held)
+            return process.outputs.take(outputs)
 
     def close(self) -> None:
         """Free the session, with the next call into the process."""

@@ -28,8 +28,10 @@ class OpenVinoRunner(InProcessRunner):
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
         # The compiled model has no input that no node reads.
-        self._request.infer({i: feeds[name] for i, name in enumerate(self._inputs)})
-        return [self._request.get_output_tensor(i).data.copy() for i in range(self._outputs)]
+        arrays = {i: feeds[name] for i, name in enumerate(self._inputs)}
+        self._request.infer(arrays, share_inputs=not self.lasting)
+        outputs = [self._request.get_output_tensor(i).data for i in range(self._outputs)]
+        return [output.copy() for output in outputs] if self.lasting else outputs
 
 
 def _input_named(names: set[str], model: ModelProto) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -17,8 +18,8 @@ from onnx import TensorProto, helper
 
 from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.paths import ROOT
-from fns_lab.runtimes import isolated, open_runner
-from fns_lab.runtimes.shared_arrays import SharedArrays
+from fns_lab.runtimes import isolated, open_runner, shared_arrays
+from fns_lab.runtimes.shared_arrays import LARGE_BYTES, SharedArrays
 from tests.runtimes.graphs import graph, image, node, relu
 from tests.runtimes.own_process import X, is_right, process_of
 from tests.runtimes.waiting import wait_until
@@ -235,9 +236,52 @@ def test_arrays_of_every_kind_survive_the_shared_memory():
     memory = SharedArrays.create()
     for size in (1, 1000):
         grown = arrays | {"large": np.arange(size)}
-        result = memory.read(memory.write(grown), copy=True)
+        result = memory.take(memory.write(grown))
         assert list(result) == list(grown)
         for name, array in grown.items():
             assert result[name].dtype == array.dtype
             np.testing.assert_array_equal(result[name], array)
     memory.close()
+
+
+def test_an_array_in_use_is_not_overwritten_and_its_memory_is_used_again():
+    memory = SharedArrays.create()
+    size = LARGE_BYTES // 8
+    first = memory.take(memory.write({"x": np.full(size, 1.0), "small": np.ones(3)}))
+    part = first["x"][5:9]
+    del first
+    for number in (2.0, 3.0):
+        later = memory.take(memory.write({"x": np.full(size, number)}, memory.held))
+        assert set(later["x"]) == {number}
+        assert set(part) == {1.0}
+    size_bytes = os.fstat(memory.descriptor).st_size
+    assert size_bytes < 4 * LARGE_BYTES
+    del part, later
+    gc.collect()
+    assert not memory.held
+    for _ in range(5):
+        later = memory.take(memory.write({"x": np.zeros(size)}, memory.held))
+    assert os.fstat(memory.descriptor).st_size == size_bytes
+    memory.close()
+    assert set(later["x"]) == {0.0}
+
+
+def test_arrays_are_copied_once_much_is_in_use(monkeypatch):
+    monkeypatch.setattr(shared_arrays, "MOST_HELD_BYTES", 2 * LARGE_BYTES)
+    memory, arrays = SharedArrays.create(), []
+    for number in range(4):
+        arrays.append(memory.take(memory.write({"x": np.full(LARGE_BYTES, number, np.uint8)}, memory.held))["x"])
+    assert len(memory.held) == 2
+    assert [int(array[-1]) for array in arrays] == [0, 1, 2, 3]
+    memory.close()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_large_outputs_stay_right_after_later_runs_and_after_the_process(name):
+    x = image(1, 4, 300, 300, mean=0.0)
+    runner = open_runner(relu(x), name)
+    outputs = [runner.infer({"x": x + i})["y"] for i in range(3)]
+    runner.cancel()
+    for i, output in enumerate(outputs):
+        np.testing.assert_array_equal(output, np.maximum(x + i, 0))
+        output += 1  # it is the caller's own
