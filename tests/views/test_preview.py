@@ -288,6 +288,22 @@ def test_twenty_runs_keep_little_memory(small):
     assert memory() - before < 30
 
 
+def test_only_the_latest_preview_keeps_models_loaded():
+    """A cell that is run again makes a preview without closing the one before, which still runs when it is asked."""
+    made = [StylePreview({"a": small_model()}, sizes=SIZES, engines=["ort/cpu"]) for _ in range(4)]
+    made[0].choose(size=SIZES[1])
+    for _ in range(100):
+        loaded = [len(one._models._runners) for one in made[1:]]
+        if loaded[:2] == [0, 0]:
+            break
+        time.sleep(0.05)
+    assert loaded == [0, 0, 2]
+    assert made[0].output.shape == (1, 3, *SIZES[1])
+    assert not made[0].failed
+    for one in made:
+        one.close()
+
+
 def test_the_javascript_is_small():
     assert len(web.module("preview/widget.js").encode()) < MOST_JAVASCRIPT
 

@@ -16,9 +16,7 @@ MADE_UP_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media
 PREVIEW = """<!doctype html><link rel="icon" href="data:,"><div id="place"></div><script type="module">
 import { imageSources } from "./web/preview/sources.js";
 globalThis.sent = [];
-const model = {
-  send: (message, callbacks, buffers) => sent.push({ ...message, bytes: buffers?.[0].byteLength, buffers }),
-};
+const model = { send: (message, callbacks, buffers) => sent.push({ ...message, buffers }) };
 globalThis.end = new AbortController();
 const place = document.getElementById("place");
 place.append(...imageSources(model, end.signal, place));
@@ -35,7 +33,12 @@ def chromium():
         browser.close()
 
 
-def test_the_site_styles_what_the_camera_sees_until_it_is_stopped(chromium, tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_site(small_net(), tmp_path_factory.mktemp("site"))
+
+
+def test_the_site_styles_what_the_camera_sees_until_it_is_stopped(chromium, folder):
     async def look(page):
         await page.until("/ ms in /.test(document.querySelector('#style-status').textContent)")
         still = await page.pixels("#style-before")
@@ -47,7 +50,7 @@ def test_the_site_styles_what_the_camera_sees_until_it_is_stopped(chromium, tmp_
         await page.until("document.querySelector('#style-stop').disabled")
         return said, still, live, await page.text("#style-webcam")
 
-    with serving_folder(write_site(small_net(), tmp_path)) as url:
+    with serving_folder(folder) as url:
         said, still, live, button = visit(url, look, chromium=chromium, permissions=["camera"])
     assert "ms, " in said
     assert len(live) == len(still) and live != still

@@ -113,11 +113,16 @@ class ModelStore:
             self._reference = network, x, y[..., : x.shape[2], : x.shape[3]]
         return self._reference[2]
 
+    def unload(self) -> None:
+        """Close the loaded models; the next run of one loads it again."""
+        self._reference = None
+        while self._runners:
+            self._runners.popitem()[1].close()
+
     def close(self) -> None:
         """Close the loaded models and end the process that exports."""
         self._exporter.stop()
-        while self._runners:
-            self._runners.popitem()[1].close()
+        self.unload()
 
     def _made(self, choice: Choice, shape: tuple[int, ...], job: Job) -> Ready:
         target = targets.load(choice.engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,9 @@ class StylePreview(PreviewState):
     event loop, a change waits for its run. Raises `InputError` without a network, size or engine.
     """
 
+    _latest: Callable[[], StylePreview | None] = staticmethod(lambda: None)
+    """Returns the preview that was made last, as long as it is there."""
+
     def __init__(
         self,
         networks: Mapping[str, Network],
@@ -95,6 +99,9 @@ class StylePreview(PreviewState):
         self.observe(self._on_choice, names=list(CHOICES))
         self.observe(self._on_show_error, names="show_error")
         self.on_msg(self._on_message)
+        if earlier := StylePreview._latest():
+            earlier._worker.later(earlier._models.unload)  # a notebook that runs a cell again closes nothing
+        StylePreview._latest = weakref.ref(self)
         self._start()
 
     @property

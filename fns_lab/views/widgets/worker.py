@@ -89,6 +89,11 @@ class Worker:
             self._thread.start()
         return job
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Call `work` in the thread once what was started has ended; not at all where no thread runs."""
+        if self._thread:
+            self._work.put((Job(self), lambda job: work()))
+
     def wait(self, timeout_s: float | None = None) -> None:
         """Apply what the latest job posts until it has ended; after `timeout_s` seconds return all the same."""
         job, end = self.job, time.monotonic() + (float("inf") if timeout_s is None else timeout_s)

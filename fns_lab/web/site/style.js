@@ -28,6 +28,8 @@ let isRunning = false;
 let running = null;
 let isWanted = false;
 let isStopped = false;
+/** When the frame before was shown, to count frames per second. */
+let shownAt = 0;
 
 /**
  * @param {import("./catalog.js").Catalog} siteCatalog
@@ -155,6 +157,7 @@ async function run() {
   byId("style-stop").disabled = false;
   while (isWanted && !isStopped) {
     isWanted = stream !== null;
+    if (stream) await new Promise(requestAnimationFrame); // no faster than the screen, and not at all while it is hidden
     await runOnce();
   }
   isRunning = false;
@@ -172,7 +175,6 @@ async function runOnce() {
   try {
     const pixels = await pixelsAt(size);
     const isSample = !stream && !image;
-    const start = performance.now();
     const input = tensorFromPixels(pixels, model.input);
     const { output, ms, loadMs, isNew } = await runVariant(engine, model, variant, input);
     if (isWanted && !stream) return;
@@ -181,7 +183,9 @@ async function runOnce() {
     shown = { model, input, output, size: `${size[0]}x${size[1]}`, isSample };
     byId("style-difference").textContent = "";
     byId("style-save").disabled = byId("style-compare").disabled = false;
-    say("style-status", stream ? `${ms.toFixed(0)} ms, ${(1000 / (performance.now() - start)).toFixed(1)} frames per second`
+    const between = performance.now() - shownAt;
+    shownAt += between;
+    say("style-status", stream ? `${ms.toFixed(0)} ms, ${(1000 / between).toFixed(1)} frames per second`
       : `${ms.toFixed(0)} ms in ${engine.title} ${engine.options.backend}, ${variant.nodes} nodes`
         + (isNew ? `; first run, after ${loadMs.toFixed(0)} ms to load` : ""));
   } catch (error) {
