@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from benchmarks import (
     architectures,
     comparing,
     isolation,
     lowering,
     lowering_cost,
+    preview,
     random_cases,
     runs,
     sweep,
@@ -115,3 +118,12 @@ def test_comparing_every_value_and_bisecting_are_timed_against_plain_runs(checkp
     assert every["values"] == 60 > halved["values"] > 1
     assert all(0 < row["plain_gib"] < 3 and row["ratio"] > 0 for row in result["rows"])
     assert len(comparing.table(result)) == 2
+
+
+@pytest.mark.browser
+def test_the_preview_is_timed_in_the_kernel_and_in_the_browser(checkpoint):
+    result = preview.run(checkpoint, (32, 48), 1)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [row["place"] for row in result["rows"]] == list(preview.PLACES)
+    assert all(row["ms_median"] > -row["engine_ms"] for row in result["rows"])
+    assert len(preview.table(result)) == 2

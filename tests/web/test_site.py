@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 from PIL import ExifTags, Image
 
 from benchmarks.browsers.site import SIZE as SMALL
@@ -224,6 +225,26 @@ def test_the_first_wrong_value_is_found(address, tmp_path):
     assert "The first wrong value is norm, after InstanceNormalization" in wrong
     assert name == "norm"
     assert "No value is wrong: 3 compared" in right
+
+
+def test_outputs_are_compared_with_those_that_the_reader_expects(address, tmp_path):
+    x = image(1, 3, 6, 8)
+    nodes = [node("Relu", "x", "r"), node("Neg", "r", "y")]
+    path = models.save(graph(nodes, {"x": x}, outputs={"y": x.shape}), tmp_path / "neg.onnx")
+    np.save(tmp_path / "input_0.npy", x)
+    files = [tmp_path / "input_0.npy", tmp_path / "output_0.pb"]
+
+    async def look(page):
+        said = []
+        for shift in (0, 1):
+            files[1].write_bytes(numpy_helper.from_array(-np.maximum(x, 0) + np.float32(shift)).SerializeToString())
+            await page.page.set_input_files("#wrong-data", files)
+            said.append(await compared(page, path, "onnxjs-0.1.8/cpu"))
+        return said
+
+    right, wrong = visit(address + "#why-wrong", look)
+    assert "No value is wrong: 2 compared" in right
+    assert "The first wrong value is y, after Neg: error 1 of" in wrong
 
 
 def test_a_shared_value_that_an_engine_spoils_is_found(address, tmp_path):
