@@ -1,7 +1,7 @@
-"""Weights outside a model's file, where those of a model over 2 GB must lie: they are looked at there, never copied.
+"""Weights that lie outside a model's file, as those of a model over 2 GB must: read where they are, never copied.
 
-In memory such a tensor is an `onnx.TensorProto` with the absolute path of its file, its place and its length in it.
-What needs the numbers maps the file into memory.
+In memory such a tensor is an `onnx.TensorProto` with the absolute path of its file, its place in it and its length;
+what needs the numbers maps the file into memory.
 """
 
 from __future__ import annotations
