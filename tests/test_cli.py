@@ -250,6 +250,60 @@ def test_eval_of_a_checkpoint_is_eval_of_its_export(cli, checkpoint, dynamic_fil
     assert x.std() > 10
 
 
+def test_eval_of_a_folder_leaves_what_is_done_and_names_what_is_broken(cli, checkpoint, photo_file, tmp_path):
+    photographs, out = tmp_path / "photographs", tmp_path / "out"
+    (photographs / "inner").mkdir(parents=True)
+    small = images.load(photo_file, size=(20, 24))
+    for name in ("a.png", "inner/b.png"):
+        images.save(small, photographs / name)
+    (photographs / "c.png").write_bytes(b"no image")
+    command = ("eval", "--model", checkpoint, "--content-image", photographs, "--output-image", out)
+    code, text, err = cli(*command)
+    assert (code, text) == (1, f"{out}: 2 written, 0 were done, 1 could not be read or stylized\n")
+    assert "skipped: " in err and "c.png: not an image" in err
+    written = {path.relative_to(out): path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    assert sorted(map(str, written)) == ["a.png", "inner/b.png"]
+    (photographs / "c.png").unlink()
+    assert cli(*command)[:2] == (GOOD, f"{out}: 0 written, 2 were done, 0 could not be read or stylized\n")
+    assert {path.relative_to(out): path.stat().st_mtime_ns for path in out.rglob("*.png")} == written
+    assert cli(*command, "--overwrite")[1].startswith(f"{out}: 2 written, 0 were done")
+    assert cli(*command[:-1], photographs)[0] == 2, "the photographs would be replaced"
+
+
+def test_eval_says_how_much_memory_an_image_takes(cli, checkpoint, photo_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("FNS_LAB_MEMORY_BYTES", "1e7")
+    out = tmp_path / "y.png"
+    code, _, err = cli("eval", "--model", checkpoint, "--content-image", photo_file, "--output-image", out)
+    assert code == 2
+    assert "512x512 px takes about 0.1 GiB of memory, and 0.0 GiB are free; give a --content-scale" in err
+
+
+def test_lower_replaces_its_input_only_if_asked(cli, fns_file, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(fns_file.read_bytes())
+    command = ("lower", path, "--target", "onnxjs-0.1.8/wasm", "-o", path, "--no-verify")
+    assert cli(*command)[0] == 2
+    assert path.read_bytes() == fns_file.read_bytes()
+    assert cli(*command, "--in-place")[0] == GOOD
+    assert path.read_bytes() != fns_file.read_bytes()
+
+
+def test_the_same_seed_gives_the_same_bytes(net, tmp_path):
+    from fns_lab.nets import checkpoints
+
+    a, b = (checkpoints.save(net, tmp_path / name).read_bytes() for name in ("a.pth", "other_name.pth"))
+    assert a == b
+
+
+def test_top_prints_the_rows_that_matter_most(cli, fns_file):
+    code, out, _ = cli("check", fns_file, "--target", "onnxjs-0.1.8/webgl", "--top", 1)
+    lines = out.splitlines()
+    assert code == 1
+    assert "False" in lines[1], "what is not supported comes first"
+    assert lines[2].startswith("... and ")
+    assert "not supported" in lines[-1]
+
+
 def test_eval_exports_at_the_image_s_size(cli, checkpoint, photo_file, tmp_path):
     model = tmp_path / "net.onnx"
     code, *_ = cli(

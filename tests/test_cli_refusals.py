@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import pickle
 
 import numpy as np
@@ -47,7 +49,27 @@ def bad(tmp_path_factory, checkpoint, fns_file, photo_file):
     (folder / "net.pth").write_bytes(checkpoint.read_bytes())
     (folder / "net.onnx").write_bytes(fns_file.read_bytes())
     (folder / "photo.png").write_bytes(photo_file.read_bytes())
+    (folder / "cut.npz").write_bytes(_cut_npz())
+    (folder / "eps.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    (folder / "cut.safetensors").write_bytes(b"\x10" + bytes(20))
+    (folder / "fault.pth").write_bytes(_with_a_flipped_bit(checkpoint.read_bytes()))
+    os.mkfifo(folder / "pipe.onnx")
     return folder
+
+
+def _cut_npz() -> bytes:
+    """An archive whose compressed array is damaged."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, input=np.arange(64 * 96 * 3, dtype=np.float32).reshape(1, 3, 64, 96))
+    data = bytearray(stream.getvalue())
+    data[200:400] = bytes(200)
+    return bytes(data)
+
+
+def _with_a_flipped_bit(data: bytes) -> bytes:
+    """A checkpoint with another weight, which torch would load."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
 ORT = "--target ort/cpu"
@@ -107,6 +129,25 @@ BAD = {
     "no checkpoint to go on from": (
         f"{TRAIN} --dataset . --style-image photo.png --style-size 32 --resume none.ckpt",
         "none.ckpt: no such file",
+    ),
+    "a pipe as model": (f"check pipe.onnx {ORT}", "pipe.onnx: a pipe or a device"),
+    "a device as image": (f"{EVAL_NET} /dev/zero", "/dev/zero: a pipe or a device"),
+    "a checkpoint with a flipped bit": (f"{EVAL} fault.pth", "fault.pth: damaged: its part"),
+    "a damaged npz": (f"run net.onnx {ORT} --input cut.npz -o OUT.png", "cut.npz: not an .npz of plain arrays"),
+    "an image of another language": (f"{EVAL_NET} eps.jpg", "eps.jpg: not an image"),
+    "a plot of no format": ("compare net.onnx net.onnx --input photo.png --plot OUT.xyz", "unknown suffix '.xyz'"),
+    "a model as text": (f"lower net.onnx {ORT} -o OUT.txt", "unknown suffix '.txt'; use .onnx"),
+    "an output that is the input": (f"lower net.onnx {ORT} -o net.onnx", "net.onnx: is the input; give another name"),
+    "an output that is an input": (f"run net.onnx {ORT} --input photo.png -o photo.png", "photo.png: is an input"),
+    "a target to lower for, before the work": (f"{EVAL} net.pth --export_onnx OUT.onnx --target-framework x", "'x'"),
+    "an output that is a folder": (f"run net.onnx {ORT} --input photo.png -o .", ".: is a folder"),
+    "more pixels than memory holds": ("export net.pth -o OUT.onnx --size 100000x100000", "GiB of memory"),
+    "a seed below zero": (f"{TRAIN} --dataset . --style-image photo.png --seed -1", "--seed -1: must be 0 or above"),
+    "a width beyond all": (f"{TRAIN} --dataset . --style-image photo.png --num-channels 100000", "limit of 1,024"),
+    "a style of few pixels": (f"{TRAIN} --dataset . --style-image tiny.png", "4x4 px is too small for a style image"),
+    "broken loss weights": (
+        f"{TRAIN} --dataset . --style-image photo.png --style-size 32 --loss-weights cut.safetensors",
+        "cut.safetensors: not a whole safetensors file",
     ),
     "no such command": ("chekc", "Did you mean 'check'"),
     "no such option": (f"check net.onnx {ORT} --jsn", "--jsn"),

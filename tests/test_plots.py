@@ -9,7 +9,7 @@ from fns_lab import models
 from fns_lab.compare import VALUES_FLOAT32, collect, compare
 from fns_lab.errors import InputError
 from fns_lab.measure.bench import bench
-from fns_lab.views import plots
+from fns_lab.views import error_maps, plots
 from tests import small_network as small
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -43,6 +43,25 @@ def line(figure, label):
 
 def assert_draws(figure):
     assert figure._repr_png_().startswith(PNG)
+
+
+def test_a_name_is_drawn_letter_by_letter():
+    """Between two dollar signs matplotlib reads a formula, and ends if it is none."""
+    name = "$x_{$ \x1b[2J"
+    names = {"relu": name}
+    a, b = (_renamed(model, names) for model in (small.regular(), small.rewritten()))
+    values = {names.get(key, key): array for key, array in collect(small.regular(), small.feeds(), small.run).items()}
+    comparison = compare(a, b, values, values | {name: values[name] + 1}, VALUES_FLOAT32)
+    assert comparison.first_divergence == name
+    assert_draws(error_maps.error_figure(comparison, title="both"))
+    assert_draws(plots.op_counts({name: {name: 3}}))
+
+
+def _renamed(model, names):
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(each, each) for each in values]
+    return model
 
 
 def test_no_global_state_is_touched(faithful):

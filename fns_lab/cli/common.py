@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ModelPath = Annotated[Path, typer.Argument(metavar="M.onnx", help="An ONNX model.", show_default=False)]
 TargetName = Annotated[str, typer.Option("--target", metavar="T", help="The target, such as onnxjs-0.1.8/wasm.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
+Top = Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="Print only the N rows that matter most.")]
 Shapes = Annotated[
     list[str] | None,
     typer.Option("--shape", metavar="NAME=1x3x128x128", help="Fix the shape of an input with free dimensions."),
@@ -42,9 +43,12 @@ def print_json(data: dict[str, Any]) -> None:
     print(json.dumps(data, allow_nan=False))
 
 
-def print_table(table: pd.DataFrame, *, empty: str = "") -> None:
-    """Print a table as aligned text, or the sentence `empty` if it has no rows."""
-    print(table.to_string(index=False, na_rep="", float_format="{:.3g}".format) if len(table) else empty)
+def print_table(table: pd.DataFrame, *, empty: str = "", top: int | None = None) -> None:
+    """Print the first `top` rows of a table, or all, as aligned text, or the sentence `empty` if it has no rows."""
+    shown = table.head(top) if top else table
+    print(shown.to_string(index=False, na_rep="", float_format="{:.3g}".format) if len(table) else empty)
+    if len(shown) < len(table):
+        print(f"... and {len(table) - len(shown)} more of {len(table)} rows")
 
 
 def parse_size(text: str) -> tuple[int, int]:

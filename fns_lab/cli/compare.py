@@ -21,7 +21,7 @@ from fns_lab.cli.arrays import (
     Std,
     preprocessing_changes,
 )
-from fns_lab.cli.common import JsonFlag, checked_folder, checked_model, checked_output, print_json, print_table
+from fns_lab.cli.common import JsonFlag, Top, checked_folder, checked_model, checked_output, print_json, print_table
 from fns_lab.cli.compare_files import PLOT_SUFFIXES, draw, write_files
 from fns_lab.cli.compare_runs import counted, experiment_of, feeds_of, reference_name
 from fns_lab.cli.export import Weights
@@ -29,6 +29,7 @@ from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from tqdm import tqdm
 
     from fns_lab.compare import Comparison, Experiment, ModelRun
@@ -87,6 +88,7 @@ def compare(
     fit: Fit = False,
     crop: Crop = False,
     pad: Pad = False,
+    top: Top = None,
     json: JsonFlag = False,
 ) -> int:
     """Compare two models value by value, and say which ops introduced what differs.
@@ -140,9 +142,15 @@ def compare(
     if json:
         print_json(comparison.to_json())
     else:
-        print_table(comparison.table[PRINTED])
+        print_table((_worst_first(comparison.table) if top else comparison.table)[PRINTED], top=top)
         print(comparison)
     return 0 if comparison else 1
+
+
+def _worst_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the values that failed first, then by error as a fraction of what is allowed."""
+    share = (table["max_abs"] / table["limit"]).fillna(0)
+    return table.loc[share.where(table["fault"] == "", float("inf")).sort_values(ascending=False, kind="stable").index]
 
 
 def _versions(a: Path, b: Path, input: Path, text: str, tolerance: float | None, *, json: bool) -> int:

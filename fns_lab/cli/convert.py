@@ -29,6 +29,7 @@ from fns_lab.cli.common import (
     OutputModel,
     Shapes,
     TargetName,
+    Top,
     checked_model,
     keep_inputs,
     note,
@@ -40,7 +41,7 @@ from fns_lab.cli.common import (
 from fns_lab.errors import InputError
 
 
-def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
+def check(model: ModelPath, target: TargetName, top: Top = None, json: JsonFlag = False) -> int:
     """Check whether a target supports every op of a model.
 
     Every op is listed with the reason why it is not supported, if so. Exit 1 if one is not.
@@ -56,7 +57,7 @@ def check(model: ModelPath, target: TargetName, json: JsonFlag = False) -> int:
     if json:
         print_json(result.to_json())
     else:
-        print_table(result.table)
+        print_table(result.table.sort_values("supported", kind="stable"), top=top)
         print(result)
         for op, values in chosen.undefined_for(set(result.table.op)).items():
             who = "an op" if op == targets.EVERY_OP else op

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from fns_lab.errors import InputError, MissingError
+from fns_lab.limits import DOWNLOAD_BYTES
 from fns_lab.runtimes.install import failure, npm
 
 POLL_S = 0.5
@@ -127,7 +128,9 @@ def _run(command: list[str], label: str, work: Path) -> str:
     ):
         try:
             while process.poll() is None:
-                bar.update(max(0, _size(work) - bar.n))
+                arrived = _size(work)
+                DOWNLOAD_BYTES.require(arrived, label)
+                bar.update(max(0, arrived - bar.n))
                 _wait(process)
         finally:
             process.kill()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fns_lab.errors import InputError, MissingError, one_line
 from fns_lab.files import atomic_write, sha256
+from fns_lab.limits import DOWNLOAD_BYTES
 from fns_lab.paths import FETCHED_DATA, FETCHED_MODELS
 
 if TYPE_CHECKING:
@@ -213,9 +214,12 @@ class _Part:
             ) as bar,
         ):
             self._write_version(response)  # older bytes are gone by now, or are of this version
+            if total is not None:
+                DOWNLOAD_BYTES.require(total, self.address)
             for chunk in response.iter_content(CHUNK_BYTES):
                 stream.write(chunk)
                 bar.update(len(chunk))
+                DOWNLOAD_BYTES.require(bar.n, self.address)
 
     def _write_version(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "W/")

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fns_lab import paths
-from fns_lab.errors import InputError, MissingError
+from fns_lab.errors import InputError, MissingError, one_line
+from fns_lab.files import require_regular
+from fns_lab.limits import CHECKPOINT_BYTES
 
 WEIGHTS = paths.DATA / "vgg16_conv1-4_fp16.safetensors"
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
@@ -95,8 +97,12 @@ def _shipped_state(path: Path) -> dict[str, Tensor]:
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; the weights of the loss network belong there")
-    state: dict[str, Tensor] = load_file(path)
-    return state
+    require_regular(path, CHECKPOINT_BYTES)
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except Exception as error:  # safetensors raises its own class, and others for a broken header
+        raise InputError(f"{path}: not a whole safetensors file ({one_line(error)})") from None
+    return _require_shapes(state, path)
 
 
 def _torchvision_state(source: Path | str) -> dict[str, Tensor]:
@@ -105,12 +111,25 @@ def _torchvision_state(source: Path | str) -> dict[str, Tensor]:
         return _downloaded_state()
     if not Path(source).is_file():
         raise InputError(f"{source}: no such file; give torchvision's vgg16-397923af.pth, or the word {TORCHVISION}")
+    require_regular(source, CHECKPOINT_BYTES)
     try:
         state: dict[str, Tensor] = torch.load(source, map_location="cpu", weights_only=True)
-        shapes = [tuple(state[f"features.{i}.weight"].shape) for block in BLOCKS for i in block]
     except Exception:  # torch raises a dozen kinds for a file that is no checkpoint
+        state = {}
+    return _require_shapes(state, source)
+
+
+def _require_shapes(state: dict[str, Tensor], source: Path | str) -> dict[str, Tensor]:
+    """Return the weights. Raises `InputError` if they are not VGG-16's."""
+    try:
+        shapes = [
+            (tuple(state[f"features.{i}.weight"].shape), tuple(state[f"features.{i}.bias"].shape))
+            for block in BLOCKS
+            for i in block
+        ]
+    except (AttributeError, KeyError, TypeError, IndexError):
         shapes = []
-    if shapes != [(c_out, c_in, 3, 3) for c_in, c_out in pairwise((3, *CHANNELS))]:
+    if shapes != [((c_out, c_in, 3, 3), (c_out,)) for c_in, c_out in pairwise((3, *CHANNELS))]:
         raise InputError(f"{source}: not the state_dict of torchvision's VGG-16")
     return state
 

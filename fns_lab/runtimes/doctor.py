@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fns_lab import targets
-from fns_lab.errors import one_line
+from fns_lab.errors import MissingError, one_line
 from fns_lab.paths import ROOT
 from fns_lab.runtimes import packages
 from fns_lab.runtimes.chromium import GPU_VARIABLE, INSTALL_HINT, Chromium
@@ -124,7 +124,7 @@ def _engines() -> list[Diagnostic]:
 def _engine(package: str, version: str) -> Diagnostic:
     try:
         installed = installed_version(package)
-    except (OSError, ValueError, KeyError) as error:
+    except MissingError as error:
         return Diagnostic(package, False, one_line(error), NPM_FIX)
     if installed == version:
         return Diagnostic(package, True, version)

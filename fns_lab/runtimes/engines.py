@@ -58,9 +58,15 @@ class Engine:
     options: dict[str, object] = field(default_factory=dict)
 
     def page_files(self) -> dict[str, Path]:
-        """Return the files of the page that a runner opens, by their address at its root."""
+        """Return the files of the page that a runner opens, by their address at its root.
+
+        Raises `MissingError` if one is not there.
+        """
         modules = {f"web/{name}": web.HERE / name for name in web.modules(HOST)}
-        return {"": web.HERE / "runner/index.html", "engine.js": self.script, **modules, **self.files}
+        files = {"": web.HERE / "runner/index.html", "engine.js": self.script, **modules, **self.files}
+        if missing := [path for path in files.values() if not path.is_file()]:
+            raise MissingError(f"{self.title}: {missing[0]} is missing: run `fns-lab fetch engines`")
+        return files
 
 
 def engine_for(target: Target) -> Engine:
@@ -76,11 +82,17 @@ def runs_in_a_page(target: Target) -> bool:
 
 
 def installed_version(package: str) -> str | None:
-    """Return the version of an npm package in node_modules, None if it is not installed."""
+    """Return the version of an npm package in node_modules, None if it is not installed.
+
+    Raises `MissingError` for a package that is installed in part.
+    """
     manifest = NODE_MODULES / package / "package.json"
     if not manifest.is_file():
         return None
-    return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+    try:
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        raise MissingError(f"{manifest} is broken: run `fns-lab fetch engines`") from None
 
 
 def _onnxjs_page(target: Target) -> Engine:
@@ -135,7 +147,10 @@ def _dist(package: str, target: Target) -> Path:
     """Return the files of the target's engine: those of node_modules, or those fetched for another version."""
     version = installed_version(package)
     if version == target.version:
-        return NODE_MODULES / package / "dist"
+        dist = NODE_MODULES / package / "dist"
+        if not dist.is_dir() or not any(dist.iterdir()):
+            raise MissingError(f"{dist} is missing or empty: run `fns-lab fetch engines`")
+        return dist
     if fetched := versions.fetched_folder(target):
         return fetched / "dist"
     state = "is not installed" if version is None else f"is installed at {version}"

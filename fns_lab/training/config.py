@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fns_lab.errors import InputError
+from fns_lab.limits import WIDTH
 from fns_lab.nets.vgg import WEIGHTS
 
 PRECISIONS = ("auto", "no", "bf16")
@@ -56,6 +57,9 @@ class TrainConfig:
         for flag, value in (("--content-weight", self.content_weight), ("--style-weight", self.style_weight)):
             if not 0 <= value < math.inf:
                 raise InputError(f"{flag} {value}: must be a finite number, 0 or above")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed {self.seed}: must be 0 or above, and below 2^63")
+        WIDTH.require(self.num_channels, f"--num-channels {self.num_channels}")
         if not 0 < self.lr < math.inf:
             raise InputError(f"--lr {self.lr}: must be a finite number above 0")
         if self.mixed_precision not in PRECISIONS:

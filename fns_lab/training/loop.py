@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from fns_lab import images
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, one_line
 from fns_lab.nets import checkpoints
 from fns_lab.nets.transformer import TransformerNet
 from fns_lab.nets.vgg import LossNetwork
@@ -26,6 +26,8 @@ from fns_lab.training.device import BFLOAT16, CANDIDATES, PLAIN, Arithmetic, fas
 from fns_lab.training.history import History, Stage, Step
 from fns_lab.training.losses import Losses, PerceptualLoss
 
+SMALLEST_STYLE_PX = 16
+"""Least height and width of a style image: the loss network halves both three times."""
 FAR_OUTPUT = 1e6
 """An |output| as large as this, where 0..255 is meant, shows that the network diverges: its losses overflow soon."""
 
@@ -164,6 +166,15 @@ class Trainer:
         step of this run.
         """
         state = snapshots.read(path)
+        try:
+            self._take(state, path)
+        except InputError:
+            raise
+        except Exception as error:  # the right keys with anything in them
+            raise InputError(f"{path}: a checkpoint with wrong contents ({one_line(error)})") from None
+        self.last_checkpoint = path
+
+    def _take(self, state: dict[str, Any], path: Path) -> None:
         if self.config.mixed_precision == "auto":
             self._use(_arithmetic(state["fixed"].get("--mixed-precision")))
         if differs := snapshots.differences(state["fixed"], self.fixed):
@@ -178,7 +189,6 @@ class Trainer:
         self.history = History.from_dict(state["history"])
         if self._stage() != replace(self.history.stages[-1], first_step=self.step + 1):
             self.history.stages.append(self._stage())
-        self.last_checkpoint = path
 
     def _stage(self) -> Stage:
         return Stage(self.step + 1, self.config.content_weight, self.config.style_weight, self.config.lr)
@@ -202,9 +212,15 @@ class Trainer:
 
 def _style_image(config: TrainConfig) -> np.ndarray:
     style = images.load(config.style_image)
-    if config.style_size is None:
-        return style
-    return images.load(config.style_image, scale=min(style.shape[2:]) / config.style_size)
+    if config.style_size is not None:
+        style = images.load(config.style_image, scale=min(style.shape[2:]) / config.style_size)
+    height, width = style.shape[2:]
+    if min(height, width) < SMALLEST_STYLE_PX:
+        least = f"{SMALLEST_STYLE_PX}x{SMALLEST_STYLE_PX}"
+        raise InputError(
+            f"{config.style_image}: {height}x{width} px is too small for a style image; give {least} or more"
+        )
+    return style
 
 
 def _first_network(config: TrainConfig) -> TransformerNet:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fns_lab.compare import Comparison
 from fns_lab.errors import InputError
-from fns_lab.views.plots import DEPTH_SIZE, NotebookFigure, draw_along_depth, error_along_depth
+from fns_lab.views.plots import DEPTH_SIZE, NotebookFigure, draw_along_depth, error_along_depth, plain
 
 DECADES = 4
 """Decades of error that the colours span, down from the largest; a smaller error looks like no error."""
@@ -67,7 +67,7 @@ def _draw_maps(figure: Figure | SubFigure, comparison: Comparison) -> None:
         axes.remove()
     for axes, name in zip(grid.flat, names, strict=False):
         first = "first to differ: " if name == comparison.first_divergence else ""
-        axes.set_title(f"{first}{name} ({rows[name]['op'] or 'output'})", fontsize="medium")
+        axes.set_title(plain(f"{first}{name} ({rows[name]['op'] or 'output'})"), fontsize="medium")
         _draw_map(axes, np.asarray(comparison.maps[name]), float(rows[name]["limit"]))
 
 

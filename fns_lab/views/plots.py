@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from fns_lab.compare import Comparison
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, visible
 from fns_lab.images import image_from_array
 from fns_lab.measure.bench import Timings, time_text
 
@@ -42,6 +42,11 @@ class NotebookFigure(Figure):
         stream = io.BytesIO()
         self.savefig(stream, format="png", dpi=100)
         return stream.getvalue()
+
+
+def plain(text: object) -> str:
+    """Return text that matplotlib draws letter by letter, whatever a file holds: without it, `$` begins a formula."""
+    return visible(str(text)).replace("$", r"\$")
 
 
 def error_along_depth(comparisons: Comparison | Mapping[str, Comparison], *, title: str = "") -> Figure:
@@ -112,7 +117,7 @@ def image_strip(images: Mapping[str, np.ndarray], *, title: str = "") -> Figure:
     for axes, (label, x) in zip(
         figure.subplots(1, len(images), width_ratios=ratios, squeeze=False)[0], images.items(), strict=True
     ):
-        axes.set_title(label, fontsize="medium")
+        axes.set_title(plain(label), fontsize="medium")
         axes.set(xticks=[], yticks=[])
         if np.isfinite(x).all():
             axes.imshow(image_from_array(x))
@@ -231,12 +236,12 @@ def _draw_errors(
     order = np.argsort(x)
     colour, marker = LINE_COLOURS[i % len(LINE_COLOURS)], MARKERS[i % len(MARKERS)]
     size = 5 if len(position) <= 80 else 3
-    axes.plot(x[order], y[order], color=colour, marker=marker, ms=size, lw=1, alpha=0.9, label=label or "error")
+    axes.plot(x[order], y[order], color=colour, marker=marker, ms=size, lw=1, alpha=0.9, label=plain(label or "error"))
     first = comparison.first_divergence
     if first is not None:
         at = table.index.get_loc(first)
         where = f"{label + ': ' if label else ''}first at {first} ({table['op'].iloc[at]})"
-        axes.plot(x[at], y[at], ls="", marker="o", ms=13, mfc="none", mec=colour, mew=1.8, label=where, zorder=5)
+        axes.plot(x[at], y[at], ls="", marker="o", ms=13, mfc="none", mec=colour, mew=1.8, label=plain(where), zorder=5)
 
 
 def _draw_op_strip(axes: Axes, ops: Mapping[str, str]) -> None:
@@ -245,12 +250,14 @@ def _draw_op_strip(axes: Axes, ops: Mapping[str, str]) -> None:
     colours = dict(zip(types, FILL_COLOURS, strict=False))
     for i, op in enumerate(ops.values()):
         axes.axvspan(i - 0.5, i + 0.5, color=colours.get(op, OTHER_COLOUR), lw=0)
-    handles = [Patch(color=colour, label=op or "(input)") for op, colour in colours.items()]
+    handles = [Patch(color=colour, label=plain(op or "(input)")) for op, colour in colours.items()]
     if len(set(ops.values())) > len(types):
         handles.append(Patch(color=OTHER_COLOUR, label="other"))
     axes.set(yticks=[], xlim=(-0.5, len(ops) - 0.5))
     if len(ops) <= NAMED_VALUES:
-        axes.set_xticks(range(len(ops)), list(ops), rotation=40, ha="right", rotation_mode="anchor", fontsize="small")
+        axes.set_xticks(
+            range(len(ops)), list(map(plain, ops)), rotation=40, ha="right", rotation_mode="anchor", fontsize="small"
+        )
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
         axes.set_xlabel("value, numbered from the network's input to its output")
@@ -278,8 +285,8 @@ def _grouped_bars(axes: Axes, groups: Sequence[str], labels: Sequence[str], leng
     for i, (label, row) in enumerate(zip(labels, lengths, strict=True)):
         y = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * thickness
         colour = LINE_COLOURS[i % len(LINE_COLOURS)]
-        bars.append(axes.barh(y, row, height=0.9 * thickness, color=colour, alpha=0.85, label=label))
-    axes.set_yticks(range(len(groups)), list(groups))
+        bars.append(axes.barh(y, row, height=0.9 * thickness, color=colour, alpha=0.85, label=plain(label)))
+    axes.set_yticks(range(len(groups)), list(map(plain, groups)))
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.spines[["top", "right"]].set_visible(False)
     return bars

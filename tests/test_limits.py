@@ -1,0 +1,76 @@
+"""Limits on what files may hold, and memory that is known to be short before the work."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fns_lab import arrays, limits, models
+from fns_lab.errors import InputError
+from fns_lab.paths import ROOT
+from fns_lab.rewrite.lower import lower
+from fns_lab.targets import load
+
+
+def test_the_page_on_security_lists_every_limit():
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(FNS_LAB_\w+)` \| ([\d,]+ ?\w*|what is free) \|", text, re.MULTILINE)
+    units = {"": 1, "GiB": limits.GIB, "MiB": limits.MIB}
+    found = {}
+    for name, size in listed:
+        number, _, unit = size.partition(" ")
+        found[name] = 0 if size == "what is free" else int(number.replace(",", "")) * units[unit]
+    assert found == {limit.variable: limit.default for limit in limits.ALL}
+
+
+def test_memory_that_is_short_is_said_before_the_work(monkeypatch):
+    assert limits.available_bytes() > limits.MIB
+    limits.require_memory(limits.MIB, "this", "take less")
+    with pytest.raises(
+        InputError, match=r"^this takes about 1048576.0 GiB of memory, and .* are free; take less"
+    ):
+        limits.require_memory(2**50, "this", "take less")
+    monkeypatch.setenv(limits.MEMORY_BYTES.variable, str(2**51))
+    limits.require_memory(2**50, "this", "take less")
+
+
+def test_functions_that_stand_for_billions_of_nodes_are_refused():
+    from onnx import TensorProto, helper
+
+    imports = [helper.make_opsetid("", 13), helper.make_opsetid("own", 1)]
+    functions = [helper.make_function("own", "f0", ["a"], ["b"], [helper.make_node("Abs", ["a"], ["b"])], imports)]
+    for i in range(1, 40):
+        nodes = [helper.make_node(f"f{i - 1}", [x], [y], domain="own") for x, y in (("a", "m"), ("m", "b"))]
+        functions.append(helper.make_function("own", f"f{i}", ["a"], ["b"], nodes, imports))
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("f39", ["x"], ["y"], domain="own")], "bomb", [x], [y])
+    model = helper.make_model(graph, opset_imports=imports, functions=functions, ir_version=8)
+    with pytest.raises(InputError, match=r"nodes are more than the limit of 1,000,000; set FNS_LAB_NODES"):
+        lower(model, load("ort/cpu"))
+
+
+def test_arrays_come_back_and_claims_of_a_header_are_not_believed(tmp_path):
+    x, y = np.arange(6, dtype=np.float16).reshape(2, 3), np.array(["a", "bc"])
+    arrays.save_array(tmp_path / "x.npy", x)
+    arrays.save_arrays(tmp_path / "xy.npz", {"x": x, "in/put:0": y})
+    np.testing.assert_array_equal(arrays.load_array(tmp_path / "x.npy"), x)
+    with np.load(tmp_path / "xy.npz", allow_pickle=False) as archive:
+        assert sorted(archive.files) == ["in/put:0", "x"]
+    loaded = arrays.load_arrays(tmp_path / "xy.npz")
+    np.testing.assert_array_equal(loaded["in/put:0"], y)
+    assert loaded["x"].dtype == np.float16
+    data = (tmp_path / "x.npy").read_bytes()
+    (tmp_path / "large.npy").write_bytes(data.replace(b"(2, 3)", b"(2000000000, 3000)"[:6] + b""))
+    (tmp_path / "huge.npy").write_bytes(data.replace(b"(2, 3), }     ", b"(99999, 999),}"))
+    for name in ("large.npy", "huge.npy"):
+        with pytest.raises(InputError, match=f"{name}: not a NumPy array file of numbers"):
+            arrays.load_array(tmp_path / name)
+
+
+def test_a_model_of_a_limit_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "model.onnx").write_bytes(bytes(100))
+    monkeypatch.setenv(limits.MODEL_BYTES.variable, "99")
+    with pytest.raises(InputError, match="100 bytes are more than the limit of 99"):
+        models.load(tmp_path / "model.onnx")

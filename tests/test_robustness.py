@@ -1,0 +1,27 @@
+"""Five hundred bad files, in this process; `python -m benchmarks robustness` tries thousands in one of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.robustness import GOOD, KINDS, kind_of, run, run_case
+
+CASES = 500
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_file_is_taken_or_refused_in_one_line(kind):
+    seeds = [seed for seed in range(CASES) if kind_of(seed) == kind]
+    assert seeds
+    ends = {seed: run_case(seed) for seed in seeds}
+    assert {seed: text for seed, (end, text) in ends.items() if end not in GOOD} == {}
+
+
+def test_a_run_is_kept_and_goes_on(tmp_path):
+    kept = tmp_path / "kept.json"
+    first = run(3, 100, kept)
+    assert sum(row["cases"] for row in first["rows"]) == 3
+    before = kept.read_text()
+    again = run(3, 100, kept)
+    assert again == first
+    assert kept.read_text() == before
