@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
@@ -126,3 +126,14 @@ def default_of(op: onnx.defs.OpSchema, name: str) -> ir.Attr | None:
     if name not in op.attributes or op.attributes[name].default_value.type == onnx.AttributeProto.UNDEFINED:
         return None
     return ir.serde.deserialize_attribute(op.attributes[name].default_value)
+
+
+def unstated_defaults(op_type: str, stated: Collection[str], opset: int) -> list[onnx.AttributeProto]:
+    """Return the attributes that a node leaves out and that have a default.
+
+    The body of an op that ONNX defines as a function refers to them, and onnx's inliner needs them stated.
+    """
+    op = schema(op_type, opset)
+    attributes = {} if op is None else op.attributes
+    defaults = [attributes[name].default_value for name in sorted(set(attributes) - set(stated))]
+    return [default for default in defaults if default.type != onnx.AttributeProto.UNDEFINED]

@@ -20,6 +20,7 @@ from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import model_label
 from fns_lab.opset.nodes import REPEATING_MODES
+from fns_lab.opset.schemas import unstated_defaults
 from fns_lab.runtimes.base import ClosingRunner
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ def _with_definitions(model: ModelProto) -> ModelProto:
     copy.graph.value_info.extend(
         helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims) for tensor in copy.graph.initializer
     )
+    for node in models.walk(copy.graph):
+        if node.op_type in DEFINED_BY_OTHERS:
+            stated = {attribute.name for attribute in node.attribute}
+            node.attribute.extend(unstated_defaults(node.op_type, stated, models.opset(copy)))
     names = [("", op) for op in sorted(DEFINED_BY_OTHERS)]
     typed = onnx.shape_inference.infer_shapes(copy)
     return inliner.inline_selected_functions(typed, names, inline_schema_functions=True)

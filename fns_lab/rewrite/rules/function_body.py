@@ -22,7 +22,7 @@ from onnx import inliner
 
 from fns_lab.opset.inference import bodies
 from fns_lab.opset.nodes import constant_array, name_of, node_input, producer
-from fns_lab.opset.schemas import schema
+from fns_lab.opset.schemas import unstated_defaults
 from fns_lab.rewrite.rule import LoweringRun, Refusal, RewriterContext, Rule, initializer
 from fns_lab.rewrite.several_outputs import SeveralOutputsRule
 
@@ -89,7 +89,7 @@ class FunctionBody(SeveralOutputsRule):
         proto = ir.to_proto(node)
         del proto.input[:], proto.output[:]
         proto.input.extend("" if value is None else f"i{i}" for i, value in enumerate(node.inputs))
-        proto.attribute.extend(_defaults(node, self.opset))
+        proto.attribute.extend(unstated_defaults(node.op_type, set(node.attributes), self.opset))
         proto.output.extend(f"o{i}" if output.name else "" for i, output in enumerate(node.outputs))
         inputs = [_value_info(value, f"i{i}") for i, value in enumerate(node.inputs) if value is not None]
         outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in proto.output if name]
@@ -126,14 +126,6 @@ def _give_function(model: onnx.ModelProto, node: ir.Node) -> None:
     function.ParseFromString(body)
     function.domain, function.opset_import[0].version = proto.domain, opset
     model.opset_import.append(onnx.helper.make_opsetid(proto.domain, 1))
-
-
-def _defaults(node: ir.Node, opset: int) -> list[onnx.AttributeProto]:
-    """Return the attributes that are left out and have a default: a body refers to them, and the inliner needs them."""
-    described = schema(node.op_type, opset)
-    attributes = {} if described is None else described.attributes
-    left_out = [attributes[name].default_value for name in sorted(set(attributes) - set(node.attributes))]
-    return [default for default in left_out if default.type != onnx.AttributeProto.UNDEFINED]
 
 
 def _value_info(value: ir.Value, name: str) -> onnx.ValueInfoProto:
