@@ -23,9 +23,11 @@ from fns_lab.runtimes.browser import as_taken, pack
 from fns_lab.runtimes.engines import Engine, engine_for
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.targets import Target
-from fns_lab.views.frame import framed
+from fns_lab.views.frame import POLICY, framed
 
 WORKER = "onnx-worker.js"
+COMPILING = POLICY.replace("'wasm-unsafe-eval'", "'wasm-unsafe-eval' 'unsafe-eval'")
+"""The content security policy of a page with ONNX.js before 0.1.8, which compiles code at run time."""
 LONGEST_ATTRIBUTE = 80
 """Characters of an attribute that are shown, at most."""
 SOURCES = {
@@ -64,7 +66,9 @@ def fault_page(subgraph: Subgraph, finding: Finding, target: Target, *, truth: s
     body = _body(title, subgraph, finding, target, truth)
     style = web.text("fault/fault.css")
     scripts = "\n".join([*_data(facts, blobs), *_scripts(engine)])
-    return framed(title, body, attributes='data-state="running"', styles=[style], scripts=scripts)
+    compiles = target.runtime == "onnxjs" and target.version != "0.1.8"
+    policy = COMPILING if compiles else POLICY
+    return framed(title, body, attributes='data-state="running"', styles=[style], scripts=scripts, policy=policy)
 
 
 def _body(title: str, subgraph: Subgraph, finding: Finding, target: Target, truth: str) -> str:

@@ -31,13 +31,15 @@ def framed(
     styles: Iterable[str],
     scripts: str = "",
     author: str = "",
+    policy: str = POLICY,
     template: str = "frame.html.j2",
     **values: object,
 ) -> str:
     """Return an HTML page with a title, a body and the reports' style sheet.
 
     `body` is the HTML of the visible part, `attributes` those of the `body` tag, `styles` more style sheets (CSS),
-    `scripts` the `script` tags that follow the visible part: these alone may run. `values` are those of `template`.
+    `scripts` the `script` tags that follow the visible part: these alone may run. `policy` is the page's content
+    security policy, with `{scripts}` for their hashes. `values` are those of `template`.
     """
     values |= {
         "title": title,
@@ -46,7 +48,7 @@ def framed(
         "styles": [read("report.css"), *styles],
         "scripts": scripts,
         "author": author,
-        "policy": POLICY.format(scripts=" ".join(_hashes(scripts))),
+        "policy": policy.format(scripts=" ".join(_hashes(scripts))),
     }
     return _environment().get_template(template).render(values)
 
