@@ -150,6 +150,7 @@ def _clip(draw: Draw) -> Inputs:
         draw.require(draw.dtype.kind == "f")
         draw.attributes |= {name: float(value) for name, value in (("min", low), ("max", high)) if value is not None}
         return [x]
+    draw.require(draw.dtype.kind != "u" or low != -1)
     limits = [None if value is None else np.array(value, draw.dtype) for value in (low, high)]
     return [x, *limits] if high is not None else [x, *limits[:1]] if low is not None else [x]
 
