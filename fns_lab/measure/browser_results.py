@@ -194,7 +194,7 @@ def _fault(row: Mapping[str, Any], nodes: object) -> str:
     """Return why a row is no measurement, empty if it is one. `nodes`: of the same file on the first machine."""
     if row.get("fault"):
         return f"did not run: {one_line(row['fault'])}"
-    numbers = {name: row.get(name) for name in (*TIMES, "max_abs", "runs", "nodes")}
+    numbers: dict[str, Any] = {name: row.get(name) for name in (*TIMES, "max_abs", "runs", "nodes")}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return f"not measured: no {name}" if value is None else f"impossible: {name} is {value!r}"

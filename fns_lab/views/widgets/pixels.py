@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fns_lab import images
 
-Pixels = dict[str, object]
+Pixels = dict[str, Any]
 """`width` and `height`, and `data`: red, green and blue of each pixel, one byte each, row by row. Empty: no image."""
 
 
@@ -18,9 +20,8 @@ def pixels_of(x: np.ndarray) -> Pixels:
 
 def array_of(pixels: Pixels) -> np.ndarray:
     """Return the pixels as an array `(3, H, W)`, values 0..255."""
-    height, width, data = pixels["height"], pixels["width"], pixels["data"]
-    assert isinstance(data, bytes)
-    return np.frombuffer(data, np.uint8).reshape(height, width, 3).transpose(2, 0, 1)  # type: ignore[call-overload]
+    shape: tuple[int, int, int] = (pixels["height"], pixels["width"], 3)
+    return np.frombuffer(pixels["data"], np.uint8).reshape(shape).transpose(2, 0, 1)
 
 
 def png_of(pixels: Pixels) -> bytes:

@@ -29,8 +29,8 @@ def still(figures: Mapping[str, Pixels], choice: Choice, status: str) -> str:
 
 def interactive(before: Pixels, after: Pixels, error: Pixels, choice: Choice, status: str) -> str:
     """Return both images, one over the other, with the controls of how they are shown, and the module inside."""
-    state = {"before": _packed(before), "after": _packed(after), "error": _packed(error)}
-    state |= {"caption": caption(choice), "status": status}
+    images = {"before": _packed(before), "after": _packed(after), "error": _packed(error)}
+    state = {**images, "caption": caption(choice), "status": status}
     place = f"fns-preview-{uuid.uuid4().hex}"
     script = web.module("preview/page.js").replace("</script", "<\\/script")
     values = json.dumps(state).replace("<", "\\u003c")
@@ -51,6 +51,4 @@ def _packed(pixels: Pixels) -> Pixels | None:
     """Return pixels as JSON holds them, their bytes gzipped and as base64."""
     if not pixels:
         return None
-    data = pixels["data"]
-    assert isinstance(data, bytes)
-    return {**pixels, "data": base64.b64encode(gzip.compress(data, mtime=0)).decode("ascii")}
+    return {**pixels, "data": base64.b64encode(gzip.compress(pixels["data"], mtime=0)).decode("ascii")}
