@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto
+from onnx import ModelProto, TensorShapeProto, helper, numpy_helper
 
 from fns_lab import images
 from fns_lab.errors import InputError
@@ -87,7 +87,7 @@ class Preprocessing:
 
     def changed(self, changes: Mapping[str, object]) -> Preprocessing:
         """Return the settings with some of them changed."""
-        return Preprocessing(**(asdict(self) | changes))  # type: ignore[arg-type]  # checked by __post_init__
+        return Preprocessing(**(asdict(self) | dict(changes)))
 
     def _sizes(self, shape: tuple[int | str, ...]) -> tuple[int | str, ...]:
         if len(shape) != 4:
@@ -115,6 +115,38 @@ def store(model: ModelProto, settings: Mapping[str, Preprocessing]) -> ModelProt
     result.metadata_props.extend(kept)
     text = json.dumps({name: asdict(each) for name, each in settings.items()})
     result.metadata_props.add(key=KEY, value=text)
+    return result
+
+
+def embedded(model: ModelProto) -> ModelProto:
+    """Return a model with one image input that takes `(1, 3, H, W)`, 0..255, and does the rest of its settings itself.
+
+    A model without settings is returned unmodified. So a page that knows nothing of settings can feed it.
+    """
+    settings = of_model(model)
+    if not settings:
+        return model
+    ((name, given),) = settings.items()
+    result = store(model, {})
+    graph = result.graph
+    (value,) = (value for value in graph.input if value.name == name)
+    std, mean = (np.array(numbers, np.float32).reshape(1, -1, 1, 1) for numbers in (given.std, given.mean))
+    constants = {f"{name}.factor": given.scale / std, f"{name}.shift": -mean / std}
+    graph.initializer.extend(numpy_helper.from_array(x.astype(np.float32), key) for key, x in constants.items())
+    last = f"{name}.values" if given.layout == "NHWC" else name
+    fed = f"{name}.pixels"
+    nodes = [
+        helper.make_node("Mul", [fed, f"{name}.factor"], [f"{name}.scaled"]),
+        helper.make_node("Add", [f"{name}.scaled", f"{name}.shift"], [last]),
+    ]
+    if given.layout == "NHWC":
+        nodes.append(helper.make_node("Transpose", [last], [name], perm=[0, 2, 3, 1]))
+        n, h, w, c = value.type.tensor_type.shape.dim
+        value.type.tensor_type.shape.CopyFrom(TensorShapeProto(dim=[n, c, h, w]))
+    value.name = fed
+    rest = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes, *rest])
     return result
 
 

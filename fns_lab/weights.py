@@ -131,10 +131,9 @@ def _place(tensor: TensorProto) -> tuple[str, int, int]:
 
 
 def _expected_bytes(tensor: TensorProto) -> int:
-    bits = {TensorProto.UINT4: 4, TensorProto.INT4: 4}.get(tensor.data_type)
-    if bits is None:
-        bits = 8 * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return -(-math.prod(tensor.dims) * bits // 8)
+    packed = tensor.data_type in (TensorProto.UINT4, TensorProto.INT4)
+    bits = 4 if packed else 8 * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+    return -(-int(math.prod(tensor.dims)) * bits // 8)
 
 
 def _set_place(tensor: TensorProto, location: str, offset: int, length: int) -> None:
@@ -150,7 +149,7 @@ def _bytes(tensor: TensorProto) -> bytes | memoryview:
     """Return a tensor's numbers as they lie in a file."""
     if _is_outside(tensor):
         location, offset, length = _place(tensor)
-        return memoryview(np.memmap(location, np.uint8, "r", offset, (length,))) if length else b""
+        return np.memmap(location, np.uint8, "r", offset, (length,)).data if length else b""
     return tensor.raw_data or numpy_helper.from_array(numpy_helper.to_array(tensor)).raw_data
 
 

@@ -14,8 +14,9 @@ from fns_lab import images, models, targets
 from fns_lab.cli import BAD_INPUT, GOOD, main
 from fns_lab.cli.arrays import load_feeds
 from fns_lab.errors import InputError
-from fns_lab.preprocessing import KEY, Preprocessing, of_model, store
+from fns_lab.preprocessing import KEY, Preprocessing, embedded, of_model, store
 from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import run_in
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SETTINGS = Preprocessing(scale=1 / 255, mean=MEAN, std=STD, layout="NHWC", resize="pad")
@@ -78,6 +79,20 @@ def test_the_metadata_outlives_a_lowering_and_tells_every_command_what_to_do(pho
     changed = load_feeds([str(photo)], lowered, {"resize": "fit", "std": (1.0,)})["x"]
     expected = SETTINGS.changed({"resize": "fit", "std": (1.0,)}).load(photo, (1, 32, 32, 3))[0]
     np.testing.assert_array_equal(changed, expected)
+
+
+@pytest.mark.parametrize(("layout", "shape"), [("NCHW", (1, 3, 40, 60)), ("NHWC", (1, 40, 60, 3))])
+def test_a_model_can_do_its_preprocessing_itself(photo, layout, shape):
+    settings = SETTINGS.changed({"layout": layout})
+    model = store(doubling(shape), {"x": settings})
+    itself = embedded(model)
+    onnx.checker.check_model(itself, full_check=True)
+    assert models.input_shapes(itself) == {"x.pixels": (1, 3, 40, 60)}
+    expected = run_in("ort/cpu")(model, {"x": settings.load(photo, shape)[0]})["y"]
+    actual = run_in("ort/cpu")(itself, {"x.pixels": images.load(photo)})["y"]
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    plain = doubling(shape)
+    assert embedded(plain) is plain
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def export(
     lower_for = targets.load(target) if target else None
     changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
     source = load_network(network, weights)
-    exported = _exported(source, input or [], dynamic or [], size, {} if opset is None else {"opset": opset})
+    exported = _exported(source, input or [], dynamic or [], size, opset)
     settings = image_settings(changes, exported.model)
     return write(store(exported.model, settings) if settings else exported.model, output, lower_for)
 
@@ -141,10 +141,13 @@ def spelled_out(argv: Sequence[str]) -> list[str]:
     return spelled
 
 
-def _exported(source: Source, inputs: list[str], dynamic: list[str], size: str, opset: dict[str, Any]) -> Exported:
+def _exported(source: Source, inputs: list[str], dynamic: list[str], size: str, asked: int | None) -> Exported:
+    from fns_lab.export import LOWEST_OPSET
     from fns_lab.export import export as export_network
     from fns_lab.limits import require_memory
     from fns_lab.nets.transformer import memory_bytes
+
+    opset = asked or LOWEST_OPSET
 
     if source.takes_image:
         if inputs:
@@ -155,12 +158,12 @@ def _exported(source: Source, inputs: list[str], dynamic: list[str], size: str, 
         require_memory(
             memory_bytes(cast(int, source.net.width), height, width), f"--size {size}", "give a smaller size"
         )
-        return export_network(source.net, (height, width), dynamic=bool(dynamic), **opset)
+        return export_network(source.net, (height, width), dynamic=bool(dynamic), opset=opset)
     if inputs and (source.args or source.kwargs):
         raise InputError("a .pt2 has its own inputs: leave --input out")
     args, kwargs = (source.args, source.kwargs) if not inputs else source.arguments(_arrays(inputs))
     free = source.dynamic or _free_axes(dynamic)
-    return export_network(source.net, args, kwargs, dynamic=free, input_names=source.input_names, **opset)
+    return export_network(source.net, args, kwargs, dynamic=free, input_names=source.input_names, opset=opset)
 
 
 def _arrays(texts: list[str]) -> dict[str, np.ndarray]:

@@ -87,10 +87,11 @@ def _network(path: Path) -> SiteModel:
 def _onnx(path: Path) -> SiteModel:
     """Return an ONNX model with ONNX Runtime's output for the sample."""
     from fns_lab import models, photos
+    from fns_lab.preprocessing import embedded
     from fns_lab.runtimes import run_in
     from fns_lab.views.site.models import SiteModel
 
-    model = models.load(path)
+    model = embedded(models.load(path))
     shapes = models.input_shapes(model)
     name, shape = next(iter(shapes.items()), ("", ()))
     if len(shapes) != 1 or len(shape) != 4 or shape[1] != 3 or len(model.graph.output) != 1:

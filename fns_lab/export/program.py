@@ -85,9 +85,11 @@ def export(
     if _is_size(args):
         _check_size(args, lowest)
         args, input_names = (torch.zeros(1, 3, *args),), [INPUT]
-        dynamic = {INPUT: {2: "height", 3: "width"}} if dynamic is True else dynamic
+        dynamic = {INPUT: {2: "height", 3: "width"}} if dynamic else False
     _check_opset(opset)
     call = Arguments.bound(net, args, kwargs or {}, input_names)
+    if dynamic is True:
+        raise InputError("dynamic=True is for one image of a size; name the free axes, as in {'x': {2: 'height'}}")
     shapes = call.dynamic_shapes(dynamic or {}, lowest)
     program, log, outputs = _traced(net, call, opset, shapes)
     assert program is not None and program.exported_program is not None, "they are None only with dynamo=False"

@@ -51,8 +51,8 @@ class Source:
             if len(given) != len(names):
                 raise InputError(f"the network has {len(names)} inputs ({', '.join(names)}), not {len(given)}")
             in_order = [given[name] for name in names] if given.keys() == set(names) else list(given.values())
-            args, kwargs = Call(self.args, self.kwargs, names).arguments(in_order)
-            return tuple(args), dict(kwargs)
+            args, others = Call(self.args, self.kwargs, names).arguments(in_order)
+            return tuple(args), dict(others)
         if self.takes_image:
             return tuple(given.values()), {}
         kwargs = _by_parameter(self.net, given)

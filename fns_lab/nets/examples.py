@@ -46,7 +46,8 @@ class TransformerBlock(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """Return `(N, heads, T, width / heads)` for `(N, T, width)`."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        n, t, width = x.shape
+        return x.reshape(n, t, self.heads, width // self.heads).transpose(1, 2)
 
 
 class UNet(nn.Module):
@@ -70,7 +71,8 @@ class UNet(nn.Module):
         x = self.bottom(x)
         for enlarge, level in zip(self.enlarge, self.up, strict=True):
             x = level(torch.cat([enlarge(x), kept.pop()], 1))
-        return self.last(x)
+        y: Tensor = self.last(x)
+        return y
 
 
 def detector_head() -> nn.Module:

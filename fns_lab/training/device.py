@@ -86,7 +86,7 @@ def _probe(arithmetic: Arithmetic, device: torch.device) -> tuple[nn.Module, tor
     with torch.random.fork_rng(devices=[]):
         net = nn.Sequential(nn.Conv2d(channels, channels, 3), nn.ReLU(), nn.Conv2d(channels, channels, 3))
         x = torch.rand(PROBE_SHAPE)
-    net.to(device, memory_format=arithmetic.memory_format)
+    net.to(device).to(memory_format=arithmetic.memory_format)
     return net, x.to(device, memory_format=arithmetic.memory_format).requires_grad_()
 
 

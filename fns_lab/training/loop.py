@@ -61,7 +61,7 @@ class Trainer:
         loss_network = LossNetwork(config.loss_weights)
         self.loss = PerceptualLoss(loss_network, torch.from_numpy(style), config.content_weight, config.style_weight)
         net = _first_network(config)
-        self.loss.to(device, memory_format=self.arithmetic.memory_format)
+        self.loss.to(device).to(memory_format=self.arithmetic.memory_format)
         net.to(memory_format=self.arithmetic.memory_format)
         self.net, self.optimizer = self.accelerator.prepare(net, torch.optim.Adam(net.parameters(), config.lr))
         self.history = History(stages=[self._stage()])
