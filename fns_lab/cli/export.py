@@ -147,7 +147,7 @@ def _exported(source: Source, inputs: list[str], dynamic: list[str], size: str, 
     from fns_lab.limits import require_memory
     from fns_lab.nets.transformer import memory_bytes
 
-    opset = asked or LOWEST_OPSET
+    opset = LOWEST_OPSET if asked is None else asked
 
     if source.takes_image:
         if inputs:
