@@ -254,9 +254,12 @@ def _fault(model: ModelProto) -> str | None:
         return "holds no ONNX graph with nodes and outputs; export it again"
     if not model.opset_import:
         return "names no operator set (cut short?); export it again"
-    for entry in model.opset_import:
+    for entry in (*model.opset_import, *(each for function in model.functions for each in function.opset_import)):
         if not 0 < entry.version <= LARGEST_OPSET:
             return f"names opset {entry.version} of {entry.domain or 'ONNX'!r}, which there cannot be"
+    nodes = (*walk(graph), *(node for function in model.functions for node in function.node))
+    if any(isinstance(name, bytes) for node in nodes for name in (node.op_type, node.domain)):
+        return "the name of an op is no text"  # protobuf gives what is no UTF-8 as bytes
     for tensor in graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
             continue  # looked at where they were found

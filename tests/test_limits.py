@@ -28,9 +28,7 @@ def test_the_page_on_security_lists_every_limit():
 def test_memory_that_is_short_is_said_before_the_work(monkeypatch):
     assert limits.available_bytes() > limits.MIB
     limits.require_memory(limits.MIB, "this", "take less")
-    with pytest.raises(
-        InputError, match=r"^this takes about 1048576.0 GiB of memory, and .* are free; take less"
-    ):
+    with pytest.raises(InputError, match=r"^this takes about 1048576.0 GiB of memory, and .* are free; take less"):
         limits.require_memory(2**50, "this", "take less")
     monkeypatch.setenv(limits.MEMORY_BYTES.variable, str(2**51))
     limits.require_memory(2**50, "this", "take less")

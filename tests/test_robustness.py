@@ -17,6 +17,12 @@ def test_a_bad_file_is_taken_or_refused_in_one_line(kind):
     assert {seed: text for seed, (end, text) in ends.items() if end not in GOOD} == {}
 
 
+@pytest.mark.parametrize("seed", [2460, 2595, 4706])
+def test_what_the_battery_found_stays_mended(seed):
+    """A key without a name, the name of an op that is no text, a Slice of 2^39 sizes."""
+    assert run_case(seed)[0] in GOOD
+
+
 def test_a_run_is_kept_and_goes_on(tmp_path):
     kept = tmp_path / "kept.json"
     first = run(3, 100, kept)

@@ -209,7 +209,7 @@ def _fault(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str |
         if not value.isfinite().all():
             return f"{name!r} holds NaN or Inf"
     unknown = next((name for name in state if name not in expected), None)
-    return f"unknown key {unknown!r}" if unknown else None
+    return None if unknown is None else f"unknown key {unknown!r}"
 
 
 def _bare(name: str) -> str:

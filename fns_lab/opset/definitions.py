@@ -19,7 +19,7 @@ _TYPES = {
     for kind, number in AttributeProto.AttributeType.items()
     if kind != "UNDEFINED"
 }
-BROKEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError)
+BROKEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError, MemoryError)
 """What the reader of a node raises that its op's definition allows and its values do not, such as an axis too high."""
 
 

@@ -153,6 +153,7 @@ def _poison(state):
 
 FAULTS = {
     "one key is missing": (lambda state: _without(state, "res3.in2.bias"), "no key 'res3.in2.bias'"),
+    "one key without a name": (_replace("", torch.rand(16)), "unknown key ''"),
     "one key too many": (_replace("res6.in2.bias", torch.rand(16)), "unknown key 'res6.in2.bias'"),
     "one wrong shape": (
         _replace("res3.conv1.conv2d.weight", torch.rand(16, 16, 3, 5)),
