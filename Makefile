@@ -43,7 +43,7 @@ $(READY)-filter: $(READY)-package
 	@touch $@
 
 lab: setup ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb
 
 test: setup lint ## lint, then every test
 	$(BIN)/python -m pytest
