@@ -131,3 +131,26 @@ def test_the_functions_that_contributing_names_are_in_their_files():
         if not re.search(rf"\b{name.split('.')[-1]}\b", (ROOT / file).read_text(encoding="utf-8"))
     ]
     assert not missing
+
+
+# Teaching
+
+
+def test_the_table_of_exercises_has_each_once():
+    from fns_lab.teaching.exercises import EXERCISES
+
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    listed = [name for row in re.findall(r"^\| (\d\d\.\d[\d., ]*) \|", text, re.MULTILINE) for name in row.split(", ")]
+    numbers = {path.name[:2] for path in NOTEBOOKS.glob("*.ipynb")}
+    assert listed == [name for name in EXERCISES if name[:2] in numbers]
+
+
+def test_the_class_server_is_built_as_binder_is():
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    copied = re.findall(r"^COPY (?:--\S+ )?(\S+)", text, re.MULTILINE)
+    assert {"binder/apt.txt", "environment.yml"} <= set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    assert "RUN binder/postBuild" in text
+    assert text.index("COPY --chown=${NB_UID}:${NB_GID} environment.yml") < text.index(
+        "COPY --chown=${NB_UID}:${NB_GID} . ./"
+    )
