@@ -134,7 +134,8 @@ def test_svg_folds_without_cutting_a_node(tall):
 
 @pytest.mark.browser
 def test_show_gives_images_to_a_report_and_frames_to_a_notebook(monkeypatch):
-    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    for name in netron.ELSEWHERE:
+        monkeypatch.delenv(name, raising=False)
     both = {"before": netron.part(regular(), ["conv1"], ["norm"]), "after": regular()}
     live = netron.show(both)._repr_mimebundle_()
     assert live["text/html"].count("data:image/svg+xml;base64,") == 2
@@ -193,3 +194,19 @@ def test_svg_of_names_with_control_characters_is_xml():
     model.graph.node[0].name = "\x1b[2Jname\x07"
     model.graph.name = "\x1b]0;title\x07"
     ElementTree.fromstring(netron.svg(model))
+
+
+@pytest.mark.browser
+def test_a_cell_that_runs_again_ends_its_servers(monkeypatch):
+    for name in netron.ELSEWHERE:
+        monkeypatch.delenv(name, raising=False)
+    (first,) = netron.show(regular()).urls
+    netron.show(regular())
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(first, timeout=5)
+
+
+@pytest.mark.browser
+def test_over_ssh_there_are_images_alone(monkeypatch):
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 5 192.0.2.2 22")
+    assert netron.show(regular()).urls == ()

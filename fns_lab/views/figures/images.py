@@ -117,7 +117,7 @@ def quirk(image: np.ndarray, expected: np.ndarray, got: np.ndarray, *, engine: s
     _show(panels[1], expected, "what should come out", **span)
     _show(panels[2], got, f"{engine}, no error message", **span)
     drawn = panels[3].imshow(error, cmap="magma", vmin=0)
-    panels[3].set(xticks=[], yticks=[], title=f"difference: {(error > 1e-3).mean():.0%} of the values")
+    panels[3].set(xticks=[], yticks=[], title=f"difference: {1 - (error < 1e-3).mean():.0%} of the values (white: NaN)")
     figure.colorbar(drawn, ax=panels[3], shrink=0.8)
     return figure
 
