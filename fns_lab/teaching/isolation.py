@@ -87,7 +87,7 @@ def _landlock(libc: ctypes.CDLL, readable: Iterable[Path], writable: Iterable[Pa
     for path in (Path("/dev"), *writable):
         _allow(libc, ruleset, path, WRITE_BITS_OF_ABI_1)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    restricted = libc.syscall(LANDLOCK_RESTRICT, ruleset, 0) == 0
+    restricted = bool(libc.syscall(LANDLOCK_RESTRICT, ruleset, 0) == 0)
     os.close(ruleset)
     return restricted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from numbers import Integral, Real
+from numbers import Real
 
 from fns_lab.errors import InputError
 
@@ -70,7 +70,7 @@ class Shape:
         """Return the answer as a tuple. Raises `InputError` if it is not two whole numbers above 0."""
         answer = _plain(answer)
         numbers = list(answer) if isinstance(answer, list | tuple) else []
-        if len(numbers) != 2 or not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in numbers):
+        if len(numbers) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in numbers):
             raise InputError(f"give {self.WANTED}: H and W alone, without N and C")
         return tuple(map(int, numbers))
 

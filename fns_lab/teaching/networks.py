@@ -23,7 +23,7 @@ def exported(size: tuple[int, int], network: str = str(SHIPPED)) -> ModelProto:
     from fns_lab.nets import checkpoints
 
     path = Path(network)
-    return onnx_from_torch(checkpoints.load(path if path.exists() else SAVED_MODELS / path.name), tuple(size))
+    return onnx_from_torch(checkpoints.load(path if path.exists() else SAVED_MODELS / path.name), size)
 
 
 @functools.cache

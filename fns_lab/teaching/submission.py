@@ -34,7 +34,8 @@ def run(cells: list[str], cache: Path) -> Iterator[dict[str, Any]]:
 
     paths.CACHE = cache
     shell = InteractiveShell.instance()
-    shell.history_manager.enabled = False
+    if shell.history_manager:
+        shell.history_manager.enabled = False
     answers: list[dict[str, Any]] = []
     errors: list[str] = []
     for number, source in enumerate(cells, 1):

@@ -86,7 +86,7 @@ class MoreBlocks(Exercise):
         return {"blocks": rng.choice((3, 7, 8, 9, 11, 12))}
 
     def answer(self, blocks: int) -> int:
-        nodes = [node.name for node in exported(SIZE).graph.node]
+        nodes = [str(node.name) for node in exported(SIZE).graph.node]
         return len(nodes) + (blocks - BLOCKS) * sum(name.startswith("res1") for name in nodes)
 
     def mistakes(self, blocks: int) -> Iterator[Mistake]:
