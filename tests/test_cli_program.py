@@ -170,3 +170,10 @@ def test_onnxruntime_keeps_no_number_of_the_machine_and_asks_nobody(tmp_path):
     run = f"import {{}}; import onnxruntime; onnxruntime.InferenceSession({RELU!r})"
     assert written(run.format("sys")), "onnxruntime keeps nothing any more: then this test and the setting can go"
     assert written(run.format("fns_lab")) == []
+
+
+def test_a_target_s_ops_and_faults_are_shown(cli):
+    code, out, _ = cli("targets", "onnxjs-0.1.8/webgl")
+    assert code == GOOD
+    assert "InstanceNormalization" in out
+    assert re.search(r"\nonnxjs-0.1.8/webgl: \d+ ops, up to opset \d+, \d+ known faults\n$", out)

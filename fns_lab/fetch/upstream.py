@@ -150,6 +150,9 @@ def _download(address: str, path: Path, by_hand: str) -> Iterator[Path]:
         part.fill()
     except requests.RequestException as error:
         raise MissingError(f"{address}: {_reason(error)}{part.keep()}; by hand: {by_hand}") from None
+    except InputError:  # more bytes than the limit
+        part.forget()
+        raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"{address}: stopped{part.keep()}") from None
     try:
@@ -219,7 +222,7 @@ class _Part:
             for chunk in response.iter_content(CHUNK_BYTES):
                 stream.write(chunk)
                 bar.update(len(chunk))
-                DOWNLOAD_BYTES.require(bar.n, self.address)
+                DOWNLOAD_BYTES.require(int(bar.n), self.address)
 
     def _write_version(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "W/")

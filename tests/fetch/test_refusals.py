@@ -116,3 +116,12 @@ def test_bad_usage_is_one_line(capsys, line, said):
     err = capsys.readouterr().err
     assert is_one_line(err)
     assert said in err
+
+
+def test_a_download_above_the_limit_is_stopped_and_leaves_nothing(run, server, out, archive, monkeypatch):
+    monkeypatch.setenv("FNS_LAB_DOWNLOAD_BYTES", "30000")
+    server.files[upstream.ARCHIVE] = archive
+    code, printed, err = run("models")
+    assert (code, printed) == (BAD_INPUT, "")
+    assert "are more than the limit of 30,000; set FNS_LAB_DOWNLOAD_BYTES to allow more" in err
+    assert list(out.iterdir()) == []

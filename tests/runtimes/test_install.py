@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from fns_lab import targets
+from fns_lab.errors import MissingError
 from fns_lab.paths import ROOT
+from fns_lab.runtimes import engines as browser_engines
 from fns_lab.runtimes import install
 
 
@@ -36,3 +39,13 @@ def test_a_missing_browser_is_reported_in_one_line(capsys, monkeypatch):
 def test_an_unknown_unit_is_named(capsys):
     assert install.main(["browsers"]) == 2
     assert "'browsers'; there are: engines, browser" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"version": "0.1.8"}'])
+def test_a_package_that_is_there_in_part_is_named_with_its_fix(tmp_path, monkeypatch, manifest):
+    package = tmp_path / "onnxjs-0.1.8"
+    package.mkdir()
+    (package / "package.json").write_text(manifest)
+    monkeypatch.setattr(browser_engines, "NODE_MODULES", tmp_path)
+    with pytest.raises(MissingError, match="run `(npm ci|fns-lab fetch engines)`"):
+        browser_engines.engine_for(targets.load("onnxjs-0.1.8/wasm"))
