@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,7 +98,7 @@ def _times(folder: Path) -> pd.DataFrame:
     return timed({file.name: file.read_text(encoding="utf-8") for file in folder.glob("runs_*.csv")})
 
 
-def _time(row: dict[str, Any], side: str) -> str:
+def _time(row: Mapping[Hashable, Any], side: str) -> str:
     median, low, high = (f"{row[f'{name}_{side}']:.3g}" for name in ("median", "p10", "p90"))
     return f"{median} [{low}, {high}]"
 

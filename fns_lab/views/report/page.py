@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from fns_lab.views.frame import framed, read
@@ -107,7 +107,8 @@ def _image(data: dict[str, str]) -> tuple[bytes, str] | None:
 
 def key_figures(notebook: NotebookNode) -> tuple[str, ...]:
     """Return the lines that the notebook's card shows."""
-    tagged, latest = [], []
+    tagged: list[str] = []
+    latest: list[str] = []
     for cell in notebook.cells:
         printed = "".join(o.text for o in cell.get("outputs", ()) if o.get("name") == "stdout").splitlines()
         lines = [line.strip() for line in printed if re.search(r"\d", line)]
@@ -138,14 +139,14 @@ def notebook_page(run: Run, card: Card, style: Style, link: Callable[[str], str]
 
 def index_page(cards: Iterable[Card], style: Style, *, docs: str, comparison: str) -> str:
     """Return the HTML page that links to the page of every card, to `docs` and to `comparison` unless they are ""."""
-    values = {"cards": list(cards), "docs": docs, "comparison": comparison}
+    values: dict[str, Any] = {"cards": list(cards), "docs": docs, "comparison": comparison}
     return _page(style.title or INDEX_TITLE, "", style, template="index.html.j2", **values)
 
 
 def compare_page(pairs: Sequence[NotebookPair], style: Style, a: Path, b: Path, summary: str) -> str:
     """Return the HTML page that shows the figures of the reports in the folders `a` and `b` side by side."""
     title = f"{style.title}: two reports" if style.title else "Two reports"
-    values = {"notebooks": pairs, "a": a.resolve(), "b": b.resolve(), "summary": summary}
+    values: dict[str, Any] = {"notebooks": pairs, "a": a.resolve(), "b": b.resolve(), "summary": summary}
     return _page(title, "", style, template="compare.html.j2", **values)
 
 
@@ -214,7 +215,7 @@ def _prepare(output: NotebookNode, card: Card) -> None:
         output.data["text/html"] += f'<a class="csv" href="{quote(card.name)}/{file}">CSV</a>'
 
 
-def _page(title: str, body: str, style: Style, *, template: str, **values: object) -> str:
+def _page(title: str, body: str, style: Style, *, template: str, **values: Any) -> str:
     """Return a page; where it has a table, with the library that sorts and searches it."""
     from pygments.formatters import HtmlFormatter
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fns_lab.files import atomic_write
 from fns_lab.runtimes.chromium import shared_chromium
 
-MARGIN = {"top": "14mm", "bottom": "16mm", "left": "14mm", "right": "14mm"}
+if TYPE_CHECKING:
+    from playwright.async_api import PdfMargins
+
+MARGIN: PdfMargins = {"top": "14mm", "bottom": "16mm", "left": "14mm", "right": "14mm"}
 FOOTER = (
     '<div style="width: 100%; font: 8px sans-serif; text-align: center; color: #667078">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from IPython.core.interactiveshell import InteractiveShell
 
 CSV = "text/csv"
 """MIME type of a table's values in a cell's outputs."""
@@ -36,7 +35,7 @@ def start(folder: str) -> None:
         format_type = Unicode(CSV)
         print_method = ObjectName("_repr_csv_")
 
-    shell = get_ipython()
+    shell: Any = get_ipython()
     formatters = shell.display_formatter.formatters
     formatters[CSV] = CsvFormatter(parent=shell.display_formatter)
     for module, name in TABLES:
@@ -59,7 +58,7 @@ def _html(frame: pd.DataFrame) -> str | None:
     return html
 
 
-def _keep(shell: InteractiveShell, folder: Path) -> None:
+def _keep(shell: Any, folder: Path) -> None:
     results = {name: value for name, value in shell.user_ns.items() if _is_result(name, value)}
     methods = []
     for name, result in results.items():
@@ -67,7 +66,7 @@ def _keep(shell: InteractiveShell, folder: Path) -> None:
             methods.append(result.methods())
             if hasattr(result, "every_run"):
                 result.every_run.to_csv(folder / RUNS.format(name=name), index=False)
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     record = {
         "methods": list(dict.fromkeys(filter(None, methods))),
         "threads": torch.get_num_threads() if hasattr(torch, "get_num_threads") else None,
