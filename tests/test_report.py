@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from fns_lab.errors import InputError
 from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.views.report import Style, page, run_notebooks
+from fns_lab.views.report.tables import ms_text
 
 IMAGE = """from matplotlib.figure import Figure
 from IPython.display import Image, display
@@ -157,7 +158,7 @@ def test_tables_and_every_run_lie_beside_the_page(reports):
     assert runs.counted.sum() == 4
     assert set(runs.run[~runs.counted]) == set(range(1, len(runs) - 3))
     page_table = re.search(r"Times of all runs.*?</table>", html(reports, "01_good.html"), re.S)[0]
-    assert f"{runs.ms[runs.counted].median():.3g}" in page_table
+    assert ms_text(runs.ms[runs.counted].median()) in page_table
     assert html(reports, "01_good.html").count("<td>a long text") == 70, "the page shows all rows"
     assert 'href="01_good/table_08.csv"' in html(reports, "01_good.html")
 
@@ -270,6 +271,10 @@ def test_index_keeps_other_runs_until_their_notebook_is_gone(reports, tmp_path):
     run_notebooks([second], out)
     assert 'href="a.html"' not in index.read_text(encoding="utf-8")
     assert 'href="b.html"' in index.read_text(encoding="utf-8")
+
+
+def test_times_have_three_digits_or_all_before_the_point():
+    assert [ms_text(ms) for ms in (0.01234, 12.34, 123.4, 1234.5)] == ["0.0123", "12.3", "123", "1234"]
 
 
 def test_key_figures_are_those_of_tagged_cells():

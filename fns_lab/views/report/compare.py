@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fns_lab.errors import InputError
-from fns_lab.views.report.tables import KEYS, timed
+from fns_lab.views.report.tables import KEYS, ms_text, timed
 
 FACTS = "run.json"
 """File in a notebook's folder of data with the machine that it ran on."""
@@ -99,7 +99,7 @@ def _times(folder: Path) -> pd.DataFrame:
 
 
 def _time(row: Mapping[Hashable, Any], side: str) -> str:
-    median, low, high = (f"{row[f'{name}_{side}']:.3g}" for name in ("median", "p10", "p90"))
+    median, low, high = (ms_text(row[f"{name}_{side}"]) for name in ("median", "p10", "p90"))
     return f"{median} [{low}, {high}]"
 
 

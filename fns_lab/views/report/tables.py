@@ -32,6 +32,11 @@ def timed(data: Mapping[str, str]) -> pd.DataFrame:
 
 
 def html_of(table: pd.DataFrame) -> str:
-    """Return a table as HTML, with three digits of each number."""
-    html: str = table.to_html(index=False, border=0, float_format="{:.3g}".format, justify="right")
+    """Return a table of times as HTML."""
+    html: str = table.to_html(index=False, border=0, float_format=ms_text, justify="right")
     return html
+
+
+def ms_text(ms: float) -> str:
+    """Return a time in ms with three digits, those before the point in full: `0.123`, `12.3`, `1234`."""
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.3g}"
