@@ -78,6 +78,12 @@ CASES = {
     "infinite-numbers": Faulty(
         node("Pad", "x", "y", pads=[0, 0, 0, 0, 0, 0, 0, 0], value=-np.inf), {}, X.shape, ALL, ("webgl",)
     ),
+    "wrapped-padding": Faulty(
+        node("Pad", "x", "y", mode="wrap", pads=[0, 0, 1, 0, 0, 0, 0, 2]), {}, (2, 3, 5, 7), ALL, ("webgl",)
+    ),
+    "wrapped-padding-on-a-cpu": Faulty(
+        node("Pad", "x", "y", mode="wrap", pads=[0, 0, 1, 0, 0, 0, 0, 2]), {}, (2, 3, 5, 7), ("0.1.8",), ("cpu", "wasm")
+    ),
     "equal-shapes": Faulty(
         node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
     ),
