@@ -10,6 +10,7 @@ from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.measure.sweep.quirks import condition_text, quirk_toml
 from fns_lab.measure.sweep.reduce import Fault
+from fns_lab.measure.sweep.run import SweptTarget
 from fns_lab.measure.sweep.samples import axes_of, make_sample, value_text
 from fns_lab.measure.sweep.sweep import Sweep, sweep
 from fns_lab.targets import Quirk, Target, check
@@ -65,6 +66,14 @@ def test_an_engine_without_faults_keeps_every_promise() -> None:
     assert measured and not measured.quirks()
     assert set(measured.table.variant) == {"native", "lowered"}
     assert str(measured).startswith("ort/cpu, native: 6 of 6 cases right, 0 refused")
+
+
+def test_a_node_that_onnx_runtime_has_no_code_for_is_expected_from_the_reference() -> None:
+    row = {axis: values[0] for axis, values in axes_of("OneHot").items()} | {"type": "float32"}
+    sample = make_sample("OneHot", row, 0)
+    assert sample and sample.by_reference and not make_sample("OneHot", row | {"type": "int64"}, 0).by_reference
+    native, _ = SweptTarget(forgetful("ort/cpu"), cached=False).measure(sample)
+    assert native.broken and native.result == "error" and "NOT_IMPLEMENTED" in native.message
 
 
 def test_an_op_that_no_family_draws_is_an_input_error() -> None:
