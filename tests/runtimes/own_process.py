@@ -1,10 +1,10 @@
-"""An engine's own process: its number, and whether it computes."""
+"""An engine's own process: its number, whether it computes, and a model that keeps it busy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tests.runtimes.graphs import image
+from tests.runtimes.graphs import graph, image, node
 
 X = image(1, 3, 5, 7, mean=0.0)
 
@@ -15,3 +15,11 @@ def is_right(runner) -> bool:
 
 def process_of(runner) -> int:
     return runner._process._process.pid
+
+
+def slow_model():
+    """Convolutions that keep an engine busy for many seconds."""
+    feeds = {"x": image(1, 64, 256, 256, mean=0.0)}
+    weights = {"w": image(64, 64, 9, 9, mean=0.0)}
+    chain = [node("Conv", f"{'x' if i == 0 else f'v{i}'} w", f"v{i + 1}", pads=[4] * 4) for i in range(20)]
+    return graph(chain, feeds, weights, outputs={"v20": (1, 64, 256, 256)}), feeds

@@ -21,20 +21,12 @@ from fns_lab.paths import ROOT
 from fns_lab.runtimes import isolated, open_runner, shared_arrays
 from fns_lab.runtimes.shared_arrays import LARGE_BYTES, SharedArrays
 from tests.runtimes.graphs import graph, image, node, relu
-from tests.runtimes.own_process import X, is_right, process_of
+from tests.runtimes.own_process import X, is_right, process_of, slow_model
 from tests.runtimes.waiting import wait_until
 
 TARGETS = ("opencv/cpu", "openvino/cpu", "tract/cpu")
 HANG_S = 3.0
 GONE_S = 20.0
-
-
-def slow_model():
-    """Convolutions that keep an engine busy for many seconds."""
-    feeds = {"x": image(1, 64, 256, 256, mean=0.0)}
-    weights = {"w": image(64, 64, 9, 9, mean=0.0)}
-    chain = [node("Conv", f"{'x' if i == 0 else f'v{i}'} w", f"v{i + 1}", pads=[4] * 4) for i in range(20)]
-    return graph(chain, feeds, weights, outputs={"v20": (1, 64, 256, 256)}), feeds
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -203,7 +195,7 @@ def test_a_forked_child_starts_a_process_of_its_own_and_leaves_its_parent_s_alon
     script = """
 import os, sys, threading
 from fns_lab.runtimes import open_runner
-from tests.runtimes.own_process import X, is_right, process_of
+from tests.runtimes.own_process import X, is_right, process_of, slow_model
 from tests.runtimes.graphs import relu
 runner = open_runner(relu(X), "tract/cpu")
 theirs = process_of(runner)
