@@ -313,6 +313,9 @@ MATCHES = {
     "negative-axes": (
         one("Slice", axes=[-1], starts=[0], ends=[1], opset=9), one("Slice", axes=[3], starts=[0], ends=[1], opset=9)
     ),
+    "scalar-over-axes": (
+        one("ReduceMax", keepdims=0, axes=[0, 1, 2, 3], opset=13), one("ReduceMax", keepdims=0, opset=13)
+    ),
     "empty-axes": (no_axes(), one("ReduceMean")),
     "attribute-with-input": (
         one("Pad", constants={"p": np.ones(8, np.int64), "v": np.float32(1)}, mode="edge"),

@@ -98,6 +98,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "attribute-with-rank": forms.attribute_with_rank,
     "unsorted-axes": forms.unsorted_axes,
     "negative-axes": forms.negative_axes,
+    "scalar-over-axes": forms.scalar_over_axes,
     "empty-axes": forms.empty_axes,
     "noop-reduction": forms.noop_reduction,
     "training": forms.training,

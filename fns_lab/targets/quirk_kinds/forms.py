@@ -145,6 +145,19 @@ def attribute_with_rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return attributes_together(node, quirk, opset) and rank(node, quirk, opset)
 
 
+def scalar_over_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match reductions whose result is known to be a scalar, without dimensions, and that state their axes.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "scalar-over-axes"
+        ops = ["ReduceMax"]
+    """
+    y = node.outputs[0].shape
+    return y is not None and not len(y) and not unstated_axes(node, quirk, opset)
+
+
 def empty_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that state an empty list of axes as an attribute.
 
