@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.browsers.driver import Browser, Fault
 
 DONE_S = 600.0
-POLL_S = 0.1
+POLL_S = 0.5
 ENGINES = """[...document.querySelectorAll("#style-engine option")].map((option) =>
     [option.value, option.disabled ? option.title : ""])"""
 CHOOSE = """(() => {
@@ -72,6 +72,8 @@ def styled(browser: Browser, target: str) -> tuple[np.ndarray, str]:
     browser.evaluate("document.getElementById('style-status').replaceChildren()")
     choose(browser, "style-engine", target)
     text = _styled_text(browser)
+    if " ms in " not in text:
+        raise Fault(text)
     pixels = np.array(browser.evaluate(PIXELS), dtype=np.uint8).reshape(-1, 4)[:, :3]
     return pixels, text
 
