@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 
 import onnx_ir as ir
 
@@ -96,9 +97,8 @@ def mutual_batches(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     a, b = input_shape(node, 0), input_shape(node, 1)
     if a is None or b is None or input_constant(node, 1) is None:
         return False
-    axes = max(len(a), len(b)) - 2
-    first, second = ([1] * (axes + 2 - len(shape)) + list(shape)[:-2] for shape in (a, b))
-    repeated = {(i == 1, j == 1) for i, j in zip(first, second, strict=False)}
+    pairs = zip_longest(list(a)[-3::-1], list(b)[-3::-1], fillvalue=1)
+    repeated = {(i == 1, j == 1) for i, j in pairs}
     return {(True, False), (False, True)} <= repeated
 
 
