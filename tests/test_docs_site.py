@@ -127,7 +127,7 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site, width):
         if width == 390:
             await tab.click("label[for=__search]")
         await tab.fill("input[name=query]", "reflection")
-        await tab.wait_for_selector(".md-search-result__item a")
+        await tab.wait_for_selector(".md-search-result__item a", state="attached", timeout=120_000)
         results = await tab.eval_on_selector_all(".md-search-result__item a", "links => links.map((link) => link.href)")
         await context.close()
         return wide, results, said
@@ -157,7 +157,7 @@ def folder(tmp_path, checkpoint, photo_file, fns_model, monkeypatch):
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
     (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
-    images.save(photos.load("moon", (64, 96)) * 0 + 120, tmp_path / "flat.png")
+    images.save(photos.load("cat", (64, 96)) * 0 + 120, tmp_path / "flat.png")
     models.save(fns_model, tmp_path / "mosaic.onnx")
     models.save(lower(fns_model, targets.load(TARGET)).model, tmp_path / "mosaic.js.onnx")
     parameters = new_code_cell("runs = 2", metadata={"tags": ["parameters"]})
