@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from onnx import helper
 
 from fns_lab import models
+from fns_lab.errors import InputError
+from fns_lab.measure import browser_results
+from fns_lab.paths import DATA
 from fns_lab.views import figures
 from tests import small_network as small
 from tests.seeds import generator
@@ -64,6 +68,23 @@ def test_what_is_not_a_number_differs():
 
 def test_products_are_counted():
     assert titles(figures.shared_products(results=4, weights=3)) == ["plain: 12 products", "Winograd: 6 products"]
+
+
+def test_the_ratio_of_each_machine_is_that_of_its_own_two_bars():
+    shipped = browser_results.read(DATA / "browser-results").table
+    times, ratios = figures.time_and_ratio(shipped, browser_results.BASE_OPS).axes
+    lengths = [bar.get_width() for bar in times.patches]
+    of_each = [bar.get_width() for bar in ratios.patches]
+    assert len(of_each) == shipped.machine.nunique(), "each machine timed the two files"
+    base, other = lengths[: len(of_each)], lengths[len(of_each) :]
+    assert of_each == pytest.approx(np.divide(base, other))
+    assert max(of_each) / min(of_each) < max(other) / min(other), "ratios of machines differ less than their times"
+
+
+def test_without_two_files_on_one_machine_there_is_no_ratio():
+    shipped = browser_results.read(DATA / "browser-results").table
+    with pytest.raises(InputError, match="no machine timed another file beside 'base ops'"):
+        figures.time_and_ratio(shipped.assign(times_as_fast=np.nan), browser_results.BASE_OPS)
 
 
 def test_every_figure_is_an_image(photo):
