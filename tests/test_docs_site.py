@@ -124,6 +124,7 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site):
         await tab.goto((site[1] / "index.html").as_uri())
         narrow = await tab.evaluate("document.documentElement.scrollWidth")
         await tab.set_viewport_size({"width": 1200, "height": 900})
+        await tab.reload()
         wide = await tab.evaluate("document.documentElement.scrollWidth")
         await tab.fill("input[name=query]", "reflection")
         await tab.wait_for_selector(".md-search-result__item a", state="attached", timeout=120_000)
