@@ -118,7 +118,6 @@ def pad_to_multiple(x: Tensor, multiple: int = DOWNSAMPLING) -> Tensor:
     return F.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate") if h % multiple or w % multiple else x
 
 
-@torch.no_grad()
 def memory_bytes(width: int, height: int, width_px: int) -> int:
     """Return about how much memory an image of these pixels takes in a network of this width, on the CPU, from above.
 
@@ -127,6 +126,7 @@ def memory_bytes(width: int, height: int, width_px: int) -> int:
     return height * width_px * (30 * width + 48)
 
 
+@torch.no_grad()
 def stylize(net: nn.Module, x: Tensor) -> Tensor:
     """Return the images `(N, 3, H, W)`, RGB, 0..255, stylized by `net`: the same shape, clipped to 0..255.
 

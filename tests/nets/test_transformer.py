@@ -38,6 +38,7 @@ def test_nothing_smaller_than_the_stated_size_passes(tiny):
 def test_a_stylized_image_keeps_its_size_and_is_clipped_to_0_255(net):
     x = pixels(2, 3, 29, 38)
     y = stylize(net, x)
+    assert not y.requires_grad, "an image is no part of a training; NumPy can read it"
     assert y.shape == x.shape
     assert 0 <= y.min() < y.max() <= 255
     with torch.no_grad():
