@@ -62,7 +62,8 @@ def _measure_target(target: Target | str, involving: Collection[str] | None, cac
     right = _right_alone(single_cases(ops), target, cached)
     cases = pair_cases(pair for pair in kept if all(f"alone {part.op}" in right for part in pair))
     if drawn:
-        right = _right_alone([case for shape in DRAWN for case in single_cases(ops, (shape,))], target, cached)
+        at = {shape: {part.op for pair in kept if drawn_shape(pair) == shape for part in pair} for shape in DRAWN}
+        right = _right_alone([case for shape in DRAWN for case in single_cases(at[shape], (shape,))], target, cached)
         names = {pair: [f"alone {part.op}{_at(drawn_shape(pair))}" for part in pair] for pair in kept}
         cases += drawn_pair_cases(pair for pair in kept if right.issuperset(names[pair]))
     return measure_cases(cases, [target], cached=cached)
