@@ -18,7 +18,7 @@ def test_a_bad_file_is_taken_or_refused_in_one_line(kind):
 
 
 @pytest.mark.parametrize("seed", [2460, 2595, 4706])
-def test_what_the_battery_found_stays_mended(seed):
+def test_files_that_once_ended_in_a_fault_are_refused(seed):
     """A key without a name, the name of an op that is no text, a Slice of 2^39 sizes."""
     assert run_case(seed)[0] in GOOD
 

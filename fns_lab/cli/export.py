@@ -134,7 +134,7 @@ def write(model: ModelProto, output: Path, target: Target | None) -> int:
 def spelled_out(argv: Sequence[str]) -> list[str]:
     """Return the arguments with the value `all` after a --dynamic that has none."""
     spelled: list[str] = []
-    for text, following in zip(argv, [*argv[1:], "-"], strict=True):
+    for text, following in zip(argv, [*argv[1:], "-"], strict=False):
         spelled.append(text)
         if text == "--dynamic" and following.startswith("-"):
             spelled.append(ALL)

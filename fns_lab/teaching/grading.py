@@ -1,4 +1,4 @@
-"""Grade a class: run each notebook in a confined process, judge the answers here, and write a table and a page."""
+"""Grade a class: run each notebook in a confined process, grade the answers here, and write a table and a page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Grades:
     """The graded class. `table` has a row per exercise of each notebook; `holds` says what every run was confined in.
 
     - `who`: the folder of the notebook, or its file name
-    - `student`: the number for which the answer was judged
+    - `student`: the number for which the answer was graded
     - `result`: `right`, or `near`, `mistake`, `wrong`, `kind`, `open` (not answered), `missing`
     - `hints`: hints that the handed-in notebook says it used
     - `note`: what went wrong while it ran
@@ -87,7 +87,7 @@ class Grades:
 def grade(
     folder: Path, *, time_s: int = 600, memory_bytes: int = 4 << 30, say: Callable[[str], None] | None = None
 ) -> Grades:
-    """Run and judge every notebook of `folder` and of the folders in it.
+    """Run and grade every notebook of `folder` and of the folders in it.
 
     Each runs for at most `time_s` seconds with at most `memory_bytes` of memory. What a notebook answered before it was
     stopped counts. Raises `InputError` for a folder without notebooks and for a list of students that cannot be read.
@@ -104,7 +104,7 @@ def grade(
         result, cells, hints = _run(path, time_s, memory_bytes)
         if "holds" in result:
             holds = set(result["holds"]) & (holds if holds is not None else set(result["holds"]))
-        rows += [(who, *row) for row in _judged(path.name, result, cells, hints, numbers.get(who))]
+        rows += [(who, *row) for row in _graded(path.name, result, cells, hints, numbers.get(who))]
     return Grades(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(sorted(holds or ())))
 
 
@@ -189,7 +189,7 @@ def _hints(notebook: Mapping[str, Any]) -> dict[str, int]:
     return counts
 
 
-def _judged(
+def _graded(
     name: str, result: Mapping[str, Any], cells: list[str], hints: Mapping[str, int], number: int | None
 ) -> Iterator[tuple[Any, ...]]:
     """Yield a row without `who` per exercise that the notebook should answer."""
@@ -201,7 +201,7 @@ def _judged(
     for exercise in expected or [""]:
         answer = given.get(exercise)
         student = number if number is not None else _whole(answer)
-        outcome, why = _judge(exercise, answer, student) if answer else (MISSING, "")
+        outcome, why = _grade(exercise, answer, student) if answer else (MISSING, "")
         yield student, name, exercise, outcome, hints.get(exercise, 0), "; ".join(filter(None, (note, why)))
 
 
@@ -210,8 +210,8 @@ def _whole(answer: Mapping[str, Any] | None) -> int:
     return student if isinstance(student, int) and not isinstance(student, bool) else 0
 
 
-def _judge(exercise: str, answer: Mapping[str, Any], student: int) -> tuple[str, str]:
-    """Return the result of an answer, and why it could not be judged or ""."""
+def _grade(exercise: str, answer: Mapping[str, Any], student: int) -> tuple[str, str]:
+    """Return the result of an answer, and why it could not be graded or ""."""
     parameters = answer.get("parameters")
     if not isinstance(parameters, dict) or not all(map(_is_sound, parameters.values())):
         return MISSING, f"{exercise}: its parameters are outside what is graded"

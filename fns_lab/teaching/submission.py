@@ -1,7 +1,7 @@
 """Run one handed-in notebook, cell by cell, in this process, and write down what its checks were given.
 
 `fns-lab course grade` starts this module as a program of its own, confined; whatever the notebook does ends with it.
-The answers are data (numbers, names, lists): they are judged elsewhere, so that nothing in here decides on them.
+The answers are data (numbers, names, lists): they are graded elsewhere, so that nothing in here decides on them.
 """
 
 from __future__ import annotations

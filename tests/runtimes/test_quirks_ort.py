@@ -56,7 +56,7 @@ FAULTS = {
     "images-only": (lrn(2, 3, 7), lrn(2, 3, 4, 5), True),
     "one-hot-types of whole numbers": (one_hot(np.int32, np.int64), one_hot(np.int32, np.int32), True),
 }
-"""By quirk: a model that fails with its feeds, one near it that is right, and whether `lower` mends the first."""
+"""By quirk: a model that fails with its feeds, one near it that is right, and whether `lower` fixes the first."""
 
 
 def error_of(model, target, feeds) -> float:

@@ -87,7 +87,7 @@ def graded(tmp_path_factory, listener):
     )
     connect = f"import socket; socket.create_connection(('127.0.0.1', {listener[0]}), 3)"
     hand_in("connects", notebook(*answers(17), student=17, extra=[connect]))
-    hand_in("eats", notebook(*answers(18), student=18, extra=["import numpy as np; a = np.ones(3 << 30, 'uint8')"]))
+    hand_in("hungry", notebook(*answers(18), student=18, extra=["import numpy as np; a = np.ones(3 << 30, 'uint8')"]))
     hand_in("broken", "{not a notebook")
     hand_in(
         "forges", notebook(1, 2, student=20, extra=["from fns_lab.teaching import checking; checking.RIGHT = 'wrong'"])
@@ -127,7 +127,7 @@ def test_other_answers_are_what_they_are(graded):
     assert "right" not in results(graded, "expression")
 
 
-def test_a_copy_of_another_students_answers_is_judged_by_the_own_number(graded):
+def test_a_copy_of_another_students_answers_is_graded_by_the_own_number(graded):
     assert results(graded, "copied") != ["right", "right"]
     assert set(graded[0].table.query("who == 'copied'").student) == {14}
 
@@ -160,9 +160,9 @@ def test_what_connects_reaches_nobody(graded):
     )
 
 
-def test_what_eats_memory_is_refused_it(graded):
-    assert "Memory" in notes(graded, "eats")
-    assert results(graded, "eats") == ["right", "right"]
+def test_memory_beyond_the_limit_is_refused(graded):
+    assert "Memory" in notes(graded, "hungry")
+    assert results(graded, "hungry") == ["right", "right"]
 
 
 def test_a_broken_notebook_is_a_row_and_harms_no_other(graded):
@@ -170,7 +170,7 @@ def test_a_broken_notebook_is_a_row_and_harms_no_other(graded):
     assert results(graded, "broken") == ["missing"]
 
 
-def test_an_answer_is_judged_outside_the_process_of_the_notebook(graded):
+def test_an_answer_is_graded_outside_the_process_of_the_notebook(graded):
     assert "right" not in results(graded, "forges")
 
 

@@ -68,34 +68,34 @@ def _branch(draw: Draw, x: np.ndarray, name: str) -> GraphProto:
 def _loop_axes(op: str) -> Axes:
     return {
         "size": SIZES, "trips": (3, 1, 0, LEFT_OUT, 10), "condition": (LEFT_OUT, True, False),
-        "ends": ("never", "by count", "by value"), "carried": (1, 0, 2), "collected": (0, 1),
+        "ends": ("never", "by count", "by value"), "states": (1, 0, 2), "collected": (0, 1),
         "reads": ("outside", "nothing"), "given": ("computed", "constant"), "type": ("float32", "int64"),
     }  # fmt: skip
 
 
 def _loop(draw: Draw) -> Inputs:
-    x, carried, collected, ends = draw.array(draw["size"], 0.5, 2.0), draw["carried"], draw["collected"], draw["ends"]
-    draw.require(carried + collected and (draw["trips"] is not LEFT_OUT or ends == "by count"))
-    draw.require(ends != "by value" or (carried and x.shape == ()))
+    x, states, collected, ends = draw.array(draw["size"], 0.5, 2.0), draw["states"], draw["collected"], draw["ends"]
+    draw.require(states + collected and (draw["trips"] is not LEFT_OUT or ends == "by count"))
+    draw.require(ends != "by value" or (states and x.shape == ()))
     draw.captured |= {"x": x} if draw["reads"] == "outside" else {}
-    draw.outputs = carried + collected
+    draw.outputs = states + collected
     draw.fix(draw["given"], 0, 1)
     zero = _value("count", np.array(0, np.int64))
-    inside = [zero, _value("before", np.array(True)), *(_value(f"state{i}", x) for i in range(carried))]
+    inside = [zero, _value("before", np.array(True)), *(_value(f"state{i}", x) for i in range(states))]
     nodes = [_constant("two", np.array(2, x.dtype)), _constant("limit", np.array(2, np.int64))]
     read = "x" if draw["reads"] == "outside" else "two"
-    nodes += [helper.make_node(("Add", "Mul")[i], [f"state{i}", read], [f"next{i}"]) for i in range(carried)]
+    nodes += [helper.make_node(("Add", "Mul")[i], [f"state{i}", read], [f"next{i}"]) for i in range(states)]
     nodes += {
         "never": [helper.make_node("Identity", ["before"], ["after"])],
         "by count": [helper.make_node("Less", ["count", "limit"], ["after"])],
         "by value": [_constant("five", np.array(5, x.dtype)), helper.make_node("Less", ["next0", "five"], ["after"])],
     }[ends]
-    nodes += [helper.make_node("Mul", ["state0" if carried else read, "two"], ["piece"])] if collected else []
-    names = ["after", *(f"next{i}" for i in range(carried)), *(["piece"] if collected else [])]
+    nodes += [helper.make_node("Mul", ["state0" if states else read, "two"], ["piece"])] if collected else []
+    names = ["after", *(f"next{i}" for i in range(states)), *(["piece"] if collected else [])]
     draw.attributes["body"] = helper.make_graph(nodes, "body", inside, [_value(name) for name in names])
     trips = None if draw["trips"] is LEFT_OUT else np.array(draw["trips"], np.int64)
     condition = None if draw["condition"] is LEFT_OUT else np.array(draw["condition"])
-    return [trips, condition, *([x, x * 2][:carried])]
+    return [trips, condition, *([x, x * 2][:states])]
 
 
 def _scan_axes(op: str) -> Axes:
