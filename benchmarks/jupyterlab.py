@@ -74,11 +74,11 @@ async def run_all(browser, url, last):
 
 def control(page, label):
     """Return a control of the preview by its label."""
-    return page.locator(".fns-preview").get_by_label(label, exact=True)
+    return page.locator(".fns-preview").first.get_by_label(label, exact=True)
 
 
 async def status(page, words):
     """Wait for words in the preview's status line and return all of it."""
-    line = page.locator(".fns-preview .status .text", has_text=words)
+    line = page.locator(".fns-preview").first.locator(".status .text", has_text=words)
     await line.wait_for()
     return await line.text_content()

@@ -96,19 +96,24 @@ async def choose_by_hand(page, net):
 async def move_the_line(page):
     await control(page, "before | after").focus()
     await page.keyboard.press("End")
-    assert await page.locator(".fns-preview .frame").evaluate("(e) => e.style.getPropertyValue('--split')") == "100%"
+    assert (
+        await page.locator(".fns-preview")
+        .first.locator(".frame")
+        .evaluate("(e) => e.style.getPropertyValue('--split')")
+        == "100%"
+    )
 
 
 async def upload(page, net):
     x = np.random.default_rng(0).integers(0, 255, (1, 3, 40, 60)).astype(np.float32)
     await control(page, "size").select_option("the image's own")
-    chosen = page.locator(".fns-preview input[type=file]")
+    chosen = page.locator(".fns-preview").first.locator("input[type=file]")
     await chosen.set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": images.png(x)})
     await shows(page, x)
     assert np.abs(await pixels(page, "after") - styled(net, x)).max() <= TOLERANCE
     await chosen.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"some text"})
     assert "notes.txt: not an image" in await status(page, "not an image")
-    assert not await page.locator(".fns-preview canvas.after").is_visible()
+    assert not await page.locator(".fns-preview").first.locator("canvas.after").is_visible()
     await control(page, "image").select_option("mine.png")
     await shows(page, x)
     return x
@@ -125,7 +130,7 @@ async def cancel(page, x):
     await control(page, "engine").select_option("onnxjs-0.1.8/wasm, in this browser")
     await page.get_by_role("button", name="Cancel").click()
     await status(page, "cancelled")
-    assert not await page.locator(".fns-preview canvas.after").is_visible()
+    assert not await page.locator(".fns-preview").first.locator("canvas.after").is_visible()
     await control(page, "engine").select_option("ort/cpu")
     await shows(page, x)
 
