@@ -116,8 +116,13 @@ def _checkers_refusal(model: onnx.ModelProto) -> str:
     """Return why onnx's checker refuses a model, empty if it does not, or can't read it whole."""
     if weights.are_outside(model) or model.ByteSize() > weights.LARGEST_MESSAGE:
         return ""
+    checked = onnx.ModelProto()
+    checked.CopyFrom(model)
+    for value in (*checked.graph.input, *checked.graph.output):
+        if value.type.HasField("tensor_type"):  # runtimes take values of unknown rank, which the checker does not
+            value.type.tensor_type.shape.SetInParent()
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(checked)
     except onnx.checker.ValidationError as error:
         return one_line(error)
     return ""

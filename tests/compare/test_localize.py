@@ -276,7 +276,7 @@ def test_a_bundle_says_the_same_elsewhere(tmp_path):
 
 
 def test_a_folder_without_a_comparison_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no comparison.json in it"):
+    with pytest.raises(InputError, match="no such file; give a folder that --save wrote"):
         bundle.load(tmp_path)
     (tmp_path / "comparison.json").write_text("{}")
     with pytest.raises(InputError, match="give a folder that --save wrote"):

@@ -179,7 +179,9 @@ def conv_transpose(draw):
     output_padding = [draw(st.integers(0, s - 1)) for s in strides]
     opset = opset_from(draw)
     sizes = [(n - 1) * s + o + e for n, s, o, e in zip((h, w), strides, output_padding, extent, strict=True)]
-    padding = {"pads": pads} if opset < 11 else draw(st.sampled_from(_padding(sizes, pads)))
+    padding = (
+        {"pads": pads} if opset < 11 else draw(st.sampled_from(_padding(sizes, pads, same=not any(output_padding))))
+    )
     constants = {"w": random_weights(draw, group * c_in, c_out, *kernel)}
     if draw(st.booleans()):
         constants["b"] = random_weights(draw, group * c_out)
@@ -189,10 +191,10 @@ def conv_transpose(draw):
     )  # fmt: skip
 
 
-def _padding(sizes, pads) -> list[dict]:
+def _padding(sizes, pads, *, same: bool) -> list[dict]:
     """Return explicit pads, and attributes from which they follow, for an output of `sizes` without padding."""
     smaller = {"output_shape": [max(1, size - pad) for size, pad in zip(sizes, pads, strict=False)]}
-    return [{"pads": pads}, {"auto_pad": "VALID"}, smaller, smaller | {"auto_pad": "SAME_UPPER"}]
+    return [{"pads": pads}, {"auto_pad": "VALID"}, smaller, *([smaller | {"auto_pad": "SAME_UPPER"}] if same else [])]
 
 
 def not_of_images(draw):

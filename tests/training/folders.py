@@ -15,7 +15,7 @@ BROKEN = {
     "a/cut.png": "a broken image",
     "b/bad_crc.png": "not an image",
     "b/empty.jpg": "not an image",
-    "b/folder.jpg": "a folder, not an image",
+    "b/folder.jpg": "a folder, not a file",
     "gone.png": "no such file",
     "header_only.jpg": "a broken image",
     "no_size.png": "image",

@@ -124,8 +124,8 @@ def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         [[quirk]]
         kind = "operand-types"
         ops = ["Pow"]
-        inputs = [1]
         types = ["FLOAT"]
+        inputs = [1]
     """
     looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
     types = {value.dtype.name for value in looked_at if value is not None and value.dtype is not None}

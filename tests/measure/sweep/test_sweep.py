@@ -40,7 +40,7 @@ def test_a_known_fault_is_found_reduced_and_written_as_its_quirk() -> None:
     measured = swept(forgetful("tract/cpu"), "Softplus", 20)
     assert not measured and set(measured.broken.result) == {"wrong"}
     ((_, (found,)),) = measured.faults
-    assert found.condition == {"type": ("float32", "float16"), "values": ("far", "large")}  # infinite from 89 on
+    assert found.condition == {"values": ("far", "large")}  # infinite from 89 on
     assert found.sample.case.name == "Softplus values=far"
     (quirk,) = tomllib.loads(measured.quirks())["quirk"]
     assert quirk["ops"] == ["Softplus"] and quirk["source"] == "seen in 0.23.9 by a sweep"
