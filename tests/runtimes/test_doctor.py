@@ -31,7 +31,7 @@ def test_what_is_missing_comes_with_its_fix(monkeypatch, tmp_path):
     for name in set(CHECKED[1:]) - {"onnxruntime"}:
         assert not diagnostics[name], name
         assert diagnostics[name].fix, name
-    assert "npm ci" in diagnostics["onnxjs-0.1.8"].fix
+    assert "fetch engines" in diagnostics["onnxjs-0.1.8"].fix
     assert diagnostics["tract"].detail == "0.1 installed, 0.23.9 wanted"
     assert "pip install tract==0.23.9" in diagnostics["tract"].fix
     assert "/no/such/browser" in diagnostics["browser"].detail
