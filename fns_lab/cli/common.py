@@ -33,8 +33,9 @@ OutputModel = Annotated[Path, typer.Option("-o", "--output", metavar="OUT.onnx",
 
 
 def note(message: str) -> None:
-    """Print a message to stderr, so that stdout holds only results."""
-    if _verbosity >= 0:
+    """Print a message to stderr, so that stdout holds only results; each message once per command."""
+    if _verbosity >= 0 and message not in _noted:
+        _noted.add(message)
         print(visible(message), file=sys.stderr)
 
 
@@ -121,9 +122,13 @@ def shape_text(shape: tuple[int | str, ...]) -> str:
 
 
 def set_verbosity(level: int) -> None:
-    """Set how much is printed: -1 results and errors alone, 0 notes and progress too, 1 where an error arose too."""
+    """Set how much is printed: -1 results and errors alone, 0 notes and progress too, 1 where an error arose too.
+
+    A command begins with this: notes that an earlier one printed are printed again.
+    """
     global _verbosity
     _verbosity = level
+    _noted.clear()
     if level < 0:
         os.environ["TQDM_DISABLE"] = "1"
 
@@ -134,3 +139,4 @@ def verbosity() -> int:
 
 
 _verbosity = 0
+_noted: set[str] = set()
