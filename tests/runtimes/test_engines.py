@@ -194,7 +194,9 @@ def test_an_int64_value_that_does_not_fit_is_refused(name):
 
 def test_an_engine_that_is_not_installed_is_missing():
     absent = dataclasses.replace(targets.load("onnxjs-0.1.8/cpu"), version="0.1.2")
-    with pytest.raises(MissingError, match="onnxjs-0.1.2 at 0.1.2, which is not installed: run `fns-lab fetch engines`"):
+    with pytest.raises(
+        MissingError, match="onnxjs-0.1.2 at 0.1.2, which is not installed: run `fns-lab fetch engines`"
+    ):
         open_runner(relu(X), absent)
 
 
