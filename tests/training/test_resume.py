@@ -226,6 +226,6 @@ def test_ctrl_c_saves_ends_with_130_and_says_how_to_resume(folder, tmp_path):
     assert process.returncode == INTERRUPTED
     steps = len(list(run_dir.glob("*.ckpt")))
     said = err.splitlines()[-1]
-    assert said == f"stopped after step {steps} of 5000; to resume: the same command and --resume {run_dir}"
+    assert said == f"fns-lab: stopped after step {steps} of 5000; to resume: the same command and --resume {run_dir}"
     assert snapshots.read(snapshots.newest_readable(run_dir)[0])["step"] == steps
     assert not list((tmp_path / "saved").iterdir()), "no network is shipped half trained"
