@@ -51,8 +51,8 @@ CASES = {
     (OPENCV, "output_shape"): (transposed(output_shape=[7, 9]), transposed()),
     (OPENCV, "DFT"): (dft(2), dft(axis=2)),
     (OPENCV, "MaxPool indices"): (
-        one("MaxPool", {"x": x(1, 2, 7, 8)}, outputs=2, kernel_shape=[2, 2], strides=[2, 2]),
-        one("MaxPool", {"x": x(1, 2, 7, 8)}, kernel_shape=[2, 2], strides=[2, 2]),
+        one("MaxPool", {"x": x(2, 3, 7, 8)}, outputs=2, kernel_shape=[2, 2], strides=[2, 2]),
+        one("MaxPool", {"x": x(2, 3, 7, 8)}, kernel_shape=[2, 2], strides=[2, 2]),
     ),
     (OPENCV, "bicubic"): (samples("bicubic"), samples("bilinear")),
     (OPENCV, "reverse"): (recurrent("GRU", direction="reverse"), recurrent("GRU")),
