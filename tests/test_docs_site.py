@@ -47,6 +47,9 @@ class Page(HTMLParser):
                 self.loads.append(given[name])
 
 
+pytestmark = pytest.mark.timeout(900)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The pages by their path in the site, and the site's folder."""
@@ -126,10 +129,10 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site):
         await tab.set_viewport_size({"width": 1200, "height": 900})
         await tab.reload()
         wide = await tab.evaluate("document.documentElement.scrollWidth")
-        for _ in range(40):  # what is typed before the index is read is forgotten
+        for _ in range(12):  # what is typed before the index is read is forgotten
             await tab.fill("input[name=query]", "")
             await tab.fill("input[name=query]", "reflection")
-            await tab.wait_for_timeout(3_000)
+            await tab.wait_for_timeout(10_000)
             if await tab.query_selector(".md-search-result__item a"):
                 break
         results = await tab.eval_on_selector_all(".md-search-result__item a", "links => links.map((link) => link.href)")

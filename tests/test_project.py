@@ -209,6 +209,7 @@ def test_contributing_names_files_that_exist():
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(900)
 def test_every_command_of_the_readme_runs(checkpoint, photo_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "saved_models").mkdir()
