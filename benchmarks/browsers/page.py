@@ -32,7 +32,7 @@ TAIL = """\
 - **WebKit's console**: its driver gives no access to it.
 - WebKitGTK has WebGL in a page and not in a worker, where the site runs its engines: there the two WebGL engines say
   so and do not run.
-- WebKitGTK calls itself Safari on four cores, whatever the machine has, so its results carry that name.
+- WebKitGTK calls itself Safari on four cores, whatever the machine has, so its results have that name.
 """
 
 
