@@ -29,34 +29,6 @@ Inputs = Annotated[
         help="An image, .npy, .npz (one array per input), or 1x16:int64 to draw one; NAME=X for one of several inputs.",
     ),
 ]
-Scale = Annotated[str | None, typer.Option("--scale", metavar="F", help="Factor of an image's 0..255, such as 1/255.")]
-Mean = Annotated[
-    str | None, typer.Option("--mean", metavar="R,G,B", help="Subtracted from the scaled image; one number or three.")
-]
-Std = Annotated[str | None, typer.Option("--std", metavar="R,G,B", help="The image is then divided by this.")]
-Layout = Annotated[str | None, typer.Option("--layout", help="Axes of an image: NCHW or NHWC.")]
-Fit = Annotated[bool, typer.Option("--fit", help="Scale an image to the model's height and width each.")]
-Crop = Annotated[bool, typer.Option("--crop", help="Scale an image to cover the model's size, cut at the centre.")]
-Pad = Annotated[bool, typer.Option("--pad", help="Scale an image to lie inside the model's size, fill with black.")]
-
-
-def preprocessing_changes(
-    *, scale: str | None, mean: str | None, std: str | None, layout: str | None, fit: bool, crop: bool, pad: bool
-) -> dict[str, object]:
-    """Return the settings of `Preprocessing` that were given on the command line. Raises `InputError` for bad ones."""
-    resizes = [name for name, is_given in (("fit", fit), ("crop", crop), ("pad", pad)) if is_given]
-    if len(resizes) > 1:
-        raise InputError(f"--{resizes[0]} and --{resizes[1]}: give one of them")
-    changes: dict[str, object] = {}
-    if scale is not None:
-        changes["scale"] = _numbers("--scale", scale)[0]
-    if mean is not None:
-        changes["mean"] = _numbers("--mean", mean)
-    if std is not None:
-        changes["std"] = _numbers("--std", std)
-    if layout is not None:
-        changes["layout"] = layout.upper()
-    return changes | ({"resize": resizes[0]} if resizes else {})
 
 
 def image_settings(
@@ -86,10 +58,10 @@ def load_feeds(
     default float32 `(1, 3, H, W)`, RGB, 0..255, scaled and cut to the model's height and width where these are fixed.
     What was done to it is printed. Raises `InputError`, naming the file, if it does not fit.
     """
-    texts = [str(inputs)] if isinstance(inputs, Path) else list(inputs)
     from fns_lab import models
     from fns_lab.arrays import load_arrays
 
+    texts = [str(inputs)] if isinstance(inputs, Path) else list(inputs)
     if len(texts) == 1 and texts[0].lower().endswith(".npz"):
         return _fitted(load_arrays(Path(texts[0])), model, texts[0])
     shapes, settings = models.input_shapes(model), image_settings(changes or {}, model)
@@ -141,15 +113,6 @@ def check_output_suffix(path: Path) -> Path:
     from fns_lab import images
 
     return checked_output(path, (".npy", ".npz", *images.SUFFIXES), "use .png, .jpg, .npy or .npz")
-
-
-def _numbers(flag: str, text: str) -> tuple[float, ...]:
-    """Return the numbers of `0.5`, `1/255` or `0.485,0.456,0.406`."""
-    try:
-        parts = [part.partition("/") for part in text.split(",")]
-        return tuple(float(above) / float(below or 1) for above, _, below in parts)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"{flag} {text}: give numbers, such as 1/255 or 0.485,0.456,0.406") from None
 
 
 def _named(text: str, names: Sequence[str]) -> tuple[str, str]:

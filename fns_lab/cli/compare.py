@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from fns_lab.cli.arrays import (
-    Crop,
-    Fit,
-    Inputs,
-    Layout,
-    Mean,
-    Pad,
-    Scale,
-    Std,
-    preprocessing_changes,
-)
+from fns_lab.cli.arrays import Inputs
 from fns_lab.cli.common import JsonFlag, Top, checked_folder, checked_model, checked_output, print_json, print_table
 from fns_lab.cli.compare_files import PLOT_SUFFIXES, draw, write_files
 from fns_lab.cli.compare_runs import counted, experiment_of, feeds_of, reference_name
 from fns_lab.cli.export import Weights
+from fns_lab.cli.image_options import NO_IMAGE_OPTIONS, ImageOptions, takes_image_options
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +35,7 @@ class Truth(StrEnum):
     FLOAT64 = "float64"
 
 
+@takes_image_options
 def compare(
     a: Annotated[
         str | None,
@@ -81,13 +73,7 @@ def compare(
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write models, inputs, outputs and table.")] = None,
     load: Annotated[Path | None, typer.Option(metavar="DIR", help="Show what --save wrote; runs nothing.")] = None,
     weights: Weights = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    layout: Layout = None,
-    fit: Fit = False,
-    crop: Crop = False,
-    pad: Pad = False,
+    image: ImageOptions = NO_IMAGE_OPTIONS,
     top: Top = None,
     json: JsonFlag = False,
 ) -> int:
@@ -129,7 +115,7 @@ def compare(
             raise InputError("--load shows a saved comparison; only --plot and --json can be given with it")
         comparison = _loaded(load)
     elif a and b:
-        changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
+        changes = image.changes()
         feeds = partial(feeds_of, inputs=input, changes=changes)
         with _progress_bar() as bar:
             experiment = experiment_of(a, weights, b, feeds, target_a, target_b, tolerance, bar)

@@ -7,20 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.arrays import (
-    Crop,
-    Fit,
-    Inputs,
-    Layout,
-    Mean,
-    Pad,
-    Scale,
-    Std,
-    check_output_suffix,
-    load_feeds,
-    preprocessing_changes,
-    save_outputs,
-)
+from fns_lab.cli.arrays import Inputs, check_output_suffix, load_feeds, save_outputs
 from fns_lab.cli.common import (
     AllowApproximate,
     InPlace,
@@ -38,6 +25,7 @@ from fns_lab.cli.common import (
     print_table,
     shape_text,
 )
+from fns_lab.cli.image_options import NO_IMAGE_OPTIONS, ImageOptions, takes_image_options
 from fns_lab.errors import InputError
 
 
@@ -115,6 +103,7 @@ def lower(
     return 0 if written else 1
 
 
+@takes_image_options
 def run(
     model: ModelPath,
     target: TargetName,
@@ -125,13 +114,7 @@ def run(
         ),
     ],
     input: Inputs = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    layout: Layout = None,
-    fit: Fit = False,
-    crop: Crop = False,
-    pad: Pad = False,
+    image: ImageOptions = NO_IMAGE_OPTIONS,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -158,7 +141,7 @@ def run(
 
     chosen = targets.load(target)
     check_output_suffix(output)
-    changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
+    changes = image.changes()
     if not input:
         raise InputError("give --input X: an image, .npy, .npz, or a shape to draw, such as 1x3x64x64")
     keep_inputs(output, model, *map(Path, input))

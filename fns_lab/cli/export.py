@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from fns_lab.cli.arrays import (
-    Crop,
-    Fit,
-    Layout,
-    Mean,
-    Pad,
-    Scale,
-    Std,
-    drawn_input,
-    image_settings,
-    preprocessing_changes,
-    split_name,
-)
+from fns_lab.cli.arrays import drawn_input, image_settings, split_name
 from fns_lab.cli.common import OutputModel, checked_model, note, parse_size
+from fns_lab.cli.image_options import NO_IMAGE_OPTIONS, ImageOptions, takes_image_options
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +30,7 @@ Weights = Annotated[
 ]
 
 
+@takes_image_options
 def export(
     network: Annotated[
         str,
@@ -63,13 +53,7 @@ def export(
     ] = None,
     target: Annotated[str | None, typer.Option(metavar="T", help="Also lower the model for this target.")] = None,
     weights: Weights = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    layout: Layout = None,
-    fit: Fit = False,
-    crop: Crop = False,
-    pad: Pad = False,
+    image: ImageOptions = NO_IMAGE_OPTIONS,
 ) -> int:
     """Export a network to ONNX, with fixed sizes unless --dynamic.
 
@@ -99,7 +83,7 @@ def export(
         raise InputError("--dynamic and --target: lowering needs a fixed size; leave --dynamic out")
     checked_model(output, Path(network))
     lower_for = targets.load(target) if target else None
-    changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
+    changes = image.changes()
     source = load_network(network, weights)
     exported = _exported(source, input or [], dynamic or [], size, opset)
     settings = image_settings(changes, exported.model)

@@ -7,18 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.arrays import (
-    Crop,
-    Fit,
-    Inputs,
-    Layout,
-    Mean,
-    Pad,
-    Scale,
-    Std,
-    load_feeds,
-    preprocessing_changes,
-)
+from fns_lab.cli.arrays import Inputs, load_feeds
 from fns_lab.cli.common import (
     AllowApproximate,
     InPlace,
@@ -33,22 +22,18 @@ from fns_lab.cli.common import (
     print_json,
     print_table,
 )
+from fns_lab.cli.image_options import NO_IMAGE_OPTIONS, ImageOptions, takes_image_options
 from fns_lab.errors import InputError
 
 
+@takes_image_options
 def bench(
     models: Annotated[
         list[Path], typer.Argument(metavar="M.onnx...", help="Models; ratios are to the first.", show_default=False)
     ],
     target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
     input: Inputs = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    layout: Layout = None,
-    fit: Fit = False,
-    crop: Crop = False,
-    pad: Pad = False,
+    image: ImageOptions = NO_IMAGE_OPTIONS,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
     warmup: Annotated[
         int | None, typer.Option(min=1, help="Runs before the timed ones; by default what the engine needs.")
@@ -78,7 +63,7 @@ def bench(
     chosen = [targets.load(name) for name in target]
     protos = {label: onnx_files.load(path) for label, path in zip(_labels(models), models, strict=True)}
     first = next(iter(protos.values()))
-    changes = preprocessing_changes(scale=scale, mean=mean, std=std, layout=layout, fit=fit, crop=crop, pad=pad)
+    changes = image.changes()
     feeds = load_feeds(input, first, changes) if input else random_feeds(first)
     timings = measure(protos, chosen, feeds, runs=runs, warmup=warmup)
     if csv:
