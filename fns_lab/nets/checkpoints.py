@@ -63,7 +63,7 @@ def load_into(net: nn.Module, path: str | os.PathLike[str]) -> None:
     that all have) is dropped. Raises `InputError` as `load` does, and for weights that are not this network's.
     """
     path = Path(path)
-    state = _state_dict(_read_tensors(path) if path.suffix == ".safetensors" else _read(path), path)
+    state = _state_dict(read_tensors(path) if path.suffix == ".safetensors" else _read(path), path)
     expected = net.state_dict()
     if not state.keys() & expected.keys() and len(first := {name.partition(".")[0] for name in state}) == 1:
         state = {name.removeprefix(f"{first.copy().pop()}."): value for name, value in state.items()}
@@ -72,6 +72,18 @@ def load_into(net: nn.Module, path: str | os.PathLike[str]) -> None:
     if fault := _misfit(state, expected):
         raise InputError(f"{path}: not the weights of this {type(net).__name__}: {fault}")
     net.load_state_dict(state)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors in a `.safetensors` file by name. Raises `InputError` if it holds none."""
+    from safetensors.torch import load_file
+
+    require_regular(path, CHECKPOINT_BYTES)
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except Exception as error:  # safetensors raises its own class, and others for a broken header
+        raise InputError(f"{path}: not a whole safetensors file ({one_line(error)})") from None
+    return tensors
 
 
 def save(net: nn.Module, path: str | os.PathLike[str]) -> Path:
@@ -110,17 +122,6 @@ def _damaged_member(path: Path) -> str | None:
     except Exception:  # an older checkpoint is no archive; of a broken one torch says more
         return None
     return None
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    require_regular(path, CHECKPOINT_BYTES)
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a safetensors file ({one_line(error)})") from None
 
 
 def _why_refused(error: Exception, path: Path) -> str:

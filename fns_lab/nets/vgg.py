@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fns_lab import paths
-from fns_lab.errors import InputError, MissingError, one_line
+from fns_lab.errors import InputError, MissingError
 from fns_lab.files import require_regular
 from fns_lab.limits import CHECKPOINT_BYTES
+from fns_lab.nets.checkpoints import read_tensors
 
 WEIGHTS = paths.DATA / "vgg16_conv1-4_fp16.safetensors"
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
@@ -93,16 +94,9 @@ class LossNetwork(nn.Module):
 
 
 def _shipped_state(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
     if not path.is_file():
         raise InputError(f"{path}: no such file; the weights of the loss network belong there")
-    require_regular(path, CHECKPOINT_BYTES)
-    try:
-        state: dict[str, Tensor] = load_file(path)
-    except Exception as error:  # safetensors raises its own class, and others for a broken header
-        raise InputError(f"{path}: not a whole safetensors file ({one_line(error)})") from None
-    return _require_shapes(state, path)
+    return _require_shapes(read_tensors(path), path)
 
 
 def _torchvision_state(source: Path | str) -> dict[str, Tensor]:
