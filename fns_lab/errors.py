@@ -1,6 +1,7 @@
-"""The three errors that end a command with one line, and the functions that make text from files safe to print."""
+"""The three errors that end a command with one line, and the functions that their messages are written with."""
 
 import unicodedata
+from collections.abc import Iterable
 
 LONGEST_LINE = 500
 """Characters that `one_line` keeps: a shader or a stack of C++ calls is not printed in full."""
@@ -67,3 +68,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Failed to allocate memory", "bad_alloc")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like `name`, whether or not the two have much in common."""
+    import difflib
+
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=0)[0]
+
+
+def shape_text(shape: Iterable[object]) -> str:
+    """Return `1x3x64x96` for the shape `(1, 3, 64, 96)`, and `()` for that of a scalar."""
+    return "x".join(map(str, shape)) or "()"

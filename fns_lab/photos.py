@@ -5,13 +5,12 @@ They are those that the documentation of `skimage.data` calls public domain or C
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import numpy as np
 
 from fns_lab import images
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, nearest
 from fns_lab.paths import CACHE
 
 _SOURCES = {
@@ -44,8 +43,8 @@ def load(name: str, size: tuple[int, int] | None = None) -> np.ndarray:
 def path(name: str, folder: Path = CACHE / "photos") -> Path:
     """Return the path of a photograph as a PNG file in `folder`, written on first use."""
     if name not in _SOURCES:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0)
-        raise InputError(f"no photograph {name!r}; the nearest is {near[0]!r} (there are: {', '.join(NAMES)})")
+        near = nearest(name, NAMES)
+        raise InputError(f"no photograph {name!r}; the nearest is {near!r} (there are: {', '.join(NAMES)})")
     file = folder / f"{name}.png"
     if not file.exists():
         import skimage.data

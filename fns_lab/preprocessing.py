@@ -16,7 +16,7 @@ import numpy as np
 from onnx import ModelProto, TensorShapeProto, helper, numpy_helper
 
 from fns_lab import images
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, shape_text
 
 KEY = "fns_lab.preprocessing"
 """Key in a model's `metadata_props`: the settings of each image input by its name, as JSON."""
@@ -67,7 +67,8 @@ class Preprocessing:
         """
         n, c, h, w = self._sizes(shape)
         if n not in (1, *_free(n)) or c not in (*CHANNELS, *_free(c)):
-            raise InputError(f"{source}: the model takes {_text(shape)}, not one image {self.layout}; give an .npy")
+            wanted = shape_text(shape)
+            raise InputError(f"{source}: the model takes {wanted}, not one image {self.layout}; give an .npy")
         image = images.open_rgb(source)
         done = [f"{image.height}x{image.width}"]
         if isinstance(h, int) and isinstance(w, int) and (image.height, image.width) != (h, w):
@@ -91,7 +92,7 @@ class Preprocessing:
 
     def _sizes(self, shape: tuple[int | str, ...]) -> tuple[int | str, ...]:
         if len(shape) != 4:
-            raise InputError(f"the model takes {_text(shape)}, not one image {self.layout}; give an .npy")
+            raise InputError(f"the model takes {shape_text(shape)}, not one image {self.layout}; give an .npy")
         n, *rest = shape
         h, w, c = rest if self.layout == "NHWC" else (rest[1], rest[2], rest[0])
         return n, c, h, w
@@ -158,7 +159,3 @@ def _as_fields(settings: Mapping[str, object]) -> dict[str, Any]:
 
 def _free(size: int | str) -> tuple[str, ...]:
     return (size,) if isinstance(size, str) else ()
-
-
-def _text(shape: tuple[int | str, ...]) -> str:
-    return "x".join(map(str, shape)) or "()"

@@ -116,11 +116,6 @@ def _is_same_file(a: Path, b: Path) -> bool:
         return False
 
 
-def shape_text(shape: tuple[int | str, ...]) -> str:
-    """Return `1x3x64x96` for `(1, 3, 64, 96)`, and `()` for the shape of a scalar."""
-    return "x".join(map(str, shape)) or "()"
-
-
 def set_verbosity(level: int) -> None:
     """Set how much is printed: -1 results and errors alone, 0 notes and progress too, 1 where an error arose too.
 

@@ -23,10 +23,9 @@ from fns_lab.cli.common import (
     parse_shapes,
     print_json,
     print_table,
-    shape_text,
 )
 from fns_lab.cli.image_options import NO_IMAGE_OPTIONS, ImageOptions, takes_image_options
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, shape_text
 
 
 def check(model: ModelPath, target: TargetName, top: Top = None, json: JsonFlag = False) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fns_lab.cli.common import JsonFlag, print_json, print_table
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,9 +136,6 @@ def _of_ops(cases: Sequence[Case], ops: Sequence[str] | None) -> Sequence[Case]:
 
 
 def _known(ops: Sequence[str] | None, known: Sequence[str]) -> None:
-    import difflib
-
     for op in ops or ():
         if op not in known:
-            near = difflib.get_close_matches(op, sorted(set(known)), n=1, cutoff=0)[0]
-            raise InputError(f"--op {op}: no test of that op; did you mean {near}?")
+            raise InputError(f"--op {op}: no test of that op; did you mean {nearest(op, sorted(set(known)))}?")

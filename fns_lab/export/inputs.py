@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, shape_text
 from fns_lab.runtimes.torch_runner import tensors
 
 if TYPE_CHECKING:
@@ -102,11 +102,6 @@ def output_names(result: object, base: str) -> list[str]:
     return [f"{base}_{name}" if name[:1].isdigit() else name for name in names]
 
 
-def shape_text(tensor: Tensor) -> str:
-    """Return `1x3x64x96` for a tensor of that shape."""
-    return "x".join(map(str, tensor.shape)) or "()"
-
-
 def _names(by_parameter: Mapping[str, Any]) -> list[str]:
     """Return the name of each tensor: `x`, or `features_0` for one in a list."""
     import torch
@@ -126,4 +121,4 @@ def _check_axes(name: str, axes: Mapping[int, str], inputs: Mapping[str, Tensor]
         raise InputError(f"no input {name!r} to leave free; the inputs are {', '.join(inputs)}")
     for axis in axes:
         if not 0 <= axis < inputs[name].ndim:
-            raise InputError(f"input {name!r} has no axis {axis}; its shape is {shape_text(inputs[name])}")
+            raise InputError(f"input {name!r} has no axis {axis}; its shape is {shape_text(inputs[name].shape)}")

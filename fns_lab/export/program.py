@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import ModelProto
 
-from fns_lab.errors import InputError, first_line
-from fns_lab.export.inputs import Arguments, output_names, shape_text
+from fns_lab.errors import InputError, first_line, shape_text
+from fns_lab.export.inputs import Arguments, output_names
 from fns_lab.export.modules import CallLog, outputs_of
 from fns_lab.export.names import name_values
 from fns_lab.process import quiet
@@ -149,7 +149,7 @@ def _traced(net: nn.Module, call: Arguments, opset: int, dynamic_shapes: dict[st
         cause = _root_cause(error)
         if isinstance(cause, InputError):
             raise cause from None
-        sizes = ", ".join(shape_text(tensor) for tensor in call.tensors)
+        sizes = ", ".join(shape_text(tensor.shape) for tensor in call.tensors)
         raise InputError(f"{type(net).__name__} cannot be exported at {sizes}: {first_line(cause)}") from None
     return program, log, outputs
 

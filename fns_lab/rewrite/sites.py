@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import onnx
 import onnx_ir as ir
 
+from fns_lab.errors import shape_text
+
 KEEP = "keep"
 """The choice of no rule: the site stays unmodified."""
 SMALL = 4
@@ -104,4 +106,4 @@ def _is_fixed_float(value: ir.Value) -> bool:
 
 
 def _shape_text(value: ir.Value) -> str:
-    return "x".join(map(str, value.shape or ())) or "()"
+    return shape_text(value.shape or ())

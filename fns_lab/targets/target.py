@@ -6,7 +6,6 @@ types that each op takes, and the faults. One file may hold all as well.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 import tomllib
@@ -15,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fns_lab.errors import InputError, one_line
+from fns_lab.errors import InputError, nearest, one_line
 from fns_lab.files import read_bytes
 from fns_lab.limits import TEXT_BYTES
 
@@ -227,7 +226,7 @@ def load(name: str) -> Target:
         return _all()[name]
     if (match := re.fullmatch(r"([\w-]+)@(\d[\w.]*)/(\w+)", name)) and (target := _of_version(*match.groups())):
         return target
-    near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0)[0]
+    near = nearest(str(name), names())
     raise InputError(f"unknown target {name!r}; did you mean {near!r}? There are: {', '.join(names())}")
 
 
@@ -335,8 +334,7 @@ def _new(described: type[Described], path: Path, table: Mapping[str, Any]) -> De
 
 
 def _unknown(what: str, word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0)
-    return f"unknown {what} {word!r}; did you mean {near[0]!r}?"
+    return f"unknown {what} {word!r}; did you mean {nearest(word, known)!r}?"
 
 
 def _frozen(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fns_lab import paths
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, nearest
 from fns_lab.teaching.exercise import Exercise
 
 MIME_TYPE = "application/vnd.fns-lab.check+json"
@@ -65,8 +64,7 @@ def exercise(name: str) -> Exercise:
     from fns_lab.teaching.exercises import EXERCISES
 
     if name not in EXERCISES:
-        near = difflib.get_close_matches(str(name), EXERCISES, n=1, cutoff=0)
-        raise InputError(f"no exercise {name!r}; the nearest is {near[0]!r}")
+        raise InputError(f"no exercise {name!r}; the nearest is {nearest(str(name), EXERCISES)!r}")
     return EXERCISES[name]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, nearest
 from fns_lab.teaching.kinds import Kind
 
 Given = Mapping[str, Any]
@@ -65,8 +64,6 @@ class Exercise:
         wanted = inspect.signature(self.answer).parameters
         for name in parameters:
             if name not in wanted:
-                near = difflib.get_close_matches(name, wanted, n=1, cutoff=0)
-                raise InputError(
-                    f"exercise {self.ID} has no parameter {name!r}" + (f"; the nearest is {near[0]!r}" * bool(near))
-                )
+                near = f"; the nearest is {nearest(name, wanted)!r}" if wanted else ""
+                raise InputError(f"exercise {self.ID} has no parameter {name!r}{near}")
         return drawn | dict(parameters)

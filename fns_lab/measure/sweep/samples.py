@@ -13,7 +13,7 @@ import onnx
 from onnx import AttributeProto, ModelProto, ValueInfoProto, helper, numpy_helper
 
 from fns_lab import targets
-from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.errors import InputError, RuntimeFault, shape_text
 from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.sweep.draw import Draw, Inputs, Void, constant_inputs
 from fns_lab.measure.sweep.families import FAMILIES
@@ -117,7 +117,7 @@ def row_text(op: str, row: Row) -> str:
 def value_text(value: object) -> str:
     """Return a value of an axis as people write it."""
     if isinstance(value, tuple):
-        return "x".join(map(str, value)) or "()"
+        return shape_text(value)
     return "left out" if value is None else str(value)
 
 
