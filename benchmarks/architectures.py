@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks import page, runs
 from benchmarks.networks import IMAGES, SEQUENCES, SIZE_PX, Architecture
-from fns_lab.files import atomic_write
+from fns_lab.files import write_text
 from fns_lab.paths import ROOT
 
 PAGE = ROOT / "docs" / "architectures.md"
@@ -69,5 +69,4 @@ def table(result: dict) -> pd.DataFrame:
 def write(path: Path, result: dict) -> None:
     """Write the page about a result."""
     names = list(dict.fromkeys(row["model"] for row in result["rows"]))
-    with atomic_write(path) as temporary:
-        temporary.write_text(f"{HEAD}\n{page.results(names, result['rows'])}", encoding="utf-8")
+    write_text(path, f"{HEAD}\n{page.results(names, result['rows'])}")

@@ -176,8 +176,9 @@ def test_the_page_sorts_and_searches_its_tables_and_runs_no_script_of_an_output(
         await tab.wait_for_selector("body[data-tables]")
         table = tab.locator(".dt-container:has(th:has-text('number'))")
         before = await table.locator("tbody tr").count()
-        await table.locator("th:has-text('number')").click()
-        await table.locator("th:has-text('number')").click()
+        for order in ("ascending", "descending"):  # a table is sorted a moment after the click
+            await table.locator("th:has-text('number')").click()
+            await table.locator(f"th[aria-sort={order}]:has-text('number')").wait_for()
         first = await table.locator("tbody tr").first.locator("td").first.inner_text()
         await table.locator("input[type=search]").fill("22.33")
         found = await table.locator("tbody tr").count()

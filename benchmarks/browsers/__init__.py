@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.browsers import chromium, firefox, page, site, visit, webkit
 from benchmarks.browsers.driver import Browser, Fault
 from fns_lab.errors import one_line
-from fns_lab.files import atomic_write
+from fns_lab.files import write_text
 from fns_lab.paths import ROOT
 
 PAGE = ROOT / "docs" / "browsers.md"
@@ -35,8 +35,7 @@ def measure(options) -> dict:
     names = [name for name, (program, _) in BROWSERS.items() if program()]
     result = run(names)
     if len(names) == len(BROWSERS):
-        with atomic_write(PAGE) as temporary:
-            temporary.write_text(page.text(result["rows"]), encoding="utf-8")
+        write_text(PAGE, page.text(result["rows"]))
     return result
 
 

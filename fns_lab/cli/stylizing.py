@@ -35,8 +35,7 @@ def stylizer_of_net(net: TransformerNet, scale: float | None, device: str) -> St
         if device == "cpu":
             needed = memory_bytes(net.width, height, width)
             require_memory(needed, f"{path}: {height}x{width} px", "give a --content-scale above 1")
-        with torch.inference_mode():
-            y: np.ndarray = stylize(net, torch.from_numpy(x).to(device)).cpu().numpy()
+        y: np.ndarray = stylize(net, torch.from_numpy(x).to(device)).cpu().numpy()
         return y
 
     return stylized

@@ -109,7 +109,7 @@ def _count(feedback: Feedback, student: int) -> int:
     The same hint twice in a row, as when a notebook runs again, counts once. Where nothing can be written, only this
     hint is counted.
     """
-    from fns_lab.files import atomic_write
+    from fns_lab.files import write_text
 
     file, counts = paths.CACHE / "hints.json", {}
     with suppress(OSError, ValueError):
@@ -121,6 +121,5 @@ def _count(feedback: Feedback, student: int) -> int:
     counts[key] = (hints + 1, feedback.text)
     with suppress(OSError, InputError):
         file.parent.mkdir(exist_ok=True)
-        with atomic_write(file) as temporary:
-            temporary.write_text(json.dumps(counts), encoding="utf-8")
+        write_text(file, json.dumps(counts))
     return int(hints) + 1

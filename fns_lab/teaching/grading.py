@@ -19,7 +19,7 @@ import pandas as pd
 
 from fns_lab import paths
 from fns_lab.errors import InputError, one_line
-from fns_lab.files import atomic_write
+from fns_lab.files import write_text
 from fns_lab.tables import json_rows
 from fns_lab.teaching.checking import MIME_TYPE, RIGHT, feedback_on
 from fns_lab.teaching.exercises import EXERCISES
@@ -79,8 +79,7 @@ class Grades:
             ),
         }
         for name, text in texts.items():
-            with atomic_write(out / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(out / name, text)
         return out / "index.html"
 
 

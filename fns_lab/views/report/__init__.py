@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fns_lab.errors import InputError, one_line
-from fns_lab.files import atomic_folder, atomic_write
+from fns_lab.files import atomic_folder, write_bytes, write_text
 from fns_lab.measure.machine import machine_facts
 from fns_lab.paths import NOTEBOOKS, REPORTS
 from fns_lab.views.report import compare, page
@@ -149,8 +149,7 @@ class _Writer:
             facts = {"started": ran.started, "machine": ran.machine, "methods": ran.methods}
             (folder / compare.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         if image and card.image:
-            with atomic_write(self.out / card.image) as temporary:
-                temporary.write_bytes(image[0])
+            write_bytes(self.out / card.image, image[0])
         link = page.relative_link(path, self.out, self.names | {earlier.name for earlier in self._earlier()})
         self._write_text(card.html, page.notebook_page(ran, card, self.style, link))
         if card.pdf:
@@ -186,5 +185,4 @@ class _Writer:
         return [card for card in cards if (self.out / card.html).is_file() and Path(card.source).is_file()]
 
     def _write_text(self, name: str, text: str) -> None:
-        with atomic_write(self.out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(self.out / name, text)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fns_lab import web
-from fns_lab.files import atomic_write
+from fns_lab.files import write_bytes
 from fns_lab.views.site.catalog import Files, catalog
 from fns_lab.views.site.models import SiteModel
 
@@ -95,5 +95,4 @@ def _data(files: Files) -> list[str]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
+    write_bytes(path, data)
