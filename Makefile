@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+TEST_PROCESSES ?= 3
 
 .PHONY: setup lab test report docs lint bench clean help
 .DELETE_ON_ERROR:
@@ -46,7 +47,7 @@ lab: setup ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb
 
 test: setup lint ## lint, then every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST)
 
 report: docs ## run the notebooks and write reports/index.html, which opens offline
 	$(BIN)/fns-lab report

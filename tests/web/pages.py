@@ -37,9 +37,13 @@ class Visit:
 
     async def until(self, expression: str) -> None:
         """Wait until an expression is true. Playwright's own `wait_for_function` needs eval, which the page forbids."""
-        async with asyncio.timeout(DONE_S):
-            while not await self.page.evaluate(expression):
-                await asyncio.sleep(POLL_S)
+        try:
+            async with asyncio.timeout(DONE_S):
+                while not await self.page.evaluate(expression):
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            said = await self.page.locator("body").inner_text()
+            raise AssertionError(f"not true after {DONE_S:.0f} s: {expression}; {self.complaints}; {said}") from None
 
     async def until_says(self, selector: str, words: str) -> str:
         """Wait until an element says these words and return all that it says."""
