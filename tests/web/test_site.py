@@ -176,6 +176,26 @@ def test_a_model_of_the_reader_runs_everywhere_or_says_what_is_missing(address, 
     assert "It has no Erf. fns-lab lower erf.onnx --target onnxjs-0.1.8/cpu -o lowered.onnx" in rows["onnxjs-0.1.8/cpu"]
 
 
+def test_an_engine_whose_files_do_not_arrive_says_so(address):
+    async def without_module(page):
+        """The page itself reads the module first, then each engine's worker."""
+        asked = []
+
+        async def answer(route):
+            asked.append(route.request.url)
+            await (route.continue_() if len(asked) == 1 else route.abort())
+
+        await page.page.route("**/engines/worker.js", answer)
+        await page.page.reload()
+        said = await page.until_says("#style-status", "stopped")
+        page.complaints.clear()  # of the file that is missing
+        return said, len(asked)
+
+    said, asked = visit(address, without_module, service_workers="block")
+    assert "worker.js" in said
+    assert asked > 1
+
+
 def test_free_sizes_are_asked_for_and_written_into_the_model(address, tmp_path):
     x = image(1, 3, 6, 8)
     model = graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape})

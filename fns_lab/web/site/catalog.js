@@ -136,9 +136,10 @@ async function newWorker() {
   }
 }
 
-// Keeps what is asked until the module has loaded, which then answers.
+// Keeps what is asked until the module has loaded, which then answers. The page hears of an error only outside promises.
 function stub() {
   return `const early = [];
 onmessage = (event) => early.push(event);
-import(${JSON.stringify(absolute("web/engines/worker.js"))}).then(() => early.forEach((event) => onmessage(event)));`;
+import(${JSON.stringify(absolute("web/engines/worker.js"))}).then(
+  () => early.forEach((event) => onmessage(event)), (error) => setTimeout(() => { throw error; }));`;
 }

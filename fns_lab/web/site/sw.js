@@ -37,6 +37,7 @@ async function keep(request) {
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   headers.set("Cross-Origin-Embedder-Policy", "require-corp");
   const isolated = new Response(response.body, { status: response.status, headers });
-  await (await caches.open(CACHE)).put(request, isolated.clone());
+  const copy = isolated.clone();
+  await caches.open(CACHE).then((cache) => cache.put(request, copy)).catch(() => {}); // the storage may be full
   return isolated;
 }
