@@ -12,9 +12,10 @@ from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.matrix.outcome import largest_error
 from fns_lab.runtimes.float64 import Float64Runner
 
-DRAWS = 4
+DRAWS = 8
+"""So many, since the moves of two inputs that an op adds cancel in half of all draws."""
 UNITS = 4
-"""Units in the last place by which each float input and weight is moved, at most."""
+"""Units in the last place by which each float input and weight is moved, up or down."""
 FACTOR = 4.0
 """An engine may be off by so many times what moved inputs make of the outputs."""
 ADDING = frozenset({"Mean", "Sum"})
@@ -95,8 +96,8 @@ def _moved_weights(model: ModelProto, draw: np.random.Generator) -> ModelProto:
 
 
 def _moved(x: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Return the array with each float off by up to `UNITS` units in the last place; other types as they are."""
+    """Return the array with each float `UNITS` units in the last place up or down; other types unmodified."""
     if x.dtype.kind != "f":
         return x
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(x + draw.integers(-UNITS, UNITS + 1, x.shape) * np.spacing(np.abs(x)), x.dtype)
+        return np.asarray(x + draw.choice((-UNITS, UNITS), x.shape) * np.spacing(np.abs(x)), x.dtype)

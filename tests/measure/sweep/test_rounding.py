@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from fns_lab import targets
 from fns_lab.measure.sweep.rounding import explains, float64_outputs
@@ -35,6 +36,17 @@ def test_a_wrong_result_is_not_explained():
         assert explains(case, case.expected, truth)
         off = np.where(np.isfinite(case.expected[name]), case.expected[name] * np.float32(1.01), case.expected[name])
         assert not explains(case, {name: off}, truth)
+
+
+def test_rounding_explains_as_much_in_every_element_of_a_flat_image():
+    """A shift of all elements by some units in the last place moves the mean of one that is rounded by as many."""
+    case = sample("InstanceNormalization", rank=6, channels=17, level="flat").case
+    image, scale = case.feeds["x0"], case.model.graph.initializer[0]
+    spread = np.sqrt(image.var(axis=(2, 3, 4, 5), keepdims=True, dtype=np.float64) + 1e-5)
+    unit = numpy_helper.to_array(scale).reshape(1, -1, 1, 1, 1, 1) * np.spacing(np.float32(200)) / spread
+    truth = float64_outputs(case)
+    for units, explained in ((-8, True), (8, True), (-40, False), (40, False)):
+        assert explains(case, {"y0": (truth["y0"] + units * unit).astype(np.float32)}, truth) is explained
 
 
 def outputs(op, compute, **values):
