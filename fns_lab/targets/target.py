@@ -116,6 +116,7 @@ class Target:
       that a node reads too
     - `fuses_after_conv`: op types that the runtime fuses into the Conv before them, with the same effect
     - `int64_as_int32`: whether int64 inputs reach the engine as int32, so that the runner refuses numbers beyond it
+    - `float64_as_float32`: whether float64 outputs come back as float32, so that a number beyond it becomes infinite
     - `warmup_runs`: how many runs `bench` throws away until the time of a run no longer falls
     - `ops_are_independent`: whether an op gives the same result whatever nodes are around it, so that the values of a
       model may be computed part by part
@@ -149,6 +150,7 @@ class Target:
     removes_at_load: tuple[str, ...] = ()
     fuses_after_conv: tuple[str, ...] = ()
     int64_as_int32: bool = False
+    float64_as_float32: bool = False
     warmup_runs: int = 3
     ops_are_independent: bool = False
     own_process: bool = False
@@ -175,9 +177,10 @@ class Target:
         """Return the values for which results are left open by each of these ops; under `*` those left open by all."""
         left_open: dict[str, list[str]] = {}
         for entry in self.undefined_values:
-            value, _, op_type = entry.partition(" ")
-            if not op_type or op_type in op_types:
-                left_open.setdefault(op_type or EVERY_OP, []).append(value)
+            *words, last = entry.split()
+            value, op_type = (" ".join(words), last) if words and last[0].isupper() else (entry, EVERY_OP)
+            if op_type in (EVERY_OP, *op_types):
+                left_open.setdefault(op_type, []).append(value)
         return left_open
 
     def leaves_to_cpu(self, op_type: str, opset: int) -> bool:

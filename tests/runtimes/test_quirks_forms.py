@@ -167,3 +167,17 @@ def test_an_angle_far_from_0_is_left_open(target, op):
     assert check(model, targets.load(target)) and targets.load(target).undefined_for({op})[op] == ["far"]
     for x, right in ((near, True), (far, False)):
         assert np.allclose(outputs(model, target, {"x": x}), outputs(model, "ort/cpu", {"x": x}), atol=1e-3) is right
+
+
+@pytest.mark.parametrize("backend", EVERY)
+@pytest.mark.parametrize("version", ALL)
+def test_a_result_of_float64_comes_back_as_float32(version, backend):
+    target = targets.load(f"onnxjs-{version}/{backend}")
+    x = np.array([1 + 1e-12, 1e20])
+    model = graph(
+        [node("ReduceSumSquare", "x", "y", axes=[1])], {"x": x[:, None]}, outputs={"y": (2, 1)},
+        output_type=TensorProto.DOUBLE,
+    )  # fmt: skip
+    assert check(model, target) and target.float64_as_float32
+    np.testing.assert_array_equal(outputs(model, target, {"x": x[:, None]}), [[1], [np.inf]])
+    np.testing.assert_array_equal(outputs(model, "ort/cpu", {"x": x[:, None]}), x[:, None] ** 2)

@@ -1,5 +1,6 @@
 """The TOML files list the same ops as the runtimes' own sources."""
 
+import dataclasses
 import re
 import tomllib
 from collections import defaultdict
@@ -130,6 +131,12 @@ def test_a_backend_overrides_its_file():
     assert (wasm.opset, webgl.opset) == (23, 7)
     assert (wasm.int64_as_int32, webgl.int64_as_int32) == (False, True)
     assert wasm.warmup_runs == webgl.warmup_runs == 8
+
+
+def test_an_op_behind_a_value_left_open_is_told_from_a_value_of_two_words():
+    cpu = dataclasses.replace(targets.load("ort/cpu"), undefined_values=("nan Sign", "far", "beyond int32"))
+    assert cpu.undefined_for({"Sign", "Add"}) == {"Sign": ["nan"], "*": ["far", "beyond int32"]}
+    assert cpu.undefined_for({"Add"}) == {"*": ["far", "beyond int32"]}
 
 
 def test_every_preferred_rewrite_exists():

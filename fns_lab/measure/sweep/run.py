@@ -122,6 +122,8 @@ def _not_promised(sample: Sample, model: ModelProto, target: Target, *, exact: b
         return f"{target} leaves open what an op does where a result is infinite or NaN"
     if target.int64_as_int32 and any(map(_is_beyond_int32, sample.case.feeds.values())):
         return f"{target} cannot be fed an int64 beyond int32"
+    if target.float64_as_float32 and any(map(_is_beyond_float32, sample.case.expected.values())):
+        return f"{target} cannot return a float64 beyond float32"
     if values in ("infinite", "nan") and not exact:
         return f"a rule of fidelity rounding holds for finite inputs, not for {values} ones"
     return ""
@@ -133,6 +135,10 @@ def _is_finite(x: np.ndarray) -> bool:
 
 def _is_beyond_int32(x: np.ndarray) -> bool:
     return x.dtype == np.int64 and bool((x != x.astype(np.int32)).any())
+
+
+def _is_beyond_float32(x: np.ndarray) -> bool:
+    return x.dtype == np.float64 and bool((np.isfinite(x) & (np.abs(x) > np.finfo(np.float32).max)).any())
 
 
 def _as_types(values: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

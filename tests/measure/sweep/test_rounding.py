@@ -102,6 +102,16 @@ def test_nothing_is_promised_for_values_that_one_op_leaves_open():
         assert promised or native.message == "ort/cpu leaves open what Relu does with nan values"
 
 
+def test_nothing_is_promised_for_a_result_that_float32_cannot_hold():
+    narrow = dataclasses.replace(targets.load("ort/cpu"), float64_as_float32=True)
+    for values, promised in (("plain", True), ("far", False)):
+        native, _ = SweptTarget(narrow, cached=False).measure(
+            sample("ReduceSumSquare", type="float64", rank=4, size=(13, 11), values=values)
+        )
+        assert native.supported is promised
+        assert promised or native.message == "ort/cpu cannot return a float64 beyond float32"
+
+
 def test_nothing_is_promised_for_whole_numbers_that_cannot_be_fed():
     narrow = dataclasses.replace(targets.load("ort/cpu"), int64_as_int32=True)
     for second, promised in (("head", True), ("tail", False)):
