@@ -108,8 +108,9 @@ class Target:
       theirs unless they stand here
     - `unfed_types`: types that ops take, but that cannot be given to the engine as inputs or returned as outputs
     - `undefined_values`: values for which the engine or its language leaves the results of ops open: `nan`, `infinite`,
-      `denormal`, `far` (beyond 1,000), `beyond int32` (int64 numbers that int32 cannot hold); nothing is promised for a
-      model in which they occur; an op type behind a value says that this op alone leaves it open, such as `nan Sign`
+      `denormal`, `far` (beyond 1,000), `low` (below -100,000), `beyond int32` (int64 numbers that int32 cannot hold);
+      nothing is promised for a model in which they occur; an op type behind a value says that this op alone leaves it
+      open, such as `nan Sign`
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs

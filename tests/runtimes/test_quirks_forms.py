@@ -159,6 +159,40 @@ def test_the_softmax_of_minus_infinity_is_left_open(version):
     assert np.isnan(outputs(model, "ort/cpu", {"x": x})).all()
 
 
+POOLS = {
+    "MaxPool": (node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[2, 2]), (1, 1, 1, 2)),
+    "GlobalMaxPool": (node("GlobalMaxPool", "x", "y"), (1, 1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("op", POOLS)
+@pytest.mark.parametrize(
+    ("target", "least"),
+    [
+        ("ort-web/webgl", -1e5),
+        *((f"onnxjs-{v}/{b}", least) for v in ALL for b, least in (("cpu", -(2.0**53)), ("webgl", -1e5))),
+    ],
+)
+def test_the_largest_of_low_numbers_is_left_open(target, least, op):
+    pool, shape = POOLS[op]
+    low = np.linspace(-3e17, -2e17, 8, dtype=np.float32).reshape(1, 1, 2, 4)
+    model = graph([pool], {"x": low}, outputs={"y": shape})
+    assert check(model, targets.load(target)) and "low" in targets.load(target).undefined_for({op})[op]
+    np.testing.assert_array_equal(outputs(model, target, {"x": low}), np.full(shape, least, np.float32))
+    right = low / 1e13
+    np.testing.assert_array_equal(outputs(model, target, {"x": right}), outputs(model, "ort/cpu", {"x": right}))
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_the_largest_of_minus_infinity_is_left_open(version):
+    pool, shape = POOLS["MaxPool"]
+    x, target = np.full((1, 1, 2, 4), -np.inf, np.float32), targets.load(f"onnxjs-{version}/wasm")
+    model = graph([pool], {"x": x}, outputs={"y": shape})
+    assert check(model, target) and "infinite" in target.undefined_for({"MaxPool"})["MaxPool"]
+    np.testing.assert_array_equal(outputs(model, target, {"x": x}), np.full(shape, np.finfo(np.float32).min))
+    assert np.isneginf(outputs(model, "ort/cpu", {"x": x})).all()
+
+
 @pytest.mark.parametrize("op", ["Cos", "Sin", "Tan"])
 @pytest.mark.parametrize("target", ["onnxjs-0.1.3/webgl", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
 def test_an_angle_far_from_0_is_left_open(target, op):

@@ -25,6 +25,8 @@ SPECIAL: dict[str, tuple[float, ...]] = {
     "large": (80.0, -80.0, 90.0, -90.0, 300.0),
 }
 """The elements that take turns in some places of a tensor, by the value of the axis `values`."""
+LOW = (-3e17, -2e17)
+"""The range of all elements where the axis `values` says `low`."""
 
 
 class Void(Exception):
@@ -108,6 +110,9 @@ class Draw:
 
     def data(self, shape: Sequence[int], low: float = -2.0, high: float = 2.0) -> np.ndarray:
         """Return the numbers of an input, with the special ones that the axis `values` asks for."""
+        if self.get("values") == "low":
+            self.require(self.dtype.kind == "f" and float(np.finfo(self.dtype).min) < LOW[0])
+            return self.array(shape, *LOW)
         x = self.array(shape, low, high)
         special = SPECIAL.get(str(self.get("values", "plain")))
         if special is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import BATCH, CHANNELS, DILATIONS, IMAGES, KERNELS, LEFT_OUT, PADDING, SIZES, STRIDES
+from fns_lab.measure.sweep.axes import DILATIONS, IMAGES, KERNELS, LEFT_OUT, PADDING, STRIDES
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -13,6 +13,8 @@ FILTERS = (1, 3, 4, 5, 10, 12, 16, 17, 64, 65, 128, 130, 256)
 GROUPS = (LEFT_OUT, 1, 2, 4, "each", "each twice")
 """Number of groups; with `each`, every channel is a group of its own, with one or two filters."""
 WINDOW: Axes = {"kernel": KERNELS, "strides": STRIDES, "padding": PADDING}
+VALUES: Axes = {"values": ("plain", "low", "infinite")}
+"""Of the pools that take the largest value, which engines compare with a number that they take for the least."""
 
 
 def _window(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -107,15 +109,19 @@ def _conv_transpose(draw: Draw) -> Inputs:
 
 
 def _pool_axes(op: str) -> Axes:
-    outputs: Axes = {"outputs": (1, 2)} if op == "MaxPool" else {}
-    return {"rank": RANKS, **IMAGES, **WINDOW, "dilations": DILATIONS, **outputs}
+    of_largest: Axes = {"outputs": (1, 2), **VALUES} if op == "MaxPool" else {}
+    return {"rank": RANKS, **IMAGES, **WINDOW, "dilations": DILATIONS, **of_largest}
 
 
 def _pool(draw: Draw) -> Inputs:
     shape, kernel = _window(draw)
     draw.set("kernel_shape", kernel)
     draw.outputs = draw.get("outputs", 1)
-    return [draw.array(shape)]
+    return [draw.data(shape)]
+
+
+def _global_pool_axes(op: str) -> Axes:
+    return {"rank": RANKS, **IMAGES, **(VALUES if op == "GlobalMaxPool" else {})}
 
 
 WEIGHTY = 7.0
@@ -137,8 +143,8 @@ FAMILIES = (
     Family(("AveragePool", "LpPool", "MaxPool"), _pool_axes, _pool, constants=("none",)),
     Family(
         ("GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool"),
-        lambda op: {"rank": RANKS, "batch": BATCH, "channels": CHANNELS, "size": SIZES},
-        lambda draw: [draw.array(draw.image())],
+        _global_pool_axes,
+        lambda draw: [draw.data(draw.image())],
         constants=("none",),
     ),
 )
