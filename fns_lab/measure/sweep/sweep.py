@@ -23,7 +23,7 @@ CASES = 2000
 LEAST = 5
 """Samples of an op that has few axes, if the number asked for suffices for so many of each."""
 FUTILE = 8
-"""After so many first samples of an op of which the target supports none in any variant, the op is left."""
+"""After so many first samples, none supported in any variant, an op that the target's table does not have is left."""
 JSON_KEYS = ("target", "op", "case", "variant", "result", "max_abs", "doubt")
 COLUMNS = (*JSON_KEYS, "supported", "message")
 GPU_BACKENDS = ("webgl", "webgpu")
@@ -157,9 +157,13 @@ def _trials(
             for sample in draw_samples(op, share, seed):
                 trials.append((sample, swept.measure(sample)))
                 bar.update()
-                if len(trials) == FUTILE and not any(r.supported for _, results in trials for r in results):
+                if len(trials) == FUTILE and _is_futile(op, trials, swept.target):
                     break
             yield op, trials
+
+
+def _is_futile(op: str, trials: Sequence[Trial], target: Target) -> bool:
+    return not _claims(target, op) and not any(r.supported for _, results in trials for r in results)
 
 
 def _claims(target: Target, op: str) -> bool:

@@ -12,7 +12,7 @@ from fns_lab.measure.sweep.quirks import condition_text, quirk_toml
 from fns_lab.measure.sweep.reduce import Fault
 from fns_lab.measure.sweep.run import SweptTarget
 from fns_lab.measure.sweep.samples import axes_of, make_sample, value_text
-from fns_lab.measure.sweep.sweep import Sweep, sweep
+from fns_lab.measure.sweep.sweep import FUTILE, Sweep, sweep
 from fns_lab.targets import Quirk, Target, check
 
 CPU = targets.load("ort/cpu")
@@ -74,6 +74,14 @@ def test_a_node_that_onnx_runtime_has_no_code_for_is_expected_from_the_reference
     assert sample and sample.by_reference and not make_sample("OneHot", row | {"type": "int64"}, 0).by_reference
     native, _ = SweptTarget(forgetful("ort/cpu"), cached=False).measure(sample)
     assert native.broken and native.result == "error" and "NOT_IMPLEMENTED" in native.message
+
+
+def test_only_an_op_that_the_table_does_not_have_is_left_early() -> None:
+    """An engine may take an op in a few of the ways in which it is drawn, here in none at all."""
+    for ops, cases in (({"Relu": ("14+",)}, 12), ({}, FUTILE)):
+        target = dataclasses.replace(targets.load("ort/cpu"), ops=ops, op_types={"Relu": ()})
+        table = swept(target, "Relu", 12).table
+        assert not table.supported.any() and len(table) == 2 * cases
 
 
 def test_an_op_that_no_family_draws_is_an_input_error() -> None:
