@@ -87,9 +87,17 @@ def tried(browser: Browser, address: str, expected: np.ndarray) -> list[dict[str
         add("benchmark", row["target"], row.get("fault") or f"{row['file']}: error {row['max_abs']:.1g}", right)
     fault = visit.fault_shown(browser, address + "fault.html")
     add("fault page", site.FAULT_TARGET, fault["result"], fault["state"] in ("error", "stopped"))
-    errors = browser.errors
-    add("console", "", "cannot be read" if errors is None else f"{len(errors)} errors", not errors)
+    add("console", "", console(browser.errors), not browser.errors)
     return rows
+
+
+def console(errors: list[str] | None) -> str:
+    """Return how many errors a browser's console has, and the first line of each."""
+    if errors is None:
+        return "cannot be read"
+    count = f"{len(errors) or 'no'} error{'s' * (len(errors) != 1)}"
+    firsts = [one_line(error.strip().partition("\n")[0]) for error in errors]
+    return f"{count}: {'; '.join(firsts)}" if firsts else count
 
 
 def table(result: dict) -> pd.DataFrame:

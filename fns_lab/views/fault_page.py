@@ -20,7 +20,7 @@ from fns_lab.compare import Finding, Subgraph
 from fns_lab.feeds import fit_feeds
 from fns_lab.runtimes.base import output_dtypes
 from fns_lab.runtimes.browser import as_taken, pack
-from fns_lab.runtimes.engines import Engine, engine_for
+from fns_lab.runtimes.engines import engine_for
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.targets import Target
 from fns_lab.views.frame import POLICY, framed
@@ -61,11 +61,12 @@ def fault_page(subgraph: Subgraph, finding: Finding, target: Target, *, truth: s
         "limit": finding.limit if math.isfinite(finding.limit) else 0,
     }
     blobs = {"model": kept.SerializeToString(), "feeds": block, "expected": expected.tobytes()}
+    blobs["engine"] = engine.script.read_bytes()
     blobs |= {f"file:{name}": path.read_bytes() for name, path in files.items()}
     title = f"{' + '.join(finding.ops)} in {engine.title} {target.backend}"
     body = _body(title, subgraph, finding, target, truth)
     style = web.text("fault/fault.css")
-    scripts = "\n".join([*_data(facts, blobs), *_scripts(engine)])
+    scripts = "\n".join([*_data(facts, blobs), f"<script>{web.joined('fault/fault.js')}</script>"])
     compiles = target.runtime == "onnxjs" and target.version != "0.1.8"
     policy = COMPILING if compiles else POLICY
     return framed(title, body, attributes='data-state="running"', styles=[style], scripts=scripts, policy=policy)
@@ -133,9 +134,3 @@ def _data(facts: Mapping[str, object], blobs: Mapping[str, bytes]) -> Iterable[s
     for name, data in blobs.items():
         text = base64.b64encode(gzip.compress(data, mtime=0)).decode("ascii")
         yield f'<script type="text/plain" id="{html.escape(name)}">{text}</script>'
-
-
-def _scripts(engine: Engine) -> Iterable[str]:
-    for script in (engine.script.read_text(encoding="utf-8"), web.joined("fault/fault.js")):
-        text = script.replace("</script", "<\\/script")  # the same in a string
-        yield f"<script>{text}</script>"

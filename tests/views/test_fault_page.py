@@ -18,6 +18,10 @@ X = image(2, 3, 6, 10)
 N, C, H, W = X.shape
 FLAT = {"shape": np.array([N, C, 1, H * W])}
 OPEN_MS = 60_000
+NOTE_VIOLATIONS = """
+    globalThis.violations = [];
+    addEventListener("securitypolicyviolation", ({ blockedURI }) => violations.push(blockedURI));
+"""
 
 
 def reshaped_then(*nodes, outputs):
@@ -53,12 +57,13 @@ def page_of(tmp_path, model, target, value="y", shift=0.0):
 
 
 def opened(path):
-    """Return what the page shows once its engine has run three times, and what it requested from the network."""
+    """Return what the page shows once its engine has run three times, its requests, and what its policy refused."""
 
     async def look():
         browser = await shared_chromium().browser()
         agent = CHROME.format(major=browser.version.split(".")[0])
         context = await browser.new_context(user_agent=agent, offline=True)
+        await context.add_init_script(NOTE_VIOLATIONS)
         requests, page = [], await context.new_page()
         page.on("request", lambda request: requests.append(request.url))
         await page.goto(path.as_uri())
@@ -74,6 +79,7 @@ def opened(path):
           corner: [...document.getElementById("map").getContext("2d").getImageData(0, 0, 1, 1).data].slice(0, 3),
           map: [document.getElementById("map").width, document.getElementById("map").height],
           title: document.title,
+          violations,
         })"""
         shown = await page.evaluate(script)
         await context.close()
@@ -113,6 +119,7 @@ def test_an_engine_without_the_error_says_so(tmp_path, target):
     assert page["largest"] < 1e-4
     assert page["rows"] == []
     assert page["requests"] == []
+    assert page["violations"] == []
 
 
 @pytest.mark.browser

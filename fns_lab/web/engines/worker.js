@@ -4,6 +4,7 @@ import { isContextLost, watchContexts } from "../contexts.js";
 import { answerFetches, scriptAddress } from "../embedded.js";
 import { timed } from "../timing.js";
 import { adapterOf } from "./adapter.js";
+import { IN_WORKER, loadScript } from "./script.js";
 
 /** @typedef {import("../tensors.js").Tensor} Tensor */
 
@@ -17,7 +18,6 @@ import { adapterOf } from "./adapter.js";
  */
 
 const plainFetch = globalThis.fetch.bind(globalThis);
-const IN_WORKER = typeof document === "undefined";
 
 /** @param {string | Blob} file */
 const addressOf = (file) => (typeof file === "string" ? file : URL.createObjectURL(file));
@@ -30,14 +30,12 @@ async function bytesOf(file) {
   return response.arrayBuffer();
 }
 
-// ONNX.js is written for a page: it uses window, and makes its canvas with document.createElement. Its protobuf library
-// asks eval for node's require, which a strict policy reports as a fault; so it is told that there is none.
+// ONNX.js is written for a page: it uses window, and makes its canvas with document.createElement.
 function looksLikeAPage() {
   Object.assign(globalThis, {
     window: globalThis,
     document: { createElement: () => new OffscreenCanvas(1, 1), currentScript: null },
     HTMLCanvasElement: OffscreenCanvas,
-    eval: () => { throw new Error("eval is not used here"); },
   });
 }
 
@@ -49,17 +47,6 @@ function answerByName(files) {
   globalThis.Worker = /** @type {any} */ (function (/** @type {string} */ address, /** @type {any} */ options) {
     const file = files[String(address).split("/").pop() || ""];
     return new PlainWorker(file ? addressOf(file) : address, options);
-  });
-}
-
-/** @param {string} address */
-function loadScript(address) {
-  if (IN_WORKER) return importScripts(address);
-  return new Promise((resolve, reject) => {
-    const script = Object.assign(document.createElement("script"), { src: address });
-    script.onload = resolve;
-    script.onerror = () => reject(new Error("the engine's script did not load"));
-    document.head.append(script);
   });
 }
 

@@ -4,6 +4,7 @@ import { compare, short } from "../compare.js";
 import { isContextLost, watchContexts } from "../contexts.js";
 import { answerFetches, embedded, scriptAddress } from "../embedded.js";
 import { adapterOf } from "../engines/adapter.js";
+import { loadScript } from "../engines/script.js";
 import { paintErrors } from "../error_map.js";
 import { ARRAYS, indexText, numbers, unpacked } from "../tensors.js";
 
@@ -12,17 +13,20 @@ const FIRST_ELEMENTS = 10;
 /** @param {string} id */
 const element = (id) => /** @type {any} */ (document.getElementById(id));
 const facts = JSON.parse(element("facts").textContent);
-const adapter = adapterOf(facts.options.runtime);
+/** @type {import("../engines/adapter.js").Adapter | undefined} */
+let started;
 
-async function createSession() {
-  const { module, wasm } = facts;
-  if (module) facts.options.paths = { mjs: scriptAddress(await embedded("file:" + module)) };
-  adapter.setup(facts.options, wasm ? await embedded("file:" + wasm) : undefined);
-  return adapter.create(await embedded("model"));
+async function startedEngine() {
+  const { options, module, wasm } = facts;
+  await loadScript(scriptAddress(await embedded("engine")));
+  const adapter = adapterOf(options.runtime);
+  if (module) options.paths = { mjs: scriptAddress(await embedded("file:" + module)) };
+  adapter.setup(options, wasm ? await embedded("file:" + wasm) : undefined);
+  return adapter;
 }
 
-/** @param {any} session */
-async function computeValue(session) {
+/** @param {import("../engines/adapter.js").Adapter} adapter @param {any} session */
+async function computeValue(adapter, session) {
   const feeds = unpacked(facts.feeds, await embedded("feeds"));
   const outputs = adapter.arrays(await adapter.run(session, adapter.tensors(feeds)));
   if (isContextLost()) throw new Error("the WebGL context was lost");
@@ -66,8 +70,9 @@ function report(state, text) {
 async function run() {
   report("running", "Running…");
   try {
-    const session = await createSession();
-    const actual = await computeValue(session);
+    const adapter = started ||= await startedEngine();
+    const session = await adapter.create(await embedded("model"));
+    const actual = await computeValue(adapter, session);
     await adapter.close(session);
     const expected = numbers(facts.type, new ARRAYS[facts.type](await embedded("expected")));
     if (actual.length !== expected.length) {
