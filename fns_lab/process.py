@@ -12,11 +12,15 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hide progress, warnings and log lines: nothing reaches stdout, `logging` and `warnings` write nothing."""
+    """Hide progress, warnings and log lines: Python prints nothing, `logging` and `warnings` write nothing."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),  # torch.export prints the graph so far, and then fails
+        ):
             yield
     finally:
         logging.disable(disabled)

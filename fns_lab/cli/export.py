@@ -145,6 +145,8 @@ def _exported(source: Source, inputs: list[str], dynamic: list[str], size: str, 
         return export_network(source.net, (height, width), dynamic=bool(dynamic), opset=opset)
     if inputs and (source.args or source.kwargs):
         raise InputError("a .pt2 has its own inputs: leave --input out")
+    if not (inputs or source.args or source.kwargs):
+        raise InputError("give an example of each input, such as --input x=1x3x224x224; forward is " + source.signature)
     args, kwargs = (source.args, source.kwargs) if not inputs else source.arguments(_arrays(inputs))
     free = source.dynamic or _free_axes(dynamic)
     return export_network(source.net, args, kwargs, dynamic=free, input_names=source.input_names, opset=opset)

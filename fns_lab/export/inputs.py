@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fns_lab.errors import InputError, shape_text
-from fns_lab.runtimes.torch_runner import tensors
+from fns_lab.runtimes.torch_runner import plain, tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,6 +47,8 @@ class Arguments:
         names = list(input_names) or _names(by_parameter)
         if not names:
             raise InputError(f"{type(net).__name__} is given no tensor; give an example of each input")
+        for name, tensor in zip(names, tensors((args, kwargs)), strict=True):
+            _check_real(f"input {name!r}", tensor, "take its real and imaginary part as two inputs")
         return cls(tuple(args), in_order, by_parameter, names)
 
     @property
@@ -80,19 +82,21 @@ class Arguments:
 def output_names(result: object, base: str) -> list[str]:
     """Return a name for each tensor in a network's result: `base`, `base_0` and so on, or the keys of a dict.
 
-    Raises `InputError` if the result holds no tensor, or an object in which tensors may hide.
+    Raises `InputError` if the result holds no tensor, complex numbers, or an object in which tensors may hide.
     """
     import torch
     from torch.utils import _pytree as trees
 
-    leaves, _ = trees.tree_flatten_with_path(result)
+    leaves, _ = trees.tree_flatten_with_path(plain(result))
     for path, leaf in leaves:
+        where = f"the network's result {'_'.join(map(_key, path))}".strip()
         if not isinstance(leaf, torch.Tensor | int | float | str | None):
-            where = "_".join(map(_key, path)) or "it"
             raise InputError(
-                f"the network's result: {where} is a {type(leaf).__name__}; only tensors, and tuples, lists or dicts "
+                f"{where} is of the class {type(leaf).__name__}; only tensors, and tuples, lists, dicts or dataclasses "
                 "of them can be exported"
             )
+        if isinstance(leaf, torch.Tensor):
+            _check_real(where, leaf, "return its real and imaginary part (torch.view_as_real)")
     paths = [path for path, leaf in leaves if isinstance(leaf, torch.Tensor)]
     if not paths:
         raise InputError("the network's result holds no tensor")
@@ -100,6 +104,11 @@ def output_names(result: object, base: str) -> list[str]:
         return [base]
     names = ["_".join(map(_key, path)) for path in paths]
     return [f"{base}_{name}" if name[:1].isdigit() else name for name in names]
+
+
+def _check_real(name: str, tensor: Tensor, advice: str) -> None:
+    if tensor.is_complex():
+        raise InputError(f"{name} holds complex numbers, which no runtime takes: {advice}")
 
 
 def _names(by_parameter: Mapping[str, Any]) -> list[str]:

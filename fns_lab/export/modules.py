@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fns_lab.runtimes.torch_runner import tensors
 
 if TYPE_CHECKING:
-    from torch import fx, nn
+    from torch import Tensor, fx, nn
     from torch.export import ExportedProgram
 
 Shape = tuple[str, ...]
@@ -20,20 +20,33 @@ _ROOT = "L__self__"
 
 
 class CallLog:
-    """Watches a network while it is traced: how many tensors each call of a module gives, and of which shapes."""
+    """Watches a network while it is traced: how many tensors each call of a module gives, and of which shapes.
+
+    `copies` has the tensors, copied, of each call that gave several of one shape: no shape tells those apart, so they
+    become outputs of the traced graph, its last ones.
+    """
 
     def __init__(self, net: nn.Module) -> None:
         self.shapes: dict[str, list[Shape]] = {}
+        self.copies: dict[str, list[Tensor]] = {}
         calls: Counter[str] = Counter()
+
+        def begin(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            for counts in (calls, self.shapes, self.copies):  # the exporter may trace more than once
+                counts.clear()
 
         def watch(path: str) -> Callable[..., None]:
             def hook(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
                 call = f"{path}@{calls[path]}" if calls[path] else path
                 calls[path] += 1
-                self.shapes[call] = [tuple(map(str, tensor.shape)) for tensor in tensors(output)]
+                given = tensors(output)
+                shapes = self.shapes[call] = [tuple(map(str, tensor.shape)) for tensor in given]
+                if len(set(shapes)) < len(shapes):
+                    self.copies[call] = [tensor.clone() for tensor in given]
 
             return hook
 
+        net.register_forward_pre_hook(begin)
         for path, module in net.named_modules():
             if path:
                 module.register_forward_hook(watch(path))
@@ -42,11 +55,12 @@ class CallLog:
 def outputs_of(program: ExportedProgram, log: CallLog) -> dict[str, tuple[str, ...]]:
     """Return the traced values that each call of a module gave.
 
-    They are the values computed in a call that something outside it reads. If a call gave more tensors than are read,
-    those are told apart by their shapes; calls for which that is not possible are left out, as are those that computed
+    They are the values of which `log` has copies, and of other calls the values computed in it that something outside
+    it reads, told apart by their shapes. Calls for which that is not possible are left out, as are those that computed
     nothing, such as Dropout's.
     """
     graph = program.graph
+    copied = _copied(graph, log)
     inside: dict[str, list[fx.Node]] = {}
     for node in graph.nodes:
         for key, (path, _) in (node.meta.get("nn_module_stack") or {}).items():
@@ -56,10 +70,17 @@ def outputs_of(program: ExportedProgram, log: CallLog) -> dict[str, tuple[str, .
     found = {}
     for call, nodes in inside.items():
         given = log.shapes.get(call, [])
-        values = _matched([node for node in nodes if _is_read_outside(node, set(nodes))], given)
+        values = copied.get(call) or _matched([node for node in nodes if _is_read_outside(node, set(nodes))], given)
         if values:
             found[call] = values
     return found
+
+
+def _copied(graph: fx.Graph, log: CallLog) -> dict[str, tuple[str, ...]]:
+    """Return the traced values of which each call's copies were made."""
+    count = sum(map(len, log.copies.values()))
+    copies = iter(graph.output_node().args[0][-count:] if count else ())
+    return {call: tuple(next(copies).args[0].name for _ in tensors) for call, tensors in log.copies.items()}
 
 
 def _is_read_outside(node: fx.Node, inside: set[fx.Node]) -> bool:
@@ -69,8 +90,6 @@ def _is_read_outside(node: fx.Node, inside: set[fx.Node]) -> bool:
 def _matched(nodes: Sequence[fx.Node], given: Sequence[Shape]) -> tuple[str, ...]:
     """Return the names of the values among `nodes` that are the tensors of the shapes `given`; none if that is open."""
     shapes = [tuple(map(str, node.meta["val"].shape)) for node in nodes]
-    if len(nodes) == len(given):
-        return tuple(node.name for node in nodes)
     if len(given) == 1 and nodes and shapes[-1] == given[0]:
         return (nodes[-1].name,)
     if any(given.count(shape) != 1 for shape in shapes):

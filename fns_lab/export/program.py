@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnx import ModelProto
@@ -95,7 +98,9 @@ def export(
     assert program is not None and program.exported_program is not None, "they are None only with dynamo=False"
     _check_written(program.model, opset)
     modules = outputs_of(program.exported_program, log)
+    del program.model.graph.outputs[len(outputs) :]
     program.optimize()
+    _drop_identities(program.model)
     graph = program.model.graph
     for value, name in zip((*graph.inputs, *graph.outputs), (*call.input_names, *outputs), strict=True):
         value.name = name
@@ -127,15 +132,15 @@ def _traced(net: nn.Module, call: Arguments, opset: int, dynamic_shapes: dict[st
     def keep_tensors(module: nn.Module, inputs: object, result: object) -> tuple[torch.Tensor, ...]:
         outputs[:] = output_names(result, OUTPUT)
         given = [id(leaf) for leaf in call.tensors]  # the exporter gives no value out twice, nor an input
-        return tuple(_own(x, [*given, *map(id, tensors(result)[:i])]) for i, x in enumerate(tensors(result)))
+        own = [_own(x, [*given, *map(id, tensors(result)[:i])]) for i, x in enumerate(tensors(result))]
+        return (*own, *itertools.chain(*log.copies.values()))
 
     traced.register_forward_hook(keep_tensors)
     try:
         with quiet():
             program = torch.onnx.export(
                 traced,
-                tuple(call.args),
-                kwargs=dict(call.kwargs),
+                (*call.args, dict(call.kwargs)),  # it takes a dict at the end for the kwargs
                 input_names=call.input_names,
                 opset_version=opset,
                 dynamic_shapes=dynamic_shapes,
@@ -150,7 +155,7 @@ def _traced(net: nn.Module, call: Arguments, opset: int, dynamic_shapes: dict[st
         if isinstance(cause, InputError):
             raise cause from None
         sizes = ", ".join(shape_text(tensor.shape) for tensor in call.tensors)
-        raise InputError(f"{type(net).__name__} cannot be exported at {sizes}: {first_line(cause)}") from None
+        raise InputError(f"{type(net).__name__} cannot be exported at {sizes}: {_why_untraceable(cause)}") from None
     return program, log, outputs
 
 
@@ -190,13 +195,27 @@ def _tidy(model: ir.Model, net: nn.Module, modules: dict[str, tuple[str, ...]]) 
     """Name values and constants, drop what the exporter notes for itself; return the names of the modules' outputs."""
     from onnx_ir.passes import common
 
-    common.IdentityEliminationPass()(model)  # the exporter stores equal weights once and joins them by Identity nodes
-    common.RemoveUnusedNodesPass()(model)
     _name_constants(model.graph, {name for name, _ in (*net.named_parameters(), *net.named_buffers())})
     named = name_values(model.graph, modules)
     common.ClearMetadataAndDocStringPass()(model)  # stack traces, which hold paths of this machine
     model.graph.name = type(net).__name__
     return named
+
+
+def _drop_identities(model: ir.Model) -> None:
+    """Remove what computes nothing, so that each output is still a value of its own."""
+    import onnx_ir as ir
+    from onnx_ir.passes import common
+
+    common.IdentityEliminationPass()(model)  # the exporter stores equal weights once and joins them by Identity nodes
+    common.RemoveUnusedNodesPass()(model)
+    outputs = model.graph.outputs
+    for index, value in enumerate(outputs):
+        if value in outputs[:index]:  # the pass leaves the same value there twice
+            node = ir.node("Identity", [value])
+            node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
+            model.graph.append(node)
+            outputs[index] = node.outputs[0]
 
 
 def _proto(model: ir.Model) -> ModelProto:
@@ -209,6 +228,17 @@ def _name_constants(graph: ir.Graph, weights: set[str]) -> None:
     """Name what the exporter computed `constant_0`, `constant_1` and so on; weights keep their parameter's name."""
     for index, old in enumerate([name for name in graph.initializers if name not in weights]):
         graph.initializers[old].name = f"constant_{index}"
+
+
+def _why_untraceable(error: BaseException) -> str:
+    """Return why a network cannot be traced, in one line."""
+    if "data-dependent" in str(error):
+        where = re.search(r'File "([^"]+)", line (\d+), in \w+\n\s*(.+)', str(error))
+        place = (
+            f": line {where[2]} of {Path(where[1]).name}, `{where[3].strip()}`" if where else ", as in `if x.sum() > 0`"
+        )
+        return f"what its Python code does depends on the numbers in a tensor{place}; use torch.where or torch.cond"
+    return first_line(error)
 
 
 def _root_cause(error: BaseException) -> BaseException:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, one_line
 from fns_lab.export import factory, pt2
 from fns_lab.nets import SUFFIXES
 
@@ -36,10 +38,16 @@ class Source:
     dynamic: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     takes_image: bool = False
 
+    @property
+    def signature(self) -> str:
+        """What the network takes, such as `(x: Tensor, ids: Tensor)`."""
+        return one_line(inspect.signature(self.net.forward))
+
     def arguments(self, feeds: Mapping[str, np.ndarray]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments for arrays by input name: `x`, or `features_0`, `features_1` for a list `features`.
 
-        Feeds under other names are taken in their order. Raises `InputError` if they are too many or too few.
+        Those of a dict are `batch_a`, `batch_b`. Feeds under other names are taken in their order. Raises `InputError`
+        if they are too many or too few.
         """
         import torch
 
@@ -55,8 +63,7 @@ class Source:
             return tuple(args), dict(others)
         if self.takes_image:
             return tuple(given.values()), {}
-        kwargs = _by_parameter(self.net, given)
-        return ((), kwargs) if kwargs is not None else (tuple(given.values()), {})
+        return _bound(self.net, given)
 
 
 def is_network(text: str) -> bool:
@@ -83,12 +90,29 @@ def load(text: str, weights: Path | None = None) -> Source:
     return Source(checkpoints.load(path), input_names=(INPUT,), takes_image=True)
 
 
-def _by_parameter(net: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any] | None:
-    """Return tensors by the parameters of `forward`, those named `x_0`, `x_1` as a list `x`; None if they don't fit."""
-    left, kwargs = dict(given), dict[str, Any]()
-    for name in inspect.signature(net.forward).parameters:
-        if name in left:
-            kwargs[name] = left.pop(name)
-        elif f"{name}_0" in left:
-            kwargs[name] = [left.pop(f"{name}_{i}") for i in range(len(left)) if f"{name}_{i}" in left]
-    return None if left else kwargs
+def _bound(net: nn.Module, given: Mapping[str, Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return tensors as arguments of `forward`: by name, `x_0`, `x_1` as a list `x`, and `x_a`, `x_b` as a dict.
+
+    If no name is a parameter's, they are taken in their order. Raises `InputError` if only some are.
+    """
+    parameters = inspect.signature(net.forward).parameters
+    left, values = dict(given), dict[str, Any]()
+    for name, parameter in parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            values[name] = {key: left.pop(key) for key in list(left) if not re.fullmatch(r"input_\d+", key)}
+        elif name in left:
+            values[name] = left.pop(name)
+        elif parts := {key: left.pop(key) for key in list(left) if key.startswith(f"{name}_")}:
+            values[name] = _container([key.removeprefix(f"{name}_") for key in parts], list(parts.values()))
+    if left and len(left) < len(given):
+        raise InputError(f"{type(net).__name__} takes no input {next(iter(left))!r}; it takes {', '.join(parameters)}")
+    if left:
+        return tuple(given.values()), {}
+    arguments = inspect.BoundArguments(inspect.signature(net.forward), OrderedDict(values))
+    return arguments.args, arguments.kwargs
+
+
+def _container(keys: Sequence[str], tensors: Sequence[Tensor]) -> list[Tensor] | dict[str, Tensor]:
+    if set(keys) == set(map(str, range(len(keys)))):
+        return [tensors[keys.index(str(i))] for i in range(len(keys))]
+    return dict(zip(keys, tensors, strict=True))

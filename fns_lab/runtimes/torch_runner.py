@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,16 +69,17 @@ class TorchRunner:
         names = self._call.input_names
         if set(feeds) != set(names):
             raise InputError(f"the network takes {', '.join(map(repr, names))}, not {sorted(feeds)}")
-        given = [torch.from_numpy(np.ascontiguousarray(feeds[name])).to(self._device) for name in names]
+        given = [torch.tensor(feeds[name], device=self._device) for name in names]  # copies: a network may change them
         args, kwargs = self._call.arguments(given)
-        with torch.inference_mode():
+        net = self._open_net()
+        with torch.inference_mode(), _unchanged_buffers(net):
             start = time.perf_counter()
-            result = tensors(self._open_net()(*args, **kwargs))
+            result = tensors(net(*args, **kwargs))
             self.ms = (time.perf_counter() - start) * 1000
         return {name: y.cpu().numpy() for name, y in zip(self._call.output_names, result, strict=True)}
 
-    def modules(self, feeds: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-        """Return the tensors that each call of a module gave, in the order of the calls.
+    def modules(self, feeds: dict[str, np.ndarray]) -> tuple[dict[str, list[np.ndarray]], dict[str, np.ndarray]]:
+        """Return the tensors that each call of a module gave, in the order of the calls, and the network's outputs.
 
         A call has the path of its module as its name, `res1.conv1`; `act@1` is the second call of `act`. `export` says
         which values of the ONNX model these are.
@@ -96,11 +98,11 @@ class TorchRunner:
         modules = self._open_net().named_modules()
         hooks = [module.register_forward_hook(keep(path)) for path, module in modules if path]
         try:
-            self.infer(feeds)
+            outputs = self.infer(feeds)
         finally:
             for hook in hooks:
                 hook.remove()
-        return given
+        return given, outputs
 
     def values(self, feeds: dict[str, np.ndarray], modules: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
         """Return the network's outputs, and those of its modules under the names of their values in the ONNX model.
@@ -108,11 +110,12 @@ class TorchRunner:
         `modules` gives these names for each call, as `export` does; a call that it does not have is left out.
         """
         values: dict[str, np.ndarray] = {}
-        for call, arrays in self.modules(feeds).items():
+        given, outputs = self.modules(feeds)
+        for call, arrays in given.items():
             names = modules.get(call, ())
             if len(names) == len(arrays):
                 values |= {name: array for name, array in zip(names, arrays, strict=True) if name}
-        return values | self.infer(feeds)
+        return values | outputs
 
     def close(self) -> None:
         """Drop the reference to the network."""
@@ -131,8 +134,32 @@ class TorchRunner:
 
 
 def tensors(value: object) -> list[Tensor]:
-    """Return every tensor in nested tuples, lists and dicts, in order."""
+    """Return every tensor in what `plain` opens, in order."""
     import torch
     from torch.utils import _pytree as trees
 
-    return [leaf for leaf in trees.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    return [leaf for leaf in trees.tree_leaves(plain(value)) if isinstance(leaf, torch.Tensor)]
+
+
+def plain(value: object) -> object:
+    """Return nested tuples, lists, mappings of any class and dataclasses as tuples, lists and dicts."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, map(plain, value), strict=True))
+    if type(value) is tuple or type(value) is list:
+        return type(value)(map(plain, value))
+    return value
+
+
+@contextlib.contextmanager
+def _unchanged_buffers(net: nn.Module) -> Iterator[None]:
+    """Give the network back its buffers afterwards: one that counts its calls is the same for every call."""
+    kept = [(m, name, x, x.clone()) for m in net.modules() for name, x in m._buffers.items() if x is not None]
+    try:
+        yield
+    finally:
+        for module, name, buffer, copy in kept:
+            module._buffers[name] = buffer.copy_(copy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import json
 import zipfile
 
@@ -75,7 +77,7 @@ def test_an_export_at_another_length_computes_what_torch_does_in_every_module(ne
     feeds = {name: rng.normal(size=(2, 7, 4)).astype(np.float32) for name in ("x", "parts_0", "parts_1")}
     feeds["ids"] = rng.integers(0, 9, (2, 7))
     with TorchRunner(net, call=exported.call) as runner:
-        calls, values = runner.modules(feeds), runner.values(feeds, exported.modules)
+        calls, values = runner.modules(feeds)[0], runner.values(feeds, exported.modules)
     assert list(calls) == ["linear", "act", "act@1", "lstm"]
     assert {"linear", "act", "act_1", "lstm.0"} < set(values)
     model = models.with_outputs(exported.model, [name for name in values if name not in outputs_of(exported.model)])
@@ -84,6 +86,141 @@ def test_an_export_at_another_length_computes_what_torch_does_in_every_module(ne
     for name, expected in values.items():
         assert expected.std() > 0.01
         np.testing.assert_allclose(actual[name], expected, atol=TOLERANCE, err_msg=name)
+
+
+class Cells(nn.Module):
+    """A module that gives two tensors of one shape, each time; it counts its calls and changes its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.cell = nn.LSTMCell(6, 5)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        x.mul_(2)
+        h = c = torch.zeros(2, 5)
+        for step in x:
+            h, c = self.cell(step, (h, c))
+        return h + self.calls, c
+
+
+def test_tensors_of_one_shape_are_told_apart_in_every_call():
+    net = Cells().eval()
+    feeds = {"x": np.random.default_rng(1).normal(size=(3, 2, 6)).astype(np.float32)}
+    before = feeds["x"].copy()
+    exported = export(net, (torch.zeros(3, 2, 6),))
+    assert list(exported.modules) == ["cell", "cell@1", "cell@2"]
+    with TorchRunner(net, call=exported.call) as runner:
+        values = [runner.values(feeds, exported.modules) for _ in range(2)][1]
+    assert set(values) == {f"cell.{i}{n}" for i in (0, 1) for n in ("", "_1")} | {"cell.0_2", "output_0", "output_1"}
+    model = models.with_outputs(exported.model, [name for name in values if name not in outputs_of(exported.model)])
+    actual = run(model, {"x": before})
+    for name, expected in values.items():
+        assert expected.std() > 0.01
+        np.testing.assert_allclose(actual[name], expected, atol=TOLERANCE, err_msg=name)
+    assert (feeds["x"] == before).all()
+    assert net.calls == 0
+
+
+@dataclasses.dataclass
+class Answer:
+    """What a network may return, and what is in no dict or tuple."""
+
+    last: torch.Tensor
+    states: tuple
+    scores: collections.UserDict
+    none: None = None
+
+
+class Answering(nn.Module):
+    """A network whose result holds one tensor twice, in a dataclass, a tuple and a mapping of another class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.linear(x)
+        return Answer(y, (x, y), collections.UserDict(a=y.tanh()))
+
+
+def test_the_tensors_of_a_dataclass_are_outputs_and_one_may_be_there_twice():
+    net = Answering().eval()
+    exported = export(net, (torch.zeros(2, 4),))
+    names = [output.name for output in exported.model.graph.output]
+    assert names == ["last", "states_0", "states_1", "scores_a"]
+    feeds = {"x": np.random.default_rng(1).normal(size=(2, 4)).astype(np.float32)}
+    with TorchRunner(net, call=exported.call) as runner:
+        expected = runner.infer(feeds)
+    actual = run(exported.model, feeds)
+    for name in names:
+        np.testing.assert_allclose(actual[name], expected[name], atol=TOLERANCE, err_msg=name)
+
+
+class Collecting(nn.Module):
+    """Takes a dict, any number of tensors and any names."""
+
+    def forward(self, batch, *others, **named):
+        return batch["a"] - batch["b"] + others[0] * 2 + named["last"]
+
+
+def test_arrays_become_the_arguments_that_forward_takes():
+    source = sources.Source(Collecting())
+    names = ("batch_a", "batch_b", "others_0", "last")
+    arrays = {name: np.full((2,), 10.0**i, np.float32) for i, name in enumerate(names)}
+    args, kwargs = source.arguments(arrays)
+    exported = export(source.net, args, kwargs)
+    assert tuple(models.input_shapes(exported.model)) == names
+    again, named = source.arguments({name: arrays[name] for name in exported.call.input_names})
+    assert source.net(*again, **named).tolist() == [1 - 10 + 200 + 1000] * 2
+    with pytest.raises(InputError, match="TwoInputs takes no input 'idx'; it takes x, ids"):
+        sources.Source(examples.TwoInputs()).arguments({"x": arrays["last"], "idx": arrays["last"]})
+
+
+class TakingDict(nn.Module):
+    """Takes a dict as its last argument."""
+
+    def forward(self, x, batch):
+        return x + batch["a"]
+
+
+def test_a_dict_may_be_the_last_argument():
+    source = sources.Source(TakingDict())
+    args, kwargs = source.arguments({name: np.ones((2,), np.float32) for name in ("x", "batch_a")})
+    assert args[1].keys() == {"a"}
+    assert tuple(models.input_shapes(export(source.net, args, kwargs).model)) == ("x", "batch_a")
+
+
+class Complex(nn.Module):
+    """Gives complex numbers."""
+
+    def forward(self, x):
+        return {"y": torch.complex(x, x)}
+
+
+class Deciding(nn.Module):
+    """Does what depends on a number in its input."""
+
+    def forward(self, x):
+        while x.sum() < 10:
+            x = x + 1
+        return x
+
+
+@pytest.mark.parametrize(
+    ("net", "x", "said"),
+    [
+        (Complex(), torch.zeros(2), "the network's result y holds complex numbers, which no runtime takes: return"),
+        (nn.Identity(), torch.zeros(2, dtype=torch.complex64), "input 'input' holds complex numbers, which no runtime"),
+        (Deciding(), torch.zeros(2), r"depends on the numbers in a tensor: line \d+ of test_networks.py, `while x.sum"),
+    ],
+)
+def test_what_onnx_cannot_hold_is_one_line(net, x, said, capsys):
+    with pytest.raises(InputError, match=said):
+        export(net, (x,))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_program_is_exported_and_run_as_the_network_in_it_is(program):
@@ -145,12 +282,29 @@ def test_a_factory_s_network_takes_the_weights_of_a_wrapped_checkpoint(tmp_path)
     [
         ("no_such_module:net", "ModuleNotFoundError"),
         ("fns_lab.nets.examples:Missing", "AttributeError"),
-        ("builtins:dict", "makes a dict, not a torch.nn.Module"),
+        ("builtins:dict", "makes an object of the class dict, not a torch.nn.Module"),
+        ("sys:maxsize", "makes an object of the class int, not a torch.nn.Module"),
+        ("sys:exit", "SystemExit"),
+        ("torch.nn:Linear", r"needs arguments \(in_features, out_features\) but is called without"),
     ],
 )
 def test_a_factory_that_makes_no_network_is_named(text, said):
     with pytest.raises(InputError, match=f"{text}: .*{said}"):
         sources.load(text)
+
+
+def test_a_module_s_file_is_not_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_net.py").touch()
+    with pytest.raises(InputError, match="give the module's name, my_net, not its file's"):
+        sources.load("my_net.py:make")
+
+
+def test_a_factory_makes_the_same_network_each_time(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "drawing.py").write_text("import torch\ndrawn = torch.rand(9)\nmake = lambda: torch.nn.Linear(3, 3)\n")
+    first, second = (sources.load("drawing:make").net for _ in range(2))
+    assert torch.equal(first.weight, second.weight)
 
 
 def test_what_a_network_does_not_take_is_said():
