@@ -14,11 +14,13 @@
  * @property {ValueInfo[]} inputs
  * @property {ValueInfo[]} outputs
  * @property {Node[]} nodes
+ * @property {string[]} external  other files in which it keeps weights
  */
 
 const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
 const MODEL = { irVersion: 1, graph: 7, opset: 8 };
 const GRAPH = { node: 1, initializer: 5, input: 11, output: 12 };
+const TENSOR = { name: 8, external: 13 };
 const NODE = { input: 1, output: 2, name: 3, op: 4, domain: 7 };
 export const TYPES = [
   "", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16", "float64", "uint32",
@@ -141,13 +143,19 @@ export function readModel(bytes) {
     const fields = readFields(opset);
     return [strings(fields, 1)[0] || "", Number(values(fields, 2)[0] || 0)];
   });
-  const stored = new Set(values(graph, GRAPH.initializer).map((tensor) => strings(readFields(tensor), 8)[0]));
+  const tensors = values(graph, GRAPH.initializer).map(readFields);
+  const stored = new Set(tensors.map((fields) => strings(fields, TENSOR.name)[0]));
+  const entries = tensors.flatMap((fields) => values(fields, TENSOR.external)).map((entry) => {
+    const fields = readFields(entry);
+    return [strings(fields, 1)[0], strings(fields, 2)[0]];
+  });
   return {
     irVersion: Number(values(model, MODEL.irVersion)[0] || 0),
     opsets: Object.fromEntries(opsets),
     inputs: values(graph, GRAPH.input).map(readValueInfo).filter(({ name }) => !stored.has(name)),
     outputs: values(graph, GRAPH.output).map(readValueInfo),
     nodes,
+    external: [...new Set(entries.filter(([key]) => key === "location").map(([, file]) => file))],
   };
 }
 

@@ -57,6 +57,15 @@ export function numbers(type, data) {
 }
 
 /**
+ * Returns the bits of numbers rounded to float16. Throws in a browser that has no Float16Array.
+ * @param {ArrayLike<number>} values
+ */
+export function float16Bits(values) {
+  if (typeof Float16Array === "undefined") throw new Error("this browser has no float16");
+  return new Uint16Array(Float16Array.from(values).buffer);
+}
+
+/**
  * Returns the index tuple of element `i`, as "(0, 2, 5)".
  * @param {number} i
  * @param {readonly number[]} dims

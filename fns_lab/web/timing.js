@@ -13,6 +13,12 @@ export async function timed(work) {
 }
 
 /**
+ * Returns milliseconds as text: two decimals below ten, else whole ones; empty where nothing was measured.
+ * @param {number | undefined} ms
+ */
+export const msText = (ms) => (ms === undefined ? "" : ms.toFixed(ms < 10 ? 2 : 0));
+
+/**
  * Returns the quantile `q` (0..1) of some numbers, interpolated as numpy does.
  * @param {number[]} values
  * @param {number} q

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { elementCount, indexText, noise, unpacked } from "../../fns_lab/web/tensors.js";
+import { elementCount, float16Bits, indexText, noise, unpacked } from "../../fns_lab/web/tensors.js";
 
 test("a block holds several tensors of several types", () => {
   const floats = new Float32Array([1.5, -2, 3]);
@@ -32,4 +32,8 @@ test("noise stays in its range, is the same again and fills the range", () => {
   assert.notDeepEqual(data, noise("x", [1, 3, 40, 50], { low: -1, high: 2, seed: 8 }).data);
   assert.ok(Math.min(...data) >= -1 && Math.max(...data) < 2);
   assert.ok(Math.abs(data.reduce((sum, x) => sum + x, 0) / data.length - 0.5) < 0.05);
+});
+
+test("numbers become the bits of float16", { skip: typeof Float16Array === "undefined" }, () => {
+  assert.deepEqual([...float16Bits([1, -2, 0.5, 0, 1 + 2 ** -12])], [0x3c00, 0xc000, 0x3800, 0, 0x3c00]);
 });

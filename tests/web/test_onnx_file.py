@@ -44,10 +44,17 @@ def test_a_file_says_what_it_is(model, tmp_path):
     info = json.loads(in_node('console.log(JSON.stringify(file.readModel(readFileSync("m.onnx"))));', tmp_path))
     assert info["irVersion"] == 3 and info["opsets"] == {"": 7}
     assert info["inputs"] == [{"name": "x", "type": "float32", "dims": [1, 3, "height", 8]}]
+    assert info["external"] == []
     assert info["outputs"] == [{"name": "y", "type": "float32", "dims": [1, 4, 6, 8]}]
     assert [(n["op"], n["inputs"], n["outputs"]) for n in info["nodes"]] == [
         ("Conv", ["x", "w"], ["c"]), ("Relu", ["c"], ["y"]),
     ]  # fmt: skip
+
+
+def test_files_in_which_weights_are_kept_are_named(model, tmp_path):
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.weights", size_threshold=0)
+    info = json.loads(in_node('console.log(JSON.stringify(file.readModel(readFileSync("m.onnx"))));', tmp_path))
+    assert info["external"] == ["m.weights"]
 
 
 def test_shapes_and_outputs_are_written_and_nothing_else(model, tmp_path):

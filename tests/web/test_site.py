@@ -6,8 +6,9 @@ import asyncio
 import json
 
 import numpy as np
+import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from PIL import ExifTags, Image
 
 from benchmarks.browsers.site import SIZE as SMALL
@@ -173,7 +174,8 @@ def test_a_model_of_the_reader_runs_everywhere_or_says_what_is_missing(address, 
     assert set(rows) == set(TARGETS)
     assert "runs" in rows["ort-web/wasm"] and "runs" in rows["ort-web/webgpu"]
     assert "wrong" not in rows["ort-web/webgpu"]
-    assert "It has no Erf. fns-lab lower erf.onnx --target onnxjs-0.1.8/cpu -o lowered.onnx" in rows["onnxjs-0.1.8/cpu"]
+    lacking = "It has no Erf.\nfns-lab lower erf.onnx --target onnxjs-0.1.8/cpu -o lowered.onnx"
+    assert lacking in rows["onnxjs-0.1.8/cpu"]
 
 
 def test_an_engine_whose_files_do_not_arrive_says_so(address):
@@ -216,6 +218,40 @@ def test_free_sizes_are_asked_for_and_written_into_the_model(address, tmp_path):
     rows = visit(address + "#your-model", look)
     assert len(rows) == len(TARGETS)
     assert all("runs" in row for row in rows)
+
+
+def test_a_batch_is_one_along_every_axis_that_has_its_name(address, tmp_path):
+    x, state = image(1, 5), image(2, 1, 4)
+    model = graph([node("Relu", "x", "y"), node("Relu", "state", "z")], {"x": x, "state": state},
+                  outputs={"y": x.shape, "z": state.shape})  # fmt: skip
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    model.graph.input[1].type.tensor_type.shape.dim[1].dim_param = "batch"
+    path = models.save(model, tmp_path / "state.onnx")
+
+    async def look(page):
+        await page.page.set_input_files("#model-file", path)
+        await page.until_says("#model-status", "is read")
+        return [await page.page.input_value(f"#model-input-{i}") for i in range(2)]
+
+    assert visit(address + "#your-model", look) == ["1x5", "2x1x4"]
+
+
+@pytest.mark.parametrize("kind", ["float16", "int64", "bool"])
+def test_inputs_of_other_types_are_filled(address, tmp_path, kind):
+    x = np.ones((1, 3, 4, 5), kind)
+    onnx_type = helper.np_dtype_to_tensor_dtype(x.dtype)
+    model = graph([node("Reshape", "x shape", "y")], {"x": x}, {"shape": np.array([3, 20])}, outputs={"y": (3, 20)},
+                  output_type=onnx_type)  # fmt: skip
+    path = models.save(model, tmp_path / "other.onnx")
+
+    async def look(page):
+        await page.page.set_input_files("#model-file", path)
+        await page.until_says("#model-status", "is read")
+        await page.page.click("#model-run")
+        await page.until_says("#model-status", "done")
+        return await page.page.locator("#model-table tbody tr").first.inner_text()
+
+    assert "runs" in visit(address + "#your-model", look)
 
 
 async def compared(page, path, target):
@@ -295,24 +331,78 @@ def test_a_benchmark_stops(address):
     assert ready
 
 
-def test_broken_files_are_named(address, tmp_path):
-    broken_image, broken_model = tmp_path / "broken.png", tmp_path / "broken.onnx"
-    broken_image.write_bytes(b"\x89PNG no more")
-    broken_model.write_bytes(bytes(range(200)))
+IMAGES = {
+    "broken.png": b"\x89PNG no more",
+    "empty.jpg": b"",
+    "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+}
+
+
+def test_broken_images_are_named_and_the_next_one_is_taken(address, tmp_path):
+    for name, data in IMAGES.items():
+        (tmp_path / name).write_bytes(data)
+    Image.new("RGB", (20000, 200), "red").save(tmp_path / "wide.png")
+    frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
 
     async def look(page):
         await first_image(page)
-        await page.page.set_input_files("#style-file", broken_image)
-        said = await page.until_says("#style-status", "broken.png")
-        empty = await page.page.evaluate("document.querySelector('#style-after').width")
-        await page.page.click("nav a[href='#your-model']")
-        await page.page.set_input_files("#model-file", broken_model)
-        return said, empty, await page.until_says("#model-status", "broken.onnx")
+        said = {}
+        for name in IMAGES:
+            await page.page.set_input_files("#style-file", tmp_path / name)
+            said[name] = await page.until_says("#style-status", name)
+            assert await page.page.evaluate("document.querySelector('#style-after').width") == 0, "nothing stale stays"
+        await page.page.select_option("#style-size", "own")
+        for name, size in (("wide.png", [1024, 16]), ("moving.gif", [60, 40])):
+            await page.page.set_input_files("#style-file", tmp_path / name)
+            await page.until(f"document.querySelector('#style-after').width === {size[0]}")
+            said[name] = await page.page.evaluate("document.querySelector('#style-after').height") == size[1]
+        return said
 
-    said, empty, model = visit(address, look)
-    assert "'broken.png' is no image" in said
-    assert empty == 0, "nothing stale stays"
-    assert "not an ONNX file" in model
+    said = visit(address, look)
+    assert all(f"'{name}' is no image" in said[name] for name in IMAGES)
+    assert said["wide.png"] and said["moving.gif"]
+
+
+def test_models_that_the_page_cannot_read_are_named(address, tmp_path):
+    x = image(1, 3, 6, 8)
+    model = graph([node("Add", "x w", "y")], {"x": x}, {"w": x}, outputs={"y": x.shape})
+    onnx.save(model, tmp_path / "outside.onnx", save_as_external_data=True, location="outside.bin", size_threshold=0)
+    whole = models.save(graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape}), tmp_path / "whole.onnx")
+    (tmp_path / "bytes.onnx").write_bytes(bytes(range(200)))
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    (tmp_path / "text.onnx").write_text("a note, not a model\n" * 20)
+    (tmp_path / "cut.onnx").write_bytes(whole.read_bytes()[:40])
+    names = ("bytes", "empty", "text", "cut", "outside")
+
+    async def look(page):
+        said = {}
+        for name in names:
+            await page.page.set_input_files("#model-file", tmp_path / f"{name}.onnx")
+            said[name] = await page.until_says("#model-status", f"'{name}.onnx'")
+            assert not await page.page.is_enabled("#model-run")
+        await page.page.set_input_files("#model-file", whole)
+        await page.until_says("#model-status", "is read")
+        return said, await page.page.is_enabled("#model-run")
+
+    said, ready = visit(address + "#your-model", look)
+    assert ready
+    assert said["empty"] == "'empty.onnx' is empty"
+    assert all("not an ONNX file" in said[name] for name in ("bytes", "text", "cut"))
+    assert "its weights are in outside.bin, which this page cannot open" in said["outside"]
+
+
+def test_a_file_that_is_dropped_beside_leaves_the_page_open(address):
+    async def look(page):
+        await first_image(page)
+        dropped = """(selector) => {
+          const event = new DragEvent("drop", { bubbles: true, cancelable: true });
+          document.querySelector(selector).dispatchEvent(event);
+          return event.defaultPrevented;
+        }"""
+        return [await page.page.evaluate(dropped, selector) for selector in ("main", "#wrong-file")]
+
+    assert visit(address, look) == [True, False]
 
 
 def test_a_photograph_is_upright_and_runs_at_its_own_size(address, tmp_path):

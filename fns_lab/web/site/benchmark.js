@@ -3,10 +3,10 @@ import { compare, short } from "../compare.js";
 import { missing } from "../device.js";
 import { Stopped } from "../engines/client.js";
 import { decoded, fitted, tensorFromPixels } from "../images.js";
-import { interleaved, summary, timed } from "../timing.js";
+import { interleaved, msText, summary, timed } from "../timing.js";
 import { clientOf, modelBytes, readFile } from "./catalog.js";
 import { byId, chosenIn, fillSelect, fillTable, reason, save, say } from "./dom.js";
-import { fragmentOf, markdownOf, resultsIn } from "./results.js";
+import { dateText, fragmentOf, markdownOf, resultsIn } from "./results.js";
 
 /** @typedef {import("./results.js").Row} Row */
 /** @typedef {import("../tensors.js").Tensor} Tensor */
@@ -25,7 +25,7 @@ import { fragmentOf, markdownOf, resultsIn } from "./results.js";
  */
 
 const MEGABYTES_AT_ONCE = 600; // of inputs and sessions; above, files are measured one network and size at a time
-const COLUMNS = ["network", "file", "nodes", "size", "engine", "load ms", "first ms", "median ms", "p10", "p90", "error"];
+const COLUMNS = ["network", "file", "engine", "median ms", "p10", "p90", "first ms", "load ms", "nodes", "size", "error"];
 
 /** @type {import("./catalog.js").Catalog} */
 let catalog;
@@ -66,7 +66,7 @@ async function showLinked() {
   try {
     results = await resultsIn(text);
     show();
-    say("benchmark-status", `Results of ${results.date}, from the link.`);
+    say("benchmark-status", `Results of ${dateText(results)}, from the link.`);
   } catch (error) {
     say("benchmark-status", reason(error), true);
   }
@@ -210,13 +210,13 @@ async function sampleInput(name, [height, width]) {
 }
 
 function show() {
-  const ms = (/** @type {number | undefined} */ x) => (x === undefined ? "" : x.toFixed(x < 10 ? 2 : 0));
   fillTable("benchmark-table", COLUMNS, results.rows.map((row) => [
-    row.model, row.file, String(row.nodes), row.size, row.target, ms(row.ms_load), ms(row.ms_first), ms(row.ms_median), ms(row.ms_p10),
-    ms(row.ms_p90), row.fault || (row.max_abs === undefined ? "" : short(Number(row.max_abs.toPrecision(2)))),
+    row.model, row.file, row.target, msText(row.ms_median), msText(row.ms_p10), msText(row.ms_p90), msText(row.ms_first),
+    msText(row.ms_load), String(row.nodes), row.size,
+    row.fault || (row.max_abs === undefined ? "" : short(Number(row.max_abs.toPrecision(2)))),
   ]), ["network", "file", "engine"]);
   const { browser, system, cores, isolated } = results.device;
   say("benchmark-device", `${browser}, ${system}, ${cores} cores, ${isolated ? "wasm on several threads" : "wasm on one thread"}, `
-    + `${results.rounds} timed rounds, ${results.date}`);
+    + `${results.rounds} timed rounds, ${dateText(results)}`);
   byId("benchmark-exports").hidden = false;
 }

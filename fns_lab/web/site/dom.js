@@ -59,13 +59,23 @@ export function fillSelect(id, options, chosen = []) {
 /** @param {string} id @returns {string[]} */
 export const chosenIn = (id) => [...byId(id).selectedOptions].map((option) => option.value);
 
+/** Keeps the page open where a file is dropped beside what takes it. */
+export function ignoreOtherDrops() {
+  for (const name of ["dragover", "drop"]) {
+    document.addEventListener(name, (event) => {
+      if (/** @type {HTMLInputElement} */ (event.target).type !== "file") event.preventDefault();
+    });
+  }
+}
+
 /**
- * Calls `take` with a file that is chosen in an input or dropped on its label.
+ * Calls `take` with a file that is chosen in an input or dropped on its label, also where it is the same as before.
  * @param {string} input
  * @param {string} drop
  * @param {(file: File) => void} take
  */
 export function onFile(input, drop, take) {
+  byId(input).addEventListener("click", () => { byId(input).value = ""; }); // else the same file is no change
   byId(input).addEventListener("change", () => {
     const [file] = byId(input).files;
     if (file) take(file);

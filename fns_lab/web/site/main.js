@@ -2,7 +2,7 @@
 import { device } from "../device.js";
 import { openBenchmark } from "./benchmark.js";
 import { readCatalog, SINGLE_FILE } from "./catalog.js";
-import { byId, reason, say } from "./dom.js";
+import { byId, ignoreOtherDrops, reason, say } from "./dom.js";
 import { openStyle } from "./style.js";
 import { openWhyWrong } from "./why_wrong.js";
 import { openYourModel } from "./your_model.js";
@@ -29,6 +29,7 @@ function describe({ browser, system, cores, isolated, webgl, webgpu }) {
 async function open() {
   window.addEventListener("hashchange", showPage);
   showPage();
+  ignoreOtherDrops();
   const [catalog, facts] = await Promise.all([readCatalog(), device()]);
   say("device", `${describe(facts)}. fns_lab ${catalog.version}`);
   for (const openPage of [openStyle, openBenchmark, openYourModel, openWhyWrong]) openPage(catalog, facts);

@@ -32,6 +32,9 @@
 
 const FORMAT = "fns-lab benchmark";
 
+/** Returns when results were measured, to the minute. @param {Results} results */
+export const dateText = ({ date }) => `${String(date).slice(0, 16).replace("T", " ")} UTC`;
+
 /** @param {Results} results */
 export function markdownOf({ device, date, rounds, rows }) {
   const number = (/** @type {number | undefined} */ x) => (x === undefined ? "" : String(Number(x.toPrecision(3))));

@@ -8,7 +8,7 @@ import { namedTensors, readTensorFile } from "../tensor_files.js";
 import { indexText } from "../tensors.js";
 import { clientOf, modelBytes } from "./catalog.js";
 import { byId, fillSelect, fillTable, make, reason, say } from "./dom.js";
-import { asTaken, feedOf, readModelFile } from "./your_model.js";
+import { asTaken, feedOf, fixedDims, readModelFile } from "./your_model.js";
 
 /** @typedef {import("../tensors.js").Tensor} Tensor */
 /** @typedef {{ name: string, op: string, expected: Tensor, actual: Tensor, error: import("../compare.js").Comparison, range: number, ratio: number }} Compared */
@@ -78,7 +78,7 @@ async function compareValues(bytes, files) {
   const info = readModel(bytes);
   const given = namedTensors(files, info.inputs.map(({ name }) => name), info.outputs.map(({ name }) => name));
   const feeds = info.inputs.map(({ name, type, dims }) => given.get(name) ||
-    feedOf(name, type, dims.map((size, axis) => (typeof size === "number" && size > 0 ? size : axis ? FREE_SIZE : 1))));
+    feedOf(name, type, fixedDims(dims, info.inputs, FREE_SIZE)));
   const [reference, engine] = ["wrong-reference", "wrong-engine"].map(
     (id) => /** @type {import("./catalog.js").Engine} */ (catalog.engines.find(({ target }) => target === byId(id).value)));
   const fixed = withInputShapes(bytes, Object.fromEntries(feeds.map(({ name, dims }) => [name, [...dims]])));

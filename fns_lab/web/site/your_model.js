@@ -3,8 +3,8 @@ import { compare, largestMagnitude, short } from "../compare.js";
 import { missing } from "../device.js";
 import { decoded, fitted, tensorFromPixels } from "../images.js";
 import { readModel, withInputShapes } from "../onnx_file.js";
-import { ARRAYS, elementCount, noise, numbers } from "../tensors.js";
-import { summary } from "../timing.js";
+import { ARRAYS, elementCount, float16Bits, noise, numbers } from "../tensors.js";
+import { msText, summary } from "../timing.js";
 import { clientOf } from "./catalog.js";
 import { byId, fillTable, make, onFile, reason, say } from "./dom.js";
 
@@ -51,11 +51,20 @@ export function openYourModel(siteCatalog, deviceFacts) {
 export async function readModelFile(chosen) {
   if (chosen.size > LARGEST_MB * 2 ** 20) throw new Error(`'${chosen.name}' has more than ${LARGEST_MB} MB`);
   const bytes = new Uint8Array(await chosen.arrayBuffer());
+  if (!bytes.length) throw new Error(`'${chosen.name}' is empty`);
   try {
-    return { name: chosen.name, bytes, info: readModel(bytes) };
+    const info = readModel(bytes);
+    if (info.external.length) throw new Error(keptElsewhere(chosen.name, info.external));
+    return { name: chosen.name, bytes, info };
   } catch (error) {
     throw new Error(`'${chosen.name}': ${reason(error)}`);
   }
+}
+
+/** @param {string} name @param {string[]} files */
+function keptElsewhere(name, files) {
+  return `its weights are in ${files.join(", ")}, which this page cannot open; in Python, `
+    + `onnx.save(onnx.load("${name}"), "whole.onnx") writes one file`;
 }
 
 /** @param {File} chosen */
@@ -92,10 +101,22 @@ function describe({ nodes, opsets, irVersion, inputs }) {
   say("model-facts", `${nodes.length} nodes, opset ${opsets[""] || "?"}, IR version ${irVersion}; ops: ${ops.join(", ")}`);
   const fields = inputs.map(({ name, type, dims }, i) => make("label", {}, `${name} (${type})`, make("input", {
     id: `model-input-${i}`, pattern: "\\d+( *[x×] *\\d+)*",
-    value: dims.map((size, axis) => (typeof size === "number" && size > 0 ? size : axis ? FREE_SIZE : 1)).join("x"),
+    value: fixedDims(dims, inputs, FREE_SIZE).join("x"),
   })));
   byId("model-inputs").replaceChildren(make("legend", {}, "Shapes of inputs"), ...fields);
   byId("model-inputs").hidden = !fields.length;
+}
+
+/**
+ * Returns dims with a size for each free one: 1 for the first, and for any that has the name of the first of an input,
+ * as the batch of a state that lies along another axis; else `free`.
+ * @param {(number | string)[]} dims
+ * @param {import("../onnx_file.js").ValueInfo[]} inputs
+ * @param {number} free
+ */
+export function fixedDims(dims, inputs, free) {
+  const batch = new Set(inputs.map((input) => input.dims[0]).filter((size) => typeof size === "string" && size !== "?"));
+  return dims.map((size, axis) => (typeof size === "number" && size > 0 ? size : !axis || batch.has(size) ? 1 : free));
 }
 
 /** @returns {Tensor[]} */
@@ -114,13 +135,14 @@ function feeds() {
 export function feedOf(name, type, dims) {
   const isImage = type === "float32" && dims.length === 4 && dims[0] === 1 && dims[1] === 3;
   if (isImage && image) return tensorFromPixels(fitted(image, dims[3], dims[2]), name);
-  if (type === "float32") return noise(name, dims, isImage ? {} : { low: -1, high: 1 });
   const array = ARRAYS[type];
-  if (!array || type === "float16") throw new Error(`input '${name}' has type ${type}, which this page cannot fill`);
-  return { name, type, dims, data: new array(elementCount(dims)) };
+  if (!array) throw new Error(`input '${name}' has type ${type}, which this page cannot fill`);
+  if (!type.startsWith("float")) return { name, type, dims, data: new array(elementCount(dims)) };
+  const { data } = noise(name, dims, isImage ? {} : { low: -1, high: 1 });
+  return { name, type, dims, data: type === "float16" ? float16Bits(data) : array.from(data) };
 }
 
-/** @typedef {{ target: string, text: string, load?: number, first?: number, median?: number, outputs?: Tensor[] }} Result */
+/** @typedef {{ target: string, text: string, command?: string, load?: number, first?: number, median?: number, outputs?: Tensor[] }} Result */
 
 async function runAll() {
   if (!file) return;
@@ -165,7 +187,7 @@ async function runIn(engine, { name, bytes, info }, inputs) {
     await client.close(id);
     return { target: engine.target, text: "runs", load, first: first.ms, median: summary(times).median, outputs: first.outputs };
   } catch (error) {
-    return { target: engine.target, text: `${reason(error)}${advice(engine, name, info)}` };
+    return { target: engine.target, ...advice(engine, name, info, reason(error)) };
   }
 }
 
@@ -184,25 +206,27 @@ export function asTaken(engine, bytes, inputs) {
 }
 
 /**
- * Returns what a reader can do about a model that an engine refuses.
+ * Returns an engine's words about a model that it refuses, the ops that it lacks, and the command that may help.
  * @param {import("./catalog.js").Engine} engine
  * @param {string} name
  * @param {import("../onnx_file.js").ModelInfo} info
+ * @param {string} words
  */
-function advice({ target, ops }, name, { nodes }) {
-  if (isStopped) return "";
-  const lacking = ops ? [...new Set(nodes.map(({ op }) => op))].filter((op) => !ops.includes(op) && op !== "Constant") : [];
+function advice({ target, ops }, name, { nodes }, words) {
+  if (isStopped || !ops) return { text: words };
+  const lacking = [...new Set(nodes.map(({ op }) => op))].filter((op) => !ops.includes(op) && op !== "Constant");
   const cause = lacking.length ? ` It has no ${lacking.sort().join(", ")}.` : "";
-  return `.${cause} fns-lab lower ${name} --target ${target} -o lowered.onnx`;
+  const file = /[^\w.-]/.test(name) ? `"${name}"` : name;
+  return { text: `${words.replace(/[\s.]+$/, "")}.${cause}`, command: `fns-lab lower ${file} --target ${target} -o lowered.onnx` };
 }
 
 /** @param {Result[]} results */
 function show(results) {
   const reference = results.find(({ target }) => target === REFERENCE)?.outputs;
-  const ms = (/** @type {number | undefined} */ x) => (x === undefined ? "" : x.toPrecision(3));
   fillTable("model-table", COLUMNS, results.map((result) => [
-    result.target, result.text, ms(result.load), ms(result.first), ms(result.median),
-    result.target === REFERENCE ? (result.outputs ? "compared with" : "") : errorText(reference, result.outputs),
+    result.target, result.command ? make("span", {}, `${result.text} `, make("code", {}, result.command)) : result.text,
+    msText(result.load), msText(result.first), msText(result.median),
+    result.target === REFERENCE ? (result.outputs ? "reference" : "") : errorText(reference, result.outputs),
   ]), ["engine", "result"]);
 }
 
