@@ -68,7 +68,9 @@ class Arguments:
             return None
         for name, axes in free.items():
             _check_axes(name, axes, dict(zip(self.input_names, self.tensors, strict=True)))
-        sizes = {size: torch.export.Dim(size, min=lowest) for axes in free.values() for size in axes.values()}
+        names_of_sizes = {size for axes in free.values() for size in axes.values()}
+        auto = torch.export.Dim.AUTO  # for a size that a program computes of others, such as 2*s27
+        sizes = {size: torch.export.Dim(size, min=lowest) if size.isidentifier() else auto for size in names_of_sizes}
         names = iter(self.input_names)
 
         def spec(leaf: object) -> dict[int, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fns_lab.runtimes.torch_runner import tensors
 
@@ -79,8 +79,9 @@ def outputs_of(program: ExportedProgram, log: CallLog) -> dict[str, tuple[str, .
 def _copied(graph: fx.Graph, log: CallLog) -> dict[str, tuple[str, ...]]:
     """Return the traced values of which each call's copies were made."""
     count = sum(map(len, log.copies.values()))
-    copies = iter(graph.output_node().args[0][-count:] if count else ())
-    return {call: tuple(next(copies).args[0].name for _ in tensors) for call, tensors in log.copies.items()}
+    outputs = cast("Sequence[Any]", graph.output_node().args[0])
+    copies = iter(outputs[len(outputs) - count :])
+    return {call: tuple(next(copies).args[0].name for _ in given) for call, given in log.copies.items()}
 
 
 def _is_read_outside(node: fx.Node, inside: set[fx.Node]) -> bool:

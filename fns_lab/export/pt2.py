@@ -6,6 +6,7 @@ by name, and loads compiled libraries. A file that needs any of that is refused;
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -32,25 +33,53 @@ _TARGET = re.compile(
 )
 """Functions that a graph may call: ATen's ops, and arithmetic on sizes."""
 
-_NAMES = {
+_FUNCTIONS = {
+    "Symbol",
+    "Integer",
+    "Rational",
+    "Float",
+    "Add",
+    "Mul",
+    "Pow",
     "Max",
     "Min",
     "Mod",
+    "And",
+    "Or",
+    "Not",
+    "Equality",
+    "Unequality",
+    "Eq",
+    "Ne",
+    "GreaterThan",
+    "LessThan",
+    "StrictGreaterThan",
+    "StrictLessThan",
     "FloorDiv",
+    "ModularIndexing",
+    "Where",
     "PythonMod",
     "CleanDiv",
     "CeilDiv",
-    "Eq",
-    "Ne",
-    "True",
-    "False",
-    "oo",
-    "int_oo",
+    "CeilToInt",
+    "FloorToInt",
+    "TruncToInt",
+    "RoundToInt",
+    "ToFloat",
+    "IntTrueDiv",
+    "FloatTrueDiv",
+    "PowByNatural",
+    "FloatPow",
+    "LShift",
+    "RShift",
+    "Identity",
 }
-_FORMULA = re.compile(r"[\w\s+*/%(),<>=-]*")
-"""A formula of sizes: names, numbers and signs, no dot, no quote, no bracket."""
+"""Functions that a formula of sizes may call: sympy's, and torch's own."""
 
-_SIZE = re.compile(r"[suzf]\d+|\d+|int_oo")
+_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Compare, ast.cmpop, ast.keyword, ast.Load)
+"""What may be in a formula of sizes beside calls, names and constants."""
+
+_SIZE = re.compile(r"[suzf]\d+|int_oo|oo")
 
 _CONTAINERS = {"builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict", None}
 """Types of containers that inputs and outputs may be in."""
@@ -75,7 +104,7 @@ def load(path: Path) -> Program:
     try:
         with quiet():
             program = torch.export.load(path)
-            net = torch.export.unflatten(program).eval()
+            net = _without_examples(torch.export.unflatten(program).eval())
     except Exception as error:  # torch raises many classes for a program that it can't read
         raise InputError(f"{path}: torch cannot read this program: {first_line(error)}") from None
     if program.example_inputs is None:
@@ -83,6 +112,18 @@ def load(path: Path) -> Program:
     args, kwargs = program.example_inputs
     names, dynamic = _inputs(program)
     return Program(net, tuple(args), kwargs, names, dynamic)
+
+
+def _without_examples(net: nn.Module) -> nn.Module:
+    """Return the network without the tensors of free size that torch notes at its nodes, as they can't be copied."""
+    from torch import fx
+
+    for module in net.modules():
+        graph = getattr(module, "graph", None)
+        for node in graph.nodes if isinstance(graph, fx.Graph) else ():
+            node.meta.pop("val", None)
+            node.meta.pop("tensor_meta", None)
+    return net
 
 
 def _inputs(program: ExportedProgram) -> tuple[tuple[str, ...], dict[str, dict[int, str]]]:
@@ -174,9 +215,22 @@ def _entry_fault(entry: tuple[str, object]) -> str | None:
 
 
 def _is_formula(text: str) -> bool:
-    return bool(_FORMULA.fullmatch(text)) and all(
-        name in _NAMES or _SIZE.fullmatch(name) for name in re.findall(r"\w+", text)
-    )
+    """Return whether a text is arithmetic on sizes, as in `Max(1, 2*s27)` or `Symbol('s27', integer=True)`."""
+    try:
+        return all(map(_is_arithmetic, ast.walk(ast.parse(text.strip(), mode="eval").body)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _is_arithmetic(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
+    if isinstance(node, ast.Name):
+        return node.id in _FUNCTIONS or bool(_SIZE.fullmatch(node.id))
+    if isinstance(node, ast.Constant):
+        is_name = isinstance(node.value, str) and _SIZE.fullmatch(node.value)
+        return bool(is_name) or type(node.value) in (bool, int, float)
+    return isinstance(node, _ARITHMETIC)
 
 
 def _container_fault(text: str) -> str | None:

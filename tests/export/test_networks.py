@@ -253,10 +253,40 @@ def test_a_program_that_could_run_code_is_refused(program, tmp_path, member, old
         pt2.load(path)
 
 
-@pytest.mark.parametrize("formula", ["__import__('os').system('true')", "s0.__class__", "getattr(s0, 'a')", "exec"])
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "__import__('os').system('true')",
+        "s0.__class__",
+        "getattr(s0, 'a')",
+        "exec",
+        "Symbol('exec(1)')",
+        "(lambda: s0)()",
+        "[s0 for s0 in (1,)]",
+        "Integer(f'{s0}')",
+        "(" * 1000,
+    ],
+)
 def test_a_size_that_is_more_than_a_formula_is_refused(formula):
     assert pt2._entry_fault(("expr_str", formula))
     assert not pt2._entry_fault(("expr_str", "Max(1, 2*s27 - FloorDiv(s0, 4))"))
+
+
+def test_a_program_s_free_axes_stay_free(tmp_path):
+    axes = {0: torch.export.Dim("n"), 2: torch.export.Dim("height", min=3), 3: 2 * torch.export.Dim("half", min=2)}
+    path = tmp_path / "free.pt2"
+    with quiet():
+        net = nn.Conv2d(3, 4, 3, stride=2, padding=1).eval()
+        program = torch.export.export(net, (torch.zeros(2, 3, 8, 12),), dynamic_shapes=(axes,))
+        torch.export.save(program, path)
+    source = sources.load(str(path))
+    exported = export(source.net, source.args, dynamic=source.dynamic, input_names=source.input_names)
+    n, channels, free_height, width = models.input_shapes(exported.model)["input"]
+    assert channels == 3
+    assert {type(size) for size in (n, free_height, width)} == {str}
+    x = np.random.default_rng(3).normal(size=(1, 3, 5, 16)).astype(np.float32)
+    expected = net(torch.from_numpy(x)).detach()
+    np.testing.assert_allclose(run(exported.model, {"input": x})["output"], expected, atol=TOLERANCE)
 
 
 def test_a_factory_s_network_takes_the_weights_of_a_wrapped_checkpoint(tmp_path):
