@@ -59,14 +59,14 @@ def load(path: str | os.PathLike[str]) -> TransformerNet:
 def load_into(net: nn.Module, path: str | os.PathLike[str]) -> None:
     """Give `net`, any network, the weights of a checkpoint or a `.safetensors` file, which runs no code.
 
-    Wrappers around the weights are opened (`WRAPPERS`), and what stands before every name (`PREFIXES`, or another word
-    that all have) is dropped. Raises `InputError` as `load` does, and for weights that are not this network's.
+    Wrappers around the weights are opened (`WRAPPERS`), and what stands before its names (`PREFIXES`, or other words,
+    if the network is part of a larger one) is dropped. Raises `InputError` as `load` does, for weights that are not
+    this network's, and where several networks in the file have its names.
     """
     path = Path(path)
     state = _state_dict(read_tensors(path) if path.suffix == ".safetensors" else _read(path), path)
     expected = net.state_dict()
-    if not state.keys() & expected.keys() and len(first := {name.partition(".")[0] for name in state}) == 1:
-        state = {name.removeprefix(f"{first.copy().pop()}."): value for name, value in state.items()}
+    state = _part(state, expected, path)
     counters = {name for name in expected if name.endswith("num_batches_tracked") and name not in state}
     state |= {name: expected[name] for name in counters}  # checkpoints of old have none, inference needs none
     if fault := _misfit(state, expected):
@@ -173,6 +173,22 @@ def _state_dict(content: object, path: str | os.PathLike[str]) -> dict[str, Tens
                 f"{path}: not a state_dict: {name!r} is a {type(value).__name__}, not a tensor with a name"
             )
     return {_bare(name): value for name, value in content.items() if not STALE.search(name)}
+
+
+def _part(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: str | os.PathLike[str]
+) -> dict[str, Tensor]:
+    """Return the weights of the network with the names `expected`, if those in `state` have words before them."""
+    names = {name for name in expected if not name.endswith("num_batches_tracked")}
+    if not names or state.keys() & names:
+        return dict(state)
+    first = min(names)
+    prefixes = [name.removesuffix(first) for name in state if name.endswith(f".{first}")]
+    fitting = [prefix for prefix in prefixes if all(prefix + name in state for name in names)]
+    if len(fitting) > 1:
+        raise InputError(f"{path}: has the weights of several such networks: {', '.join(fitting)}; save one alone")
+    before = fitting[0] if fitting else ""
+    return {name.removeprefix(before): value for name, value in state.items() if name.startswith(before)}
 
 
 def _width(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> int:

@@ -302,9 +302,13 @@ def test_a_factory_s_network_takes_the_weights_of_a_wrapped_checkpoint(tmp_path)
     with pytest.raises(InputError, match=r"not the weights of this UNet: no key 'down\.0\.0\.weight'"):
         sources.load("fns_lab.nets.examples:UNet", path)
     lightning = tmp_path / "lightning.ckpt"
-    torch.save({"state_dict": {f"model.{name}": value for name, value in net.state_dict().items()}}, lightning)
+    parts = {f"model.net.{name}": value for name, value in net.state_dict().items()} | {"loss.weight": torch.ones(3)}
+    torch.save({"state_dict": parts}, lightning)
     checkpoints.load_into(loaded, lightning)
     assert torch.equal(loaded.scores.bias, net.scores.bias)
+    torch.save(parts | {f"copy.{name}": value for name, value in net.state_dict().items()}, lightning)
+    with pytest.raises(InputError, match=r"several such networks: model\.net\., copy\.; save one alone"):
+        checkpoints.load_into(loaded, lightning)
 
 
 @pytest.mark.parametrize(
