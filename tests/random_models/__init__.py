@@ -43,6 +43,7 @@ ROUNDING = 5e-6
 NETWORK = "(network)"
 """Stands among the rules for several layers in sequence, whatever rules they need."""
 GENERATORS = {
+    "default-stated": faults.split_without_axis,
     "subpixel-upsample-conv": layers.subpixel,
     "subpixel-concat": layers.subpixel_if_preferred,
     "upsample-conv-transpose": layers.subpixel_if_preferred,

@@ -32,6 +32,13 @@ def shared_reshape(draw):
     )
 
 
+def split_without_axis(draw):
+    shape, parts, opset = any_shape(draw), draw(st.integers(2, 3)), opset_from(draw)
+    outputs, counted = [f"y{i}" for i in range(parts)], {"num_outputs": parts} if opset >= 18 else {}
+    node = helper.make_node("Split", ["x"], outputs, **counted)
+    return "opencv/cpu", model_of([node], (parts * shape[0], *shape[1:]), opset=opset, outputs=outputs)
+
+
 def given_out_twice(draw):
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Identity", ["r"], ["y"])]
     return OLDEST, model_of(nodes, any_shape(draw), opset=opset_from(draw), outputs=("r", "y"))

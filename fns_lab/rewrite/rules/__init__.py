@@ -36,6 +36,7 @@ from fns_lab.rewrite.rules.copy_around_quirk import (
     CopyOutput,
     CopySecondOperand,
 )
+from fns_lab.rewrite.rules.default_stated import DefaultStated
 from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
 from fns_lab.rewrite.rules.dequantize_float import DequantizeFloat
 from fns_lab.rewrite.rules.dft_matmul import DftMatMul
@@ -106,6 +107,8 @@ from fns_lab.rewrite.rules.where_index import WhereIndex
 from fns_lab.rewrite.rules.where_step import WhereStep
 
 RULES: tuple[type[Rule], ...] = (
+    # Before all rules for the same ops, since an engine may need no more.
+    DefaultStated,
     # Rules for several nodes before those for one of these nodes.
     SubpixelUpsampleConv,
     SubpixelConcat,
