@@ -31,7 +31,8 @@ def explains(case: Case, actual: Outputs, truth: Outputs) -> bool:
     An output may be off by the usual tolerance. An op that adds up may be off further, by `FACTOR` times the most that
     it moves in float64 when inputs and weights move by `UNITS` units in the last place: a sum of 1e30 and -1e30, or the
     normalization of a flat image, moves much, most outputs by less than the tolerance. A quantized value may be one
-    step off where it moves by one. An infinite or NaN output must be the same.
+    step off where it moves by one. An infinite or NaN output must be the same, unless it is NaN for some moved inputs
+    alone: of the logarithm of a sum that cancels nothing can be told.
 
     Not so for an op that computes each element from one element of each input: float32 holds these inputs exactly, and
     one operation rounds once. sin(1e9) is far from sin of the next float32 number, but there is one right result.
@@ -67,11 +68,16 @@ def _close(
     with np.errstate(over="ignore", invalid="ignore"):
         expected = truth.astype(actual.dtype)
         limit = largest_error(expected, elementwise=elementwise)
-        spread = np.max([np.abs(_wide(other) - _wide(truth)) for other in (*moved, truth)], axis=0)
+        spread = np.max([_distance(other, truth) for other in (*moved, truth)], axis=0)
         slack = FACTOR * spread if actual.dtype.kind == "f" else np.minimum(spread, quantized)
         x, y = _wide(expected), _wide(actual)
         same = (x == y) | (np.isnan(x) & np.isnan(y))
-        return bool(np.all(same | (np.abs(x - y) <= limit + slack)))
+        return bool(np.all(same | (np.abs(x - y) <= limit + slack) | np.isposinf(slack)))
+
+
+def _distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return how far each element of `x` is from that of `y`; infinitely where one of the two alone is NaN."""
+    return np.where(np.isnan(_wide(x)) == np.isnan(_wide(y)), np.abs(_wide(x) - _wide(y)), np.inf)
 
 
 def _wide(x: np.ndarray) -> np.ndarray:

@@ -38,6 +38,17 @@ def test_a_wrong_result_is_not_explained():
         assert not explains(case, {name: off}, truth)
 
 
+def test_rounding_explains_any_logarithm_of_a_sum_that_cancels():
+    case = sample("ReduceLogSum", opset=13, size=(2, 3)).case
+    for first, explained in ((1e30, True), (3.0, False)):
+        x = np.float32([first, -first, first, -first, 4, 10]).reshape(1, 1, 2, 3)
+        cancelling = dataclasses.replace(case, feeds={"x0": x})
+        truth = float64_outputs(cancelling)
+        np.testing.assert_allclose(truth["y0"], np.log(14))
+        for result in (20.7, np.nan):
+            assert explains(cancelling, {"y0": np.full_like(case.expected["y0"], result)}, truth) is explained
+
+
 def test_rounding_explains_as_much_in_every_element_of_a_flat_image():
     """A shift of all elements by some units in the last place moves the mean of one that is rounded by as many."""
     case = sample("InstanceNormalization", rank=6, channels=17, level="flat").case
