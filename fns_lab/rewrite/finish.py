@@ -11,10 +11,12 @@ from fns_lab import weights
 from fns_lab.errors import InputError, one_line
 from fns_lab.models import RULE_PREFIX, fed_inputs
 from fns_lab.opset.convert import convert
+from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.rule import LoweringRun
 from fns_lab.rewrite.values import names_of_values, unused_name
 from fns_lab.targets import Target
+from fns_lab.targets.quirk_kinds import touches
 
 NODE_METADATA_SINCE = 10
 """IR version from which nodes and values may have metadata."""
@@ -55,8 +57,12 @@ def convert_opset(model: ir.Model, run: LoweringRun) -> int | None:
 
 
 def clean_up(model: ir.Model, target: Target) -> None:
-    """In place: remove what is unused, set the IR version, and name the rule of each new node in its `doc_string`."""
+    """In place: remove what is unused, set the IR version, and name the rule of each new node in its `doc_string`.
+
+    The present keys and values of an Attention stay, or are added, for a target that needs them beside past ones.
+    """
     passes.RemoveUnusedNodesPass()(model)
+    _name_present_outputs(model, target)
     passes.RemoveUnusedOpsetsPass()(model)
     passes.DeduplicateInitializersPass()(model)
     passes.NameFixPass()(model)
@@ -68,6 +74,17 @@ def clean_up(model: ir.Model, target: Target) -> None:
         _remove_metadata(model)
     if target.initializers_are_inputs or model.ir_version < INITIALIZERS_APART_SINCE:
         passes.AddInitializersToInputsPass()(model)
+
+
+def _name_present_outputs(model: ir.Model, target: Target) -> None:
+    """In place: give an Attention with past keys and values both present ones as outputs, if the target needs it."""
+    quirks = [quirk for quirk in target.quirks if quirk.kind == "past-without-present"]
+    names = names_of_values(model)
+    for node in model.graph.all_nodes():
+        if any(touches(node, quirk, onnx_opset(model)) for quirk in quirks):
+            node.resize_outputs(max(3, len(node.outputs)))
+            for output, what in zip(node.outputs[1:3], ("present_key", "present_value"), strict=True):
+                output.name = output.name or unused_name(f"{node.outputs[0].name}.{what}", names)
 
 
 def _remove_metadata(model: ir.Model) -> None:

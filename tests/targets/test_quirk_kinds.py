@@ -23,7 +23,8 @@ SHIPPED = [
 
 
 def test_the_kinds_of_the_registry_are_those_of_the_files():
-    assert {quirk["kind"] for quirk in SHIPPED} == set(QUIRK_KINDS)
+    used = [part["kind"] for quirk in SHIPPED for part in (quirk, *quirk.get("of", ()))]
+    assert set(used) == set(QUIRK_KINDS)
     assert set(QUIRK_KINDS) > SOLVED_WITHOUT_RULES
 
 
@@ -40,6 +41,13 @@ def one(op_type, *nodes, constants=None, shape=SHAPE, opset=13, inputs=None, **a
     """The model in which `y` is computed by this op, from `x` and the constants unless other inputs are named."""
     inputs = ["x", *(constants or {})] if inputs is None else inputs.split(",")
     return model([*nodes, node(op_type, *inputs, "y", **attributes)], shape, constants, opset=opset)
+
+
+def attention(outputs, queries=3, **attributes):
+    only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
+    return model(
+        [only], SHAPE, {"q": values(2, 4, queries, 8), "k": values(2, 4, 5, 8), "v": values(2, 4, 5, 8)}, opset=23
+    )
 
 
 def transposed(**attributes):
@@ -163,6 +171,10 @@ MATCHES = {
     "off-centre-same": (
         one("Conv", constants={"w": W}, auto_pad="SAME_UPPER", strides=[1, 2]),
         one("Conv", constants={"w": W}, auto_pad="SAME_UPPER"),
+    ),
+    "unread-end": (
+        one("MaxPool", kernel_shape=[1, 1], strides=[2, 2], auto_pad="SAME_UPPER"),
+        one("MaxPool", kernel_shape=[2, 1], strides=[2, 1], auto_pad="SAME_UPPER"),
     ),
     "cropped-to-shape": (transposed(output_shape=[11, 17]), transposed(output_shape=[13, 17])),
     "unevenly-cropped": (
@@ -344,6 +356,12 @@ MATCHES = {
     "single-output": (recurrent("GRU", "x,w,w", "y"), recurrent("GRU", "x,w,w", "y,h")),
     "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),
     "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),
+    "past-without-present": (attention("y,key"), attention("y,key,value")),
+    "single-causal-query": (attention("y", queries=1, is_causal=1), attention("y", queries=2, is_causal=1)),
+    "complex-signal": (
+        one("STFT", constants={"n": np.array(4), "w": values(8)}, shape=(1, 32, 2), opset=17),
+        one("STFT", constants={"n": np.array(4), "w": values(8)}, shape=(1, 32, 1), opset=17),
+    ),
     "stated-zero": (
         one("Reshape", constants={"s": np.array([0, 3])}, shape=(0, 4), opset=14, allowzero=1),
         one("Reshape", constants={"s": np.array([8, -1])}, opset=14, allowzero=1),

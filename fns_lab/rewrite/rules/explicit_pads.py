@@ -6,7 +6,8 @@ SAME_UPPER puts the larger half of `total` at the end, SAME_LOWER at the beginni
 
 - Supported: Conv, MaxPool and AveragePool of any opset, a fixed size.
 - Fidelity: exact.
-- Needed by: ONNX.js, which computes other sizes for SAME_UPPER with strides.
+- Needed by: ONNX.js, which computes other sizes for SAME_UPPER with strides; ONNX Runtime, whose MaxPool fails where
+  `total` would be below 0.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fns_lab.rewrite.windows import explicit_pads
 class ExplicitPads(OpRule):
     NAME = "explicit-pads"
     FIDELITY = "exact"
-    WORKS_AROUND = ("auto-pad",)
+    WORKS_AROUND = ("auto-pad", "unread-end")
     EMITS = ()
     OPS = ("Conv", "MaxPool", "AveragePool")
     TYPES = None

@@ -42,6 +42,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "nine-taps": convolutions.nine_taps,
     "padded-points": convolutions.padded_points,
     "off-centre-same": convolutions.off_centre_same,
+    "unread-end": convolutions.unread_end,
     "cropped-to-shape": convolutions.cropped_to_shape,
     "unevenly-cropped": convolutions.unevenly_cropped,
     "enlarged-same": convolutions.enlarged_same,
@@ -110,6 +111,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "single-output": states.single_output,
     "second-output-left-out": states.second_output_left_out,
     "given-apart": states.given_apart,
+    "past-without-present": states.past_without_present,
+    "single-causal-query": states.single_causal_query,
     "stated-zero": sizes.stated_zero,
     "window-in-padding": sizes.window_in_padding,
     "fractional-size": sizes.fractional_size,
@@ -126,14 +129,16 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "one-column": sizes.one_column,
     "single-element": sizes.single_element,
     "no-window": sizes.no_window,
+    "complex-signal": sizes.complex_signal,
 }
 """By the `kind` of the TOML."""
 
 SOLVED_WITHOUT_RULES = frozenset({
     "reads-older-opset", "same-input-twice", "shared-input", "read-after", "read-after-alike",
-    "scalar-read-after",
+    "scalar-read-after", "past-without-present",
 })  # fmt: skip
-"""Kinds whose fault `lower` avoids at every node: it converts the node to the target's opset or copies an input."""
+"""Kinds whose fault `lower` avoids at every node: it converts the node to the target's opset, copies an input
+or names an output."""
 
 
 def touches(node: ir.Node, quirk: Quirk, opset: int) -> bool:

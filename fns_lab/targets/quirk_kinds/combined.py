@@ -28,12 +28,15 @@ def all_of(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 def types_together(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose inputs are known to be of element types that an engine does not take together.
 
-    Fields: `types`, each entry the types of all inputs that the engine takes together, with spaces between them.
+    Fields: `types`, each entry the types of the inputs that the engine takes together, with spaces between them;
+    `inputs`, the numbers of the inputs that are looked at, from 0, all if it is left out.
 
         [[quirk]]
         kind = "types-together"
         ops = ["OneHot"]
         types = ["INT64 INT64 FLOAT", "INT32 INT32 FLOAT"]
+        inputs = [0, 1, 2]
     """
-    types = [value.dtype.name for value in node.inputs if value is not None and value.dtype is not None]
-    return len(types) == len(node.inputs) and " ".join(types) not in quirk.types
+    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    types = [value.dtype.name for value in looked_at if value is not None and value.dtype is not None]
+    return len(types) == len(looked_at) and " ".join(types) not in quirk.types

@@ -121,6 +121,27 @@ def off_centre_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
 
+def unread_end(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that pad SAME and whose windows end before the image does. Unknown sizes do not count.
+
+    The padding that would make them end together is below 0.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unread-end"
+        ops = ["MaxPool"]
+    """
+    x, kernel = input_shape(node, 0), _kernel(node)
+    if x is None or not node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    axes = zip(x[2:], kernel, *_strides_and_dilations(node, len(kernel)), strict=True)
+    return any(
+        isinstance(size, int) and (math.ceil(size / stride) - 1) * stride + (k - 1) * dilation + 1 < size
+        for size, k, stride, dilation in axes
+    )
+
+
 def cropped_to_shape(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match transposed convolutions whose `output_shape` is smaller than what they compute without padding.
 

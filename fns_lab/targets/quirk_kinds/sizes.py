@@ -266,3 +266,16 @@ def stated_zero(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     shape = input_constant(node, 1)
     return bool(node.attributes.get_int("allowzero", 0)) and (shape is None or bool((shape == 0).any()))
+
+
+def complex_signal(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is known to hold complex numbers: its last axis has 2 elements.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "complex-signal"
+        ops = ["STFT"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and len(x) > 2 and x[-1] == 2

@@ -1,10 +1,10 @@
-"""Kinds of quirk for states that a recurrent layer is given or gives out."""
+"""Kinds of quirk for what a recurrent layer or an Attention keeps: the states that it is given or gives out."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import has_input
+from fns_lab.opset.nodes import has_input, input_shape
 from fns_lab.targets.target import Quirk
 
 
@@ -44,3 +44,31 @@ def given_apart(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     given = [has_input(node, index) for index in quirk.inputs]
     return any(given[1:]) and not all(given)
+
+
+def past_without_present(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an Attention that is given past keys or values, unless it names both present ones, its next two outputs.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "past-without-present"
+        ops = ["Attention"]
+    """
+    named = [output for output in node.outputs[1:3] if output.name]
+    return (has_input(node, 4) or has_input(node, 5)) and len(named) < 2
+
+
+def single_causal_query(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a causal Attention with past keys, one query, and more than one new key. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "single-causal-query"
+        ops = ["Attention"]
+    """
+    query, key = input_shape(node, 0), input_shape(node, 1)
+    if not (node.attributes.get_int("is_causal", 0) and has_input(node, 4)) or query is None or key is None:
+        return False
+    return query[-2] == 1 and isinstance(key[-2], int) and key[-2] > 1
