@@ -18,6 +18,7 @@ from benchmarks import (
     preview,
     random_cases,
     robustness,
+    site_bytes,
     sweep,
     training,
     tuning,
@@ -29,15 +30,17 @@ from fns_lab.paths import REPORTS, SAVED_MODELS
 BENCHMARKS = (lowering_cost, random_cases, comparing, isolation, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
-ON_REQUEST = (preview, browsers, foreign, sweep, robustness)
-"""These run only if named: the first two open browsers and JupyterLab; the others take an hour or more."""
+ON_REQUEST = (preview, browsers, site_bytes, foreign, sweep, robustness)
+"""These run only if named: the first three open browsers and JupyterLab; the others take an hour or more."""
 
 
 def main() -> int:
     """Run the benchmarks and return 0 if every row of each is right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = {benchmark.__name__.split(".")[-1]: benchmark for benchmark in (*BENCHMARKS, *ON_REQUEST)}
-    parser.add_argument("name", nargs="*", help=f"which of {', '.join(names)}; all but the last five if none is given")
+    parser.add_argument(
+        "name", nargs="*", help=f"which of {', '.join(names)}; all but the last {len(ON_REQUEST)} if none is given"
+    )
     parser.add_argument("--checkpoint", type=Path, default=SAVED_MODELS / "mosaic_nc16.pth", help="a trained network")
     parser.add_argument("--size", default="128x128", help="height and width in pixels, such as 128x128")
     parser.add_argument("--runs", type=int, default=10, help="timed runs after the warm-up")

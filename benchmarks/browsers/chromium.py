@@ -21,6 +21,8 @@ class Chromium:
         self._engine = Engine()
         self.errors: list[str] = []
         """Errors of the console so far."""
+        self.requested: list[str] = []
+        """Addresses that the page asked for so far."""
         self._page: Any = self._engine.run(self._opened())
 
     def open(self, address: str) -> None:
@@ -49,6 +51,7 @@ class Chromium:
         self.name = f"Chromium {browser.version}"
         page = await (await browser.new_context()).new_page()
         page.set_default_timeout(0)
+        page.on("request", lambda request: self.requested.append(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         return page

@@ -11,6 +11,7 @@ import pytest
 from onnx import helper, numpy_helper
 from PIL import ExifTags, Image
 
+from benchmarks import site_bytes
 from benchmarks.browsers.site import SIZE as SMALL
 from benchmarks.browsers.site import serving_folder, styled_by_torch
 from benchmarks.browsers.site import small_net as make_small_net
@@ -99,6 +100,17 @@ def test_the_first_image_is_that_of_pytorch_and_needs_little(address, folder, ne
     assert np.abs(actual - styled_by_torch(net, (128, 128))).max() <= WORST_PIXEL
     own = sum((folder / name).stat().st_size for name in set(names) if not name.startswith("engines/"))
     assert 100_000 < own < FIRST_TRANSFER
+
+
+def test_the_page_about_the_site_gives_its_bytes(folder):
+    lines = site_bytes.PAGE.read_text(encoding="utf-8").splitlines()
+    rows = site_bytes.parts(folder, ["index.html"], NETWORK.stem)
+    stable = [row for row in rows if not row["part"].startswith("what ")]  # else they depend on the other models
+    assert len(stable) == 6
+    for row in stable:
+        (line,) = (line for line in lines if line.startswith(f"| {row['part']} |"))
+        kilobytes = float(line.split("|")[3].replace(",", ""))
+        assert kilobytes == pytest.approx(row["bytes"] / 1000, rel=0.1, abs=1), line
 
 
 @pytest.mark.parametrize("target", TARGETS)
