@@ -6,11 +6,12 @@ import io
 import math
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fns_lab.errors import InputError, one_line
 from fns_lab.files import can_be_written, open_regular, write_bytes
@@ -25,6 +26,8 @@ RESIZES = ("crop", "fit", "pad")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 """Pillow's names of the formats that are decoded, whatever the suffix says. Others it may leave to another program, as
 EPS to Ghostscript."""
+
+T = TypeVar("T")
 
 Source = str | os.PathLike[str] | bytes
 """A path of an image file, or the content of one."""
@@ -65,12 +68,23 @@ def load(
         raise InputError(f"size {size[0]}x{size[1]}: height and width must be at least 1 pixel")
     image = open_rgb(source, name)
     if scale is not None:
-        if not 0 < scale < math.inf:
-            raise InputError(f"scale {scale}: must be a number above 0; 2 halves height and width")
         image = _divided(image, scale)
     if most_pixels is not None and image.width * image.height > most_pixels:
         image = _divided(image, math.sqrt(image.width * image.height / most_pixels))
     return array_from_image(image if size is None else resized(image, size))
+
+
+def size_px(path: str | os.PathLike[str], *, scale: float | None = None) -> tuple[int, int]:
+    """Return the height and width that `load` would give, from the head of the file; raise as it does."""
+    with open(open_regular(path, IMAGE_BYTES), "rb") as stream:
+        width, height = _read(stream, path, _upright_size)
+    return (height, width) if scale is None else _divided_size(width, height, scale)[::-1]
+
+
+def _upright_size(file: Image.Image) -> tuple[int, int]:
+    """Return width and height of an image after `exif_transpose`."""
+    is_turned = file.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return file.size[::-1] if is_turned else file.size
 
 
 def resized(image: Image.Image, size: tuple[int, int], how: str = "crop") -> Image.Image:
@@ -134,11 +148,20 @@ def png(x: np.ndarray) -> bytes:
 
 def _decoded(stream: BinaryIO, path: object) -> Image.Image:
     """Return an image, upright. Raises `InputError`, for too many pixels before they are decoded."""
+
+    def upright(file: Image.Image) -> Image.Image:
+        file.load()
+        return ImageOps.exif_transpose(file)
+
+    return _read(stream, path, upright)
+
+
+def _read(stream: BinaryIO, path: object, take: Callable[[Image.Image], T]) -> T:
+    """Return what `take` gives for an image that is opened but not decoded yet. Raises `InputError` as `open_rgb`."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(stream, formats=FORMATS) as file:
             IMAGE_PIXELS.require(file.width * file.height, path)
-            file.load()
-            return ImageOps.exif_transpose(file)
+            return take(file)
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -149,9 +172,14 @@ def _decoded(stream: BinaryIO, path: object) -> Image.Image:
         raise InputError(f"{path}: a broken image ({one_line(error)}); save it again as JPEG or PNG") from None
 
 
+def _divided_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    if not 0 < scale < math.inf:
+        raise InputError(f"scale {scale}: must be a number above 0; 2 halves height and width")
+    return max(1, round(width / scale)), max(1, round(height / scale))
+
+
 def _divided(image: Image.Image, scale: float) -> Image.Image:
-    size = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+    return image.resize(_divided_size(image.width, image.height, scale), Image.Resampling.LANCZOS)
 
 
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:

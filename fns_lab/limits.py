@@ -85,10 +85,10 @@ ALL = (
 
 
 def available_bytes() -> int | None:
-    """Return the memory that the machine and the container have left; None if that is not known."""
+    """Return the memory that the machine, the container and `ulimit -v` leave; None if that is not known."""
     if MEMORY_BYTES.variable in os.environ:
         return MEMORY_BYTES.value
-    found = [free for free in (_machine(), _container()) if free is not None]
+    found = [free for free in (_machine(), _container(), _address_space()) if free is not None]
     return min(found, default=None)
 
 
@@ -119,4 +119,16 @@ def _container() -> int | None:
         used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
         return None if most == "max" else max(0, int(most) - int(used))
     except (OSError, ValueError):
+        return None
+
+
+def _address_space() -> int | None:
+    """Return what the process may still map, None where that has no limit."""
+    try:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        return None if most == resource.RLIM_INFINITY else max(0, most - pages * resource.getpagesize())
+    except (ImportError, OSError, ValueError):
         return None

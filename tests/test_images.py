@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from fns_lab import images
 from fns_lab.errors import InputError
@@ -181,3 +181,15 @@ def test_an_image_of_too_many_pixels_is_scaled_down_and_keeps_its_shape(rgb, tmp
     Image.fromarray(rgb).resize((80, 50)).save(tmp_path / "a.png")
     assert images.load(tmp_path / "a.png", most_pixels=1000).shape == (1, 3, 25, 40)
     assert images.load(tmp_path / "a.png", most_pixels=4000).shape == (1, 3, 50, 80)
+
+
+@pytest.mark.parametrize("scale", [None, 2, 0.5])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_size_is_known_before_an_image_is_decoded(tmp_path, orientation, scale):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path = tmp_path / "x.jpg"
+    Image.new("RGB", (33, 21)).save(path, exif=exif)
+    assert images.size_px(path, scale=scale) == images.load(path, scale=scale).shape[2:]
+    path.write_bytes(path.read_bytes()[:-6])
+    assert images.size_px(path)[0] == (33 if orientation == 6 else 21)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -32,6 +34,14 @@ def test_memory_that_is_short_is_said_before_the_work(monkeypatch):
         limits.require_memory(2**50, "this", "take less")
     monkeypatch.setenv(limits.MEMORY_BYTES.variable, str(2**51))
     limits.require_memory(2**50, "this", "take less")
+
+
+def test_a_limit_of_the_process_counts_as_memory():
+    code = "import resource as r; r.setrlimit(r.RLIMIT_AS, (2**31, 2**31)); from fns_lab import limits as l"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(l.available_bytes())"], capture_output=True, text=True, check=True
+    )
+    assert 2**30 < int(result.stdout) < 2**31
 
 
 def test_functions_that_stand_for_billions_of_nodes_are_refused():

@@ -30,11 +30,11 @@ def stylizer_of_net(net: TransformerNet, scale: float | None, device: str) -> St
     net = net.to(device)
 
     def stylized(path: Path) -> np.ndarray:
-        x = images.load(path, scale=scale)
-        height, width = x.shape[2:]
         if device == "cpu":
+            height, width = images.size_px(path, scale=scale)
             needed = memory_bytes(net.width, height, width)
             require_memory(needed, f"{path}: {height}x{width} px", "give a --content-scale above 1")
+        x = images.load(path, scale=scale)
         y: np.ndarray = stylize(net, torch.from_numpy(x).to(device)).cpu().numpy()
         return y
 
