@@ -139,6 +139,7 @@ GENERATORS = {
     "gather-plain": faults.gather,
     "gather-computed": faults.gather_by_computed_indices,
     "reduce-squeeze": faults.reduction_to_a_scalar,
+    "sub-add-neg": faults.log_softmax,
     "copy-output": faults.given_out_twice,
     "copy-before-shared-reshape": faults.shared_reshape,
     "copy-between": faults.read_after_reshape,

@@ -39,6 +39,11 @@ def split_without_axis(draw):
     return "opencv/cpu", model_of([node], (parts * shape[0], *shape[1:]), opset=opset, outputs=outputs)
 
 
+def log_softmax(draw):
+    shape, opset = any_shape(draw), opset_from(draw, 13)
+    return "opencv/cpu", model_of_one("LogSoftmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
+
+
 def given_out_twice(draw):
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Identity", ["r"], ["y"])]
     return OLDEST, model_of(nodes, any_shape(draw), opset=opset_from(draw), outputs=("r", "y"))

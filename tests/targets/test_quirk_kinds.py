@@ -35,6 +35,7 @@ def test_no_two_kinds_share_a_function():
 SHAPE = (2, 4, 6, 8)
 W, GROUPED_W = values(3, 4, 3, 3), values(4, 2, 3, 3)
 RESHAPED = node("Flatten", "x", "r", axis=3)
+LOG_SUM = node("Exp", "x", "e"), node("ReduceSum", "e", "s"), node("Log", "s", "l")
 
 
 def one(op_type, *nodes, constants=None, shape=SHAPE, opset=13, inputs=None, **attributes):
@@ -352,6 +353,9 @@ MATCHES = {
     "fused-bias": (
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 6), "c": values(6, 1)}, inputs="p,c"),
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 5), "c": values(6, 1)}, inputs="c,p"),
+    ),
+    "log-softmax-by-parts": (
+        one("Sub", *LOG_SUM, inputs="x,l"), one("Sub", *LOG_SUM, inputs="s,l")
     ),
     "single-output": (recurrent("GRU", "x,w,w", "y"), recurrent("GRU", "x,w,w", "y,h")),
     "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),

@@ -95,6 +95,7 @@ from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
 from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
 from fns_lab.rewrite.rules.split_slice import SplitSlice
 from fns_lab.rewrite.rules.step_functions import StepFunctions
+from fns_lab.rewrite.rules.sub_add_neg import SubAddNeg
 from fns_lab.rewrite.rules.subpixel_concat import SubpixelConcat
 from fns_lab.rewrite.rules.subpixel_upsample_conv import SubpixelUpsampleConv
 from fns_lab.rewrite.rules.sum_add import SumAdd
@@ -227,6 +228,7 @@ RULES: tuple[type[Rule], ...] = (
     GatherPlain,
     GatherComputed,
     ReduceSqueeze,
+    SubAddNeg,
     CopyOutput,
     CopyBeforeSharedReshape,
     CopyBetween,

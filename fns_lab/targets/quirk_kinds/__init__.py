@@ -108,6 +108,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "all-ranks": forms.all_ranks,
     "norm-after-activation": fusions.norm_after_activation,
     "fused-bias": fusions.fused_bias,
+    "log-softmax-by-parts": fusions.log_softmax_by_parts,
     "single-output": states.single_output,
     "second-output-left-out": states.second_output_left_out,
     "given-apart": states.given_apart,

@@ -88,7 +88,7 @@ def padded_points(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "padded-points"
         ops = ["Conv"]
     """
-    weights = input_shape(node, 1)
+    weights = input_shape(node, 3 if node.op_type == "QLinearConv" else 1)
     point = weights is not None and all(size == 1 for size in weights[2:])
     dense = all(stride == 1 for stride in node.attributes.get_ints("strides", []))
     return point and dense and any(node.attributes.get_ints("pads", []))

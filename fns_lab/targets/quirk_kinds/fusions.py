@@ -76,3 +76,21 @@ def _is_misread(shape: tuple[int, ...], columns: int) -> bool:
     if size not in (columns, *shape[-1:]):
         return False
     return len(shape) > 2 or (size > 1 and shape[-1] != columns)
+
+
+def log_softmax_by_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Sub that takes from a value the logarithm of the sum of its exponentials.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "log-softmax-by-parts"
+        ops = ["Sub"]
+    """
+    x, value = node.inputs
+    for op_type in ("Log", "ReduceSum", "Exp"):
+        producer = None if value is None else value.producer()
+        if producer is None or producer.op_type != op_type:
+            return False
+        value = producer.inputs[0]
+    return value is x
