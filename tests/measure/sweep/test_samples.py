@@ -53,6 +53,12 @@ def test_a_seed_draws_the_same_samples() -> None:
     assert first == second != other
 
 
+def test_no_logarithm_of_a_sum_that_cancels_is_drawn() -> None:
+    row = {axis: values[0] for axis, values in axes_of("ReduceLogSum").items()} | {"values": "far"}
+    sample = make_sample("ReduceLogSum", row, 0)
+    assert sample and sample.case.feeds["x0"].min() > 0 and np.isfinite(sample.case.expected["y0"]).all()
+
+
 def test_a_row_that_describes_no_valid_node_gives_no_sample() -> None:
     simplest = {axis: values[0] for axis, values in axes_of("Conv").items()}
     assert make_sample("Conv", simplest, 0)

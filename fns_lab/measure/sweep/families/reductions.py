@@ -25,7 +25,8 @@ def _axes(op: str) -> Axes:
 
 def _reduction(draw: Draw) -> Inputs:
     shape, reduced = draw.image(), draw["reduced"]
-    inputs: list[np.ndarray | None] = [draw.data(shape, *RANGES.get(draw.op, (-2.0, 2.0)))]
+    x = draw.data(shape, *RANGES.get(draw.op, (-2.0, 2.0)))
+    inputs: list[np.ndarray | None] = [np.abs(x) if draw.op == "ReduceLogSum" else x]
     if reduced is not None:
         draw.require(all(-len(shape) <= axis < len(shape) for axis in reduced))
         draw.parameter("axes", reduced, inputs)
