@@ -19,7 +19,7 @@
 
 const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
 const MODEL = { irVersion: 1, graph: 7, opset: 8 };
-const GRAPH = { node: 1, initializer: 5, input: 11, output: 12 };
+const GRAPH = { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 };
 const TENSOR = { name: 8, external: 13 };
 const NODE = { input: 1, output: 2, name: 3, op: 4, domain: 7 };
 export const TYPES = [
@@ -170,16 +170,25 @@ function withGraph(bytes, change) {
 }
 
 /**
- * Returns the file with these shapes of inputs, by name, in place of its own.
+ * Returns the file with these shapes of inputs, by name, in place of its own. Where that changes a size that it declares,
+ * the sizes of its outputs become free, and those of its inner values are left out.
  * @param {Uint8Array} bytes
  * @param {Record<string, number[]>} shapes
  */
 export function withInputShapes(bytes, shapes) {
-  return withGraph(bytes, (graph) => graph.map((field) => {
-    if (field.number !== GRAPH.input) return field;
-    const info = readValueInfo(/** @type {Uint8Array} */ (field.value));
-    return shapes[info.name] ? bytesField(GRAPH.input, writeValueInfo({ ...info, dims: shapes[info.name] })) : field;
-  }));
+  return withGraph(bytes, (graph) => {
+    const inputs = values(graph, GRAPH.input).map(readValueInfo);
+    const isResized = inputs.some(({ name, dims }) =>
+      shapes[name] && dims.some((size, axis) => typeof size === "number" && size > 0 && size !== shapes[name][axis]));
+    const kept = isResized ? graph.filter(({ number }) => number !== GRAPH.valueInfo) : graph;
+    return kept.map((field) => {
+      const isOutput = isResized && field.number === GRAPH.output;
+      if (field.number !== GRAPH.input && !isOutput) return field;
+      const info = readValueInfo(/** @type {Uint8Array} */ (field.value));
+      const dims = isOutput ? info.dims.map((_, axis) => `${info.name} ${axis}`) : shapes[info.name];
+      return dims && info.type !== "other" ? bytesField(field.number, writeValueInfo({ ...info, dims })) : field;
+    });
+  });
 }
 
 /**

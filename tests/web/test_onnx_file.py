@@ -74,6 +74,17 @@ writeFileSync("more.onnx", file.withOutputs(shaped, [{ name: "c", type: "float32
     np.testing.assert_array_equal(np.maximum(values["c"], 0), values["y"])
 
 
+def test_a_declared_size_is_changed_in_the_whole_file(model, tmp_path):
+    onnx.save(onnx.shape_inference.infer_shapes(model), tmp_path / "m.onnx")
+    in_node(
+        'writeFileSync("m2.onnx", file.withInputShapes(readFileSync("m.onnx"), { x: [2, 3, 10, 12] }));',
+        tmp_path,
+    )
+    resized, x = onnx.load(tmp_path / "m2.onnx"), image(2, 3, 10, 12)
+    onnx.checker.check_model(resized, full_check=True)
+    assert run_in("ort/cpu")(resized, {"x": x})["y"].shape == (2, 4, 10, 12)
+
+
 def test_a_model_is_put_together_from_head_and_weights(model, tmp_path):
     weights = Weights()
     head, slices = weights.take(model)

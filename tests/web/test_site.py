@@ -266,6 +266,23 @@ def test_inputs_of_other_types_are_filled(address, tmp_path, kind):
     assert "runs" in visit(address + "#your-model", look)
 
 
+def test_a_model_runs_at_another_size_than_it_declares(address, tmp_path):
+    x = image(2, 3, 6, 8)
+    path = models.save(graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape}), tmp_path / "fixed.onnx")
+
+    async def look(page):
+        await page.page.set_input_files("#model-file", path)
+        await page.until_says("#model-status", "is read")
+        await page.page.fill("#model-input-0", "1x3x10x12")
+        await page.page.click("#model-run")
+        await page.until_says("#model-status", "done")
+        return await page.page.locator("#model-table tbody tr").all_inner_texts()
+
+    rows = visit(address + "#your-model", look)
+    assert len(rows) == len(TARGETS)
+    assert all("runs" in row and "wrong" not in row for row in rows), rows
+
+
 async def compared(page, path, target):
     await page.page.set_input_files("#wrong-file", path)
     await page.page.select_option("#wrong-engine", target)

@@ -3,12 +3,12 @@ import { compare, largestMagnitude, short } from "../compare.js";
 import { missing } from "../device.js";
 import { Stopped } from "../engines/client.js";
 import { paintErrors } from "../error_map.js";
-import { readModel, withInputShapes, withOutputs } from "../onnx_file.js";
+import { readModel, withOutputs } from "../onnx_file.js";
 import { namedTensors, readTensorFile } from "../tensor_files.js";
 import { indexText } from "../tensors.js";
 import { clientOf, modelBytes } from "./catalog.js";
 import { byId, fillSelect, fillTable, make, reason, say } from "./dom.js";
-import { asTaken, feedOf, fixedDims, readModelFile } from "./your_model.js";
+import { asTaken, feedOf, fixedDims, readModelFile, shapedFor } from "./your_model.js";
 
 /** @typedef {import("../tensors.js").Tensor} Tensor */
 /** @typedef {{ name: string, op: string, expected: Tensor, actual: Tensor, error: import("../compare.js").Comparison, range: number, ratio: number }} Compared */
@@ -81,7 +81,7 @@ async function compareValues(bytes, files) {
     feedOf(name, type, fixedDims(dims, info.inputs, FREE_SIZE)));
   const [reference, engine] = ["wrong-reference", "wrong-engine"].map(
     (id) => /** @type {import("./catalog.js").Engine} */ (catalog.engines.find(({ target }) => target === byId(id).value)));
-  const fixed = withInputShapes(bytes, Object.fromEntries(feeds.map(({ name, dims }) => [name, [...dims]])));
+  const fixed = shapedFor(bytes, feeds);
   const declared = new Set(info.outputs.map(({ name }) => name));
   const inner = info.nodes.filter(({ op }) => op !== "Constant").flatMap(({ outputs }) => outputs)
     .filter((name) => name && !declared.has(name));
@@ -122,11 +122,10 @@ async function valuesIn(engine, bytes, feeds, names, shapes) {
     const known = shapes?.get(name);
     return { name, type: known?.type || "float32", dims: known ? [...known.dims] : null };
   });
-  const taken = asTaken(engine, withOutputs(bytes, infos), feeds);
   const client = clientOf(engine);
   await client.start();
-  const { id } = await client.create(taken.bytes);
-  const { outputs } = await client.run(id, taken.feeds);
+  const { id } = await client.create(withOutputs(bytes, infos));
+  const { outputs } = await client.run(id, asTaken(engine, feeds));
   await client.close(id);
   return outputs;
 }

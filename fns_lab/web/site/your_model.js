@@ -153,10 +153,11 @@ async function runAll() {
   const results = [];
   try {
     const inputs = feeds();
+    const shaped = { ...file, bytes: shapedFor(file.bytes, inputs) };
     for (const engine of catalog.engines) {
       if (isStopped) break;
       say("model-status", `Running in ${engine.target}…`);
-      results.push(await runIn(engine, file, inputs));
+      results.push(await runIn(engine, shaped, inputs));
       show(results);
     }
     say("model-status", isStopped ? "Stopped." : `${file.name}: done.`);
@@ -178,12 +179,12 @@ async function runIn(engine, { name, bytes, info }, inputs) {
   if (absent) return { target: engine.target, text: absent };
   const client = clientOf(engine);
   try {
-    const taken = asTaken(engine, bytes, inputs);
+    const taken = asTaken(engine, inputs);
     await client.start();
-    const { id, ms: load } = await client.create(taken.bytes);
-    const first = await client.run(id, taken.feeds);
+    const { id, ms: load } = await client.create(bytes);
+    const first = await client.run(id, taken);
     const times = [];
-    for (let i = 0; i < RUNS; i++) times.push((await client.run(id, taken.feeds)).ms);
+    for (let i = 0; i < RUNS; i++) times.push((await client.run(id, taken)).ms);
     await client.close(id);
     return { target: engine.target, text: "runs", load, first: first.ms, median: summary(times).median, outputs: first.outputs };
   } catch (error) {
@@ -192,17 +193,24 @@ async function runIn(engine, { name, bytes, info }, inputs) {
 }
 
 /**
- * Returns model and feeds as an engine takes them. One without free sizes also has no int64: it takes int32.
+ * Returns feeds as an engine takes them. One without free sizes also has no int64: it takes int32.
  * @param {import("./catalog.js").Engine} engine
+ * @param {Tensor[]} inputs
+ * @returns {Tensor[]}
+ */
+export function asTaken(engine, inputs) {
+  if (engine.freeSizes) return inputs;
+  return inputs.map((tensor) => (TO_INT32[tensor.type]
+    ? { ...tensor, type: TO_INT32[tensor.type], data: Int32Array.from(tensor.data, Number) } : tensor));
+}
+
+/**
+ * Returns a file whose inputs have the shapes of these feeds, whatever it declares.
  * @param {Uint8Array} bytes
  * @param {Tensor[]} inputs
  */
-export function asTaken(engine, bytes, inputs) {
-  if (engine.freeSizes) return { bytes, feeds: inputs };
-  const shapes = Object.fromEntries(inputs.map(({ name, dims }) => [name, [...dims]]));
-  const narrowed = inputs.map((tensor) => (TO_INT32[tensor.type]
-    ? { ...tensor, type: TO_INT32[tensor.type], data: Int32Array.from(tensor.data, Number) } : tensor));
-  return { bytes: withInputShapes(bytes, shapes), feeds: narrowed };
+export function shapedFor(bytes, inputs) {
+  return withInputShapes(bytes, Object.fromEntries(inputs.map(({ name, dims }) => [name, [...dims]])));
 }
 
 /**
