@@ -260,17 +260,26 @@ def _fault(model: ModelProto) -> str | None:
     nodes = (*walk(graph), *(node for function in model.functions for node in function.node))
     if any(isinstance(name, bytes) for node in nodes for name in (node.op_type, node.domain)):
         return "the name of an op is no text"  # protobuf gives what is no UTF-8 as bytes
-    for tensor in graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            continue  # looked at where they were found
-        try:
-            onnx.checker.check_tensor(tensor)
-        except onnx.checker.ValidationError as error:
-            return f"initializer {tensor.name!r} is broken ({one_line(error)})"
+    if broken := next(filter(None, map(_initializer_fault, graph.initializer)), None):
+        return f"initializer {broken}"
     twice = [name for name, count in Counter(value.name for value in graph.output).items() if count > 1]
     if twice:
         return f"the output {twice[0]!r} is there twice"
     return _dangling(graph) or next(filter(None, map(_dangling_in_function, model.functions)), None)
+
+
+def _initializer_fault(tensor: TensorProto) -> str | None:
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return None  # looked at where they were found
+    try:
+        onnx.checker.check_tensor(tensor)
+    except onnx.checker.ValidationError as error:
+        return f"{tensor.name!r} is broken ({one_line(error)})"
+    if tensor.data_type not in TensorProto.DataType.values():
+        return f"{tensor.name!r} is of the element type {tensor.data_type}, which ONNX does not have"
+    if tensor.HasField("raw_data") and len(tensor.raw_data) != (needed := weights.expected_bytes(tensor)):
+        return f"{tensor.name!r} holds {len(tensor.raw_data)} bytes, and its type and shape take {needed}"
+    return None
 
 
 def _dangling_in_function(function: FunctionProto) -> str | None:

@@ -7,6 +7,7 @@ what needs the numbers maps the file into memory.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -56,7 +57,7 @@ def locate(model: ModelProto, folder: Path) -> None:
             raise InputError(f"the weights of {tensor.name!r} are outside the model's folder, in {location!r}")
         if not path.is_file():
             raise InputError(f"the weights of {tensor.name!r} are missing: no file {location!r}")
-        if length != _expected_bytes(tensor) or offset < 0 or offset + length > path.stat().st_size:
+        if length != expected_bytes(tensor) or offset < 0 or offset + length > path.stat().st_size:
             raise InputError(f"the weights of {tensor.name!r} are not whole in {location!r}")
         _set_place(tensor, str(path), offset, length)
 
@@ -124,16 +125,21 @@ def _place(tensor: TensorProto) -> tuple[str, int, int]:
         return (
             entries["location"],
             int(entries.get("offset") or 0),
-            int(entries.get("length") or _expected_bytes(tensor)),
+            int(entries.get("length") or expected_bytes(tensor)),
         )
     except (KeyError, ValueError):
         raise InputError(f"where the weights of {tensor.name!r} are is not said") from None
 
 
-def _expected_bytes(tensor: TensorProto) -> int:
-    packed = tensor.data_type in (TensorProto.UINT4, TensorProto.INT4)
-    bits = 4 if packed else 8 * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+def expected_bytes(tensor: TensorProto) -> int:
+    """Return how many bytes the numbers of a tensor of this type and shape take, packed."""
+    packed = _PACKED.fullmatch(TensorProto.DataType.Name(tensor.data_type))
+    bits = int(packed[1]) if packed else 8 * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
     return -(-int(math.prod(tensor.dims)) * bits // 8)
+
+
+_PACKED = re.compile(r"(?:U?INT|FLOAT)([246])(?:E\dM\d)?")
+"""Types of less than a byte, such as INT4 and FLOAT6E2M3."""
 
 
 def _set_place(tensor: TensorProto, location: str, offset: int, length: int) -> None:

@@ -182,3 +182,21 @@ def test_a_failed_save_leaves_nothing(model, tmp_path):
 
 def _float(name: str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("data_type", "size", "said"),
+    [
+        (TensorProto.FLOAT, 25, "initializer 'w' holds 25 bytes, and its type and shape take 24"),
+        (TensorProto.INT4, 4, "initializer 'w' holds 4 bytes, and its type and shape take 3"),
+        (TensorProto.UINT2, 3, "initializer 'w' holds 3 bytes, and its type and shape take 2"),
+        (99, 24, "initializer 'w' is of the element type 99, which ONNX does not have"),
+    ],
+)
+def test_numbers_that_are_too_many_or_of_no_type_are_refused(tmp_path, data_type, size, said):
+    model = small_model(13, 7)
+    model.graph.initializer.add(name="w", data_type=data_type, dims=[2, 3], raw_data=bytes(size))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=said):
+        models.load(path)
