@@ -6,6 +6,7 @@ A model is an `onnx.ModelProto` everywhere in the package. No function here chan
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -260,25 +261,32 @@ def _fault(model: ModelProto) -> str | None:
     nodes = (*walk(graph), *(node for function in model.functions for node in function.node))
     if any(isinstance(name, bytes) for node in nodes for name in (node.op_type, node.domain)):
         return "the name of an op is no text"  # protobuf gives what is no UTF-8 as bytes
-    if broken := next(filter(None, map(_initializer_fault, graph.initializer)), None):
-        return f"initializer {broken}"
+    tensors = [(f"initializer {tensor.name!r}", tensor) for tensor in graph.initializer]
+    tensors += [
+        (f"{node.op_type} node {node.name!r}: its {attribute.name!r}", attribute.t)
+        for node in nodes
+        for attribute in node.attribute
+        if attribute.HasField("t")
+    ]
+    if broken := next(filter(None, itertools.starmap(_tensor_fault, tensors)), None):
+        return broken
     twice = [name for name, count in Counter(value.name for value in graph.output).items() if count > 1]
     if twice:
         return f"the output {twice[0]!r} is there twice"
     return _dangling(graph) or next(filter(None, map(_dangling_in_function, model.functions)), None)
 
 
-def _initializer_fault(tensor: TensorProto) -> str | None:
+def _tensor_fault(name: str, tensor: TensorProto) -> str | None:
     if tensor.data_location == TensorProto.EXTERNAL:
         return None  # looked at where they were found
     try:
         onnx.checker.check_tensor(tensor)
     except onnx.checker.ValidationError as error:
-        return f"{tensor.name!r} is broken ({one_line(error)})"
+        return f"{name} is broken ({one_line(error)})"
     if tensor.data_type not in TensorProto.DataType.values():
-        return f"{tensor.name!r} is of the element type {tensor.data_type}, which ONNX does not have"
+        return f"{name} is of the element type {tensor.data_type}, which ONNX does not have"
     if tensor.HasField("raw_data") and len(tensor.raw_data) != (needed := weights.expected_bytes(tensor)):
-        return f"{tensor.name!r} holds {len(tensor.raw_data)} bytes, and its type and shape take {needed}"
+        return f"{name} holds {len(tensor.raw_data)} bytes, and its type and shape take {needed}"
     return None
 
 

@@ -187,10 +187,10 @@ def _float(name: str) -> onnx.ValueInfoProto:
 @pytest.mark.parametrize(
     ("data_type", "size", "said"),
     [
-        (TensorProto.FLOAT, 25, "initializer 'w' holds 25 bytes, and its type and shape take 24"),
-        (TensorProto.INT4, 4, "initializer 'w' holds 4 bytes, and its type and shape take 3"),
-        (TensorProto.UINT2, 3, "initializer 'w' holds 3 bytes, and its type and shape take 2"),
-        (99, 24, "initializer 'w' is of the element type 99, which ONNX does not have"),
+        (TensorProto.FLOAT, 25, "holds 25 bytes, and its type and shape take 24"),
+        (TensorProto.INT4, 4, "holds 4 bytes, and its type and shape take 3"),
+        (TensorProto.UINT2, 3, "holds 3 bytes, and its type and shape take 2"),
+        (99, 24, "is of the element type 99, which ONNX does not have"),
     ],
 )
 def test_numbers_that_are_too_many_or_of_no_type_are_refused(tmp_path, data_type, size, said):
@@ -198,5 +198,10 @@ def test_numbers_that_are_too_many_or_of_no_type_are_refused(tmp_path, data_type
     model.graph.initializer.add(name="w", data_type=data_type, dims=[2, 3], raw_data=bytes(size))
     path = tmp_path / "m.onnx"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=f"initializer 'w' {said}"):
+        models.load(path)
+    tensor = model.graph.initializer.pop()
+    model.graph.node[3].attribute[0].t.CopyFrom(tensor)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=f"Constant node '': its 'value' {said}"):
         models.load(path)
