@@ -3,6 +3,7 @@
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from fns_lab.measure.sweep.axes import FIRST_OPSET, LAST_OPSET, opsets
 from fns_lab.measure.sweep.families import FAMILIES, NOT_DRAWN
@@ -86,3 +87,14 @@ def read_in_threes(op: str, row: Row, seed: int) -> bool | None:
 def test_any_seed_draws_convolutions_that_read_in_threes_and_write_in_fours(seed: int) -> None:
     share = round(CASES * weight("Conv") / sum(map(weight, FAMILIES)))
     assert sum(drawn("Conv", share, seed, read_in_threes)) >= 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_integer_zero_is_raised_to_a_negative_power(seed: int) -> None:
+    row = {axis: values[0] for axis, values in axes_of("Pow").items()} | {"type": "int64", "values": "negative"}
+    made = make_node("Pow", row, seed)
+    assert made is not None
+    model, feeds = made
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    base, exponent = ((feeds | constants)[name] for name in model.graph.node[0].input)
+    assert (exponent < 0).any() and (base != 0).all()

@@ -74,6 +74,8 @@ def _binary(draw: Draw) -> Inputs:
     a, b = draw.data(first, *_range(draw, 0)), draw.data(second, *_range(draw, 1))
     if draw["broadcast"] != "same" and draw.op in COMPARISONS:
         b = b.astype(a.dtype)
+    if draw.op == "Pow" and a.dtype.kind in "iu":  # 0 to the power of -1 is no integer
+        a = _without_zeros(a)
     return [a, _without_zeros(b) if draw.op in ("Div", "Mod") and b.dtype.kind in "iu" else b]
 
 
