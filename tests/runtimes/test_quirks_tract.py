@@ -28,6 +28,17 @@ from tests.runtimes.one_node import (
 )
 
 F32 = np.float32
+
+
+def lengths(op, *, fed):
+    """A recurrent layer of two sequences, one of them shorter; their lengths are fed or constant."""
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[op]
+    weights = {"w": x(1, gates * 4, 3), "r": x(1, gates * 4, 4)}
+    short = {"n": np.array([5, 3], np.int32)}
+    feeds, constants = {"x": x(5, 2, 3)} | (short if fed else {}), weights | ({} if fed else short)
+    return one(op, feeds, constants, inputs="x,w,r,,n", outputs=2, opset=14, hidden_size=4)
+
+
 CASES = {
     "Softplus": (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
     "bicubic": (samples("bicubic", "border"), samples("bicubic")),
@@ -38,6 +49,26 @@ CASES = {
     "Pad": (pad("constant", 0, 0, -1, 1, 0, 0, 1, -2), pad("constant", 0, 0, 0, 1, 0, 0, 1, 0)),
     "wrap": (pad("wrap", 0, 0, 0, 1, 0, 0, 1, 0), pad("edge", 0, 0, 0, 1, 0, 0, 1, 0)),
     "GatherND": (gather_nd(1, -1), gather_nd(1, 0)),
+    "computed indices": (
+        one("GatherND", {"x": x(2, 3, 4), "i": ints(-1).reshape(1, 1)}), gather_nd(1)
+    ),
+    "Squeeze before opset 13": (
+        one("Squeeze", {"x": x(1, 3, 1)}, opset=11), one("Squeeze", {"x": x(1, 3, 1)}, opset=11, axes=[0, 2])
+    ),
+    "TopK before opset 10": (
+        one("TopK", {"x": x(3, 4)}, outputs=2, opset=9, k=2),
+        one("TopK", {"x": x(3, 4)}, {"k": ints(2)}, outputs=2, opset=10),
+    ),
+    "lengths of a GRU": (lengths("GRU", fed=True), recurrent("GRU")),
+    "lengths of an LSTM": (lengths("LSTM", fed=True), recurrent("LSTM")),
+    "lengths of an RNN": (lengths("RNN", fed=False), recurrent("RNN")),
+    "DFT": (
+        one("DFT", {"x": x(1, 8, 1), "n": np.array(11)}, opset=17),
+        one("DFT", {"x": x(1, 8, 1)}, opset=17),
+    ),
+    "Compress": (
+        one("Compress", {"x": x(3, 4), "c": np.array([True, False, True])}, axis=0), one("Relu", {"x": x(3, 4)})
+    ),
     "nearest": (to_sizes("round_prefer_ceil"), to_sizes("floor")),
     "GlobalLpPool": (one("GlobalLpPool", {"x": x(1, 2, 3, 4)}), one("GlobalMaxPool", {"x": x(1, 2, 3, 4)})),
     "Celu": (one("Celu", {"x": x(3, 4)}, alpha=2.0), one("Celu", {"x": x(3, 4)}, alpha=1.0)),
