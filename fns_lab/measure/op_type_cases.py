@@ -158,6 +158,18 @@ CASES: tuple[OpCase, ...] = (
            {"hidden_size": 2}),
     OpCase("GRU", [X((2, 1, 3), wide=False), X((1, 6, 3), -1, 1, False, True), X((1, 6, 2), -1, 1, False, True)],
            {"hidden_size": 2}),
+    OpCase("RNN", [X((2, 1, 3), wide=False), X((1, 2, 3), -1, 1, False, True), X((1, 2, 2), -1, 1, False, True)],
+           {"hidden_size": 2}),
+    OpCase("CenterCropPad", [FLAT, _ints(2, 5)]),
+    OpCase("Col2Im", [X((1, 4, 6), wide=False), _ints(3, 4), _ints(2, 2)]),
+    OpCase("Det", [X((3, 3), wide=False)]),
+    OpCase("GlobalLpPool", [SMALL]),
+    OpCase("GridSample", [SMALL, np.array([[[[-0.5, 0.3], [0.1, 0.9]]]], np.float32)]),
+    OpCase("MaxUnpool", [X((1, 1, 1, 2)), _ints(5, 3).reshape(1, 1, 1, 2)], {
+        "kernel_shape": [2, 2], "strides": [2, 2],
+    }),
+    OpCase("Unique", [X((6,), wide=False)], outputs=4),
+    OpCase("Upsample", [IMAGE, np.array([1, 1, 2, 2], np.float32)]),
 )  # fmt: skip
 
 
@@ -181,7 +193,11 @@ def _opsets(op: str) -> list[int]:
 
 
 def _first_written(op: str) -> int:
-    return max(WRITTEN_AT, min(s.since_version for s in defs.get_all_schemas_with_history() if s.name == op))
+    """Return the opset at which an op's cases are written: `WRITTEN_AT`, or the nearest at which ONNX has the op."""
+    history = [s for s in defs.get_all_schemas_with_history() if s.domain == "" and s.name == op]
+    newest = max(history, key=lambda s: s.since_version)
+    first = max(WRITTEN_AT, min(s.since_version for s in history))
+    return newest.since_version - 1 if newest.deprecated else first
 
 
 def _takes(op: str, opset: int, type_name: str) -> bool:
