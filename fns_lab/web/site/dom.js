@@ -76,10 +76,12 @@ export function ignoreOtherDrops() {
  */
 export function onFile(input, drop, take) {
   byId(input).addEventListener("click", () => { byId(input).value = ""; }); // else the same file is no change
-  byId(input).addEventListener("change", () => {
+  const takeChosen = () => {
     const [file] = byId(input).files;
     if (file) take(file);
-  });
+  };
+  byId(input).addEventListener("change", takeChosen);
+  takeChosen(); // it may have been chosen before the page was ready
   const zone = byId(drop);
   for (const name of ["dragover", "dragleave", "drop"]) {
     zone.addEventListener(name, (/** @type {DragEvent} */ event) => {
