@@ -270,10 +270,12 @@ def test_eval_of_a_folder_leaves_what_is_done_and_names_what_is_broken(cli, chec
     assert cli(*command[:-1], photographs)[0] == 2, "the photographs would be replaced"
 
 
-def test_eval_says_how_much_memory_an_image_takes(cli, checkpoint, photo_file, tmp_path, monkeypatch):
+@pytest.mark.parametrize("network", ["checkpoint", "dynamic_file"])
+def test_eval_says_how_much_memory_an_image_takes(cli, request, network, photo_file, tmp_path, monkeypatch):
+    model = request.getfixturevalue(network)
     monkeypatch.setenv("FNS_LAB_MEMORY_BYTES", "1e7")
     out = tmp_path / "y.png"
-    code, _, err = cli("eval", "--model", checkpoint, "--content-image", photo_file, "--output-image", out)
+    code, _, err = cli("eval", "--model", model, "--content-image", photo_file, "--output-image", out)
     assert code == 2
     assert "512x512 px takes about 0.1 GiB of memory, and 0.0 GiB are free; give a --content-scale" in err
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fns_lab.cli.common import note
-from fns_lab.errors import InputError
+from fns_lab.errors import InputError, shape_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +47,11 @@ def stylizer_of_model(path: Path, scale: float | None) -> Stylizer:
     H and W of its results are those of the model, or of the image if the model leaves them free.
     """
     from fns_lab import images, models
+    from fns_lab.limits import require_memory
+    from fns_lab.measure.cost import memory_bytes
     from fns_lab.nets.transformer import DOWNSAMPLING, SMALLEST_SIZE_PX
     from fns_lab.runtimes import open_runner
+    from fns_lab.sizes import with_input_shapes
 
     model = models.load(path)
     name, (h, w) = _image_input(model, path)
@@ -58,6 +61,10 @@ def stylizer_of_model(path: Path, scale: float | None) -> Stylizer:
     runner = open_runner(model, "ort/cpu")
 
     def stylized(image: Path) -> np.ndarray:
+        if not size:
+            whole = images.size_px(image, scale=scale)
+            needed = memory_bytes(with_input_shapes(model, {name: (1, 3, *whole)}))
+            require_memory(needed, f"{image}: {shape_text(whole)} px", "give a --content-scale above 1")
         x = images.load(image, scale=scale, size=size)
         height, width = x.shape[2:]
         if not size:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 import pandas as pd
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from fns_lab import models
 from fns_lab.errors import InputError
@@ -62,6 +62,35 @@ def totals(variants: Mapping[str, ModelProto]) -> pd.DataFrame:
         counted = per_op(model)
         rows[label] = (counted["parameters"].sum(), counted["macs"].sum(), model.ByteSize())
     return pd.DataFrame.from_dict(rows, orient="index", columns=["parameters", "macs", "bytes"])
+
+
+def memory_bytes(model: ModelProto) -> int:
+    """Return the most bytes that the values of one run take at once, each from its node to its last reader.
+
+    An engine takes at least about that. Values of a shape that is not known count nothing.
+    """
+    inferred = models.infer_shapes(model)
+    graph = inferred.graph
+    sizes = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+    last = {name: index for index, node in enumerate(graph.node) for name in node.input}
+    kept = {value.name for value in graph.output}
+    ending: dict[int, list[str]] = {}
+    for name, index in last.items():
+        if name not in kept:
+            ending.setdefault(index, []).append(name)
+    alive = most = sum(sizes[value.name] for value in graph.input)
+    for index, node in enumerate(graph.node):
+        alive += sum(sizes.get(name, 0) for name in node.output)
+        most = max(most, alive)
+        alive -= sum(sizes.get(name, 0) for name in ending.get(index, ()))
+    return most
+
+
+def _bytes(value: ValueInfoProto) -> int:
+    shape = models.shape_of(value)
+    if shape == models.UNKNOWN_RANK or any(isinstance(size, str) for size in shape):
+        return 0
+    return int(models.dtype_of(value).itemsize) * math.prod(map(int, shape))
 
 
 def _is_learned(node: NodeProto, index: int) -> bool:

@@ -105,3 +105,13 @@ def test_another_domain_has_ops_of_its_own():
 def test_a_free_size_is_refused_and_the_message_names_the_value():
     with pytest.raises(InputError, match="MatMul '.*': the shape of 'x' is not fixed; export at a fixed size"):
         cost.per_op(model("x[N,3], w[3,4]", "y = MatMul(x, w)"))
+
+
+def test_memory_is_that_of_the_values_which_are_alive_at_once():
+    text = """<ir_version: 7, opset_import: ["": 13]> g (float[1, 4] x) => (float[1, 4] y) {
+        a = Relu(x)
+        b = Concat<axis = 0>(a, a, a)
+        c = ReduceSum<keepdims = 0>(b)
+        y = Add(a, c)
+    }"""
+    assert cost.memory_bytes(onnx.parser.parse_model(text)) == 4 * (4 + 12 + 1), "of a, b and c"
