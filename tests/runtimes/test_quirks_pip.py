@@ -19,6 +19,7 @@ from tests.runtimes.one_node import (
     gather_nd,
     ints,
     is_right,
+    mod,
     one,
     pad,
     peepholes,
@@ -39,6 +40,44 @@ from tests.runtimes.one_node import (
     x,
 )
 
+
+def unpooled(*size, channels=1):
+    """A MaxUnpool by 2 along each axis of an image of this size."""
+    shape = (1, channels, *size)
+    index = np.indices(shape)
+    places = np.ravel_multi_index([*index[:2], *2 * index[2:]], (1, channels, *(2 * n for n in size)))
+    kernel = [2] * len(size)
+    return one("MaxUnpool", {"x": x(*shape)}, {"i": places}, kernel_shape=kernel, strides=kernel)
+
+
+def biased(*, constant, kernel=2, **attributes):
+    feeds = {"x": np.arange(24, dtype=np.uint8).reshape(1, 2, 3, 4)}
+    constants = {
+        "sx": np.float32(0.5), "zx": np.uint8(0), "w": np.ones((3, 2, kernel, kernel), np.int8), "sw": np.float32(0.5),
+        "zw": np.int8(0), "sy": np.float32(2), "zy": np.uint8(0),
+    }  # fmt: skip
+    bias = {"b": np.array([40, 400, 100], np.int32)}
+    given = constants | (bias if constant else {})
+    return one("QLinearConv", feeds | ({} if constant else bias), given, inputs="x,sx,zx,w,sw,zw,sy,zy,b", **attributes)
+
+
+def gather_by(index):
+    return one("GatherND", {"x": x(2, 3, 4), "i": ints(index).reshape(1, 1)})
+
+
+def moved(op, dtype):
+    """A node that moves elements of this type."""
+    feeds, updates = {"x": np.arange(12).reshape(3, 4).astype(dtype)}, {"u": np.ones((1, 4), dtype)}
+    if op == "ScatterND":
+        return one(op, feeds | updates, {"i": ints(2).reshape(1, 1)}, inputs="x,i,u")
+    index = {"i": ints(2, 0, 1, 0).reshape(1, 4)}
+    return one(op, feeds, index) if op == "GatherElements" else one(op, feeds | updates, index, inputs="x,i,u")
+
+
+def rms(dtype):
+    return one("RMSNormalization", {"x": x(3, 4).astype(dtype)}, {"g": np.ones(4, dtype)}, opset=23)
+
+
 COUNTED = {"count_include_pad": 1, "ceil_mode": 1, "strides": [2, 2], "pads": [0, 1, 1, 0]}
 CASES = {
     (OPENCV, "Softplus"): (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
@@ -49,7 +88,27 @@ CASES = {
     ),
     (OPENCV, "ConvTranspose SAME"): (transposed(auto_pad="SAME_UPPER"), transposed(pads=[1, 0, 1, 0])),
     (OPENCV, "output_shape"): (transposed(output_shape=[7, 9]), transposed()),
-    (OPENCV, "DFT"): (dft(2), dft(axis=2)),
+    (OPENCV, "DFT"): (dft(2), one("Relu", {"x": LARGE})),
+    (OPENCV, "Sin of float64"): (one("Sin", {"x": 1e9 * x(3, 4).astype(np.float64)}), one("Sin", {"x": x(3, 4)})),
+    (OPENCV, "BitShift"): (
+        one("BitShift", {"x": x(2, 3, 4).astype(np.uint8), "s": np.ones(4, np.uint8)}, direction="LEFT"), mod(3, 5)
+    ),
+    (OPENCV, "Split"): (one("Split", {"x": x(4, 3)}, outputs=2), one("Split", {"x": x(4, 3)}, outputs=2, axis=0)),
+    (OPENCV, "Pad of six dimensions"): (
+        one("Pad", {"x": x(1, 2, 1, 2, 3, 2)}, {"p": ints(*[0] * 11, 1)}),
+        one("Pad", {"x": x(1, 2, 1, 2, 3)}, {"p": ints(*[0] * 9, 1)}),
+    ),
+    (OPENCV, "MaxUnpool"): (unpooled(3), pooled(1)),
+    (OPENCV, "MaxUnpool of channels"): (unpooled(3, 2, channels=2), pooled(1)),
+    (OPENCV, "padded point"): (biased(constant=True, kernel=1, pads=[1] * 4), biased(constant=True, kernel=1)),
+    (OPENCV, "bias"): (biased(constant=False), biased(constant=True)),
+    (OPENCV, "negative index that is computed"): (gather_by(-1), gather_nd(1)),
+    **{
+        (OPENCV, f"{op} of uint32"): (moved(op, np.uint32), moved(op, np.int32))
+        for op in ("GatherElements", "ScatterElements", "ScatterND")
+    },
+    (OPENCV, "Cast to uint32"): (one("Cast", {"x": x(2, 3)}, to=12), one("Cast", {"x": x(2, 3)}, to=6)),
+    (OPENCV, "RMSNormalization of float64"): (rms(np.float64), rms(np.float32)),
     (OPENCV, "MaxPool indices"): (
         one("MaxPool", {"x": x(2, 3, 7, 8)}, outputs=2, kernel_shape=[2, 2], strides=[2, 2]),
         one("MaxPool", {"x": x(2, 3, 7, 8)}, kernel_shape=[2, 2], strides=[2, 2]),
