@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import time
@@ -106,6 +107,9 @@ def _execute(path: Path, parameters: Mapping[str, Any], folder: Path) -> tuple[N
                 ],
                 execution_timeout=CELL_TIMEOUT_S,
             )
+        except KeyboardInterrupt:
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # nobody waits for the kernel's task any more
+            raise
         except papermill.PapermillExecutionError as fault:
             error = f"cell {fault.exec_count}: {fault.ename}: {one_line(fault.evalue)}"
         except Exception as fault:  # a dead kernel, a timeout, no kernel: each library has its own class
