@@ -11,6 +11,7 @@ from tests.runtimes.one_node import (
     OPENCV,
     OPENVINO,
     ORT,
+    TRACT,
     branches,
     conv,
     decided,
@@ -74,6 +75,22 @@ def moved(op, dtype):
     return one(op, feeds, index) if op == "GatherElements" else one(op, feeds | updates, index, inputs="x,i,u")
 
 
+def suppressed(*overlap):
+    """Two boxes that touch; with an overlap that is allowed, if one is given."""
+    boxes = {"b": np.array([[[0, 0, 1, 1], [0, 1, 1, 2]]], np.float32), "s": np.array([[[0.9, 0.8]]], np.float32)}
+    return one("NonMaxSuppression", boxes, {"m": ints(3)} | {f"o{i}": value for i, value in enumerate(overlap)})
+
+
+def aligned(**attributes):
+    boxes = {"b": np.array([[0, 0, 7, 7]], np.float32), "i": ints(0)}
+    return one("RoiAlign", {"x": x(1, 2, 8, 8)}, boxes, opset=16, output_height=2, output_width=2, **attributes)
+
+
+def blank(outputs):
+    zeros = {"x": np.zeros((1, 1, 3, 3), np.uint8)}
+    return one("MaxPool", zeros, opset=22, outputs=outputs, kernel_shape=[2, 2], pads=[1, 1, 0, 0])
+
+
 def rms(dtype):
     return one("RMSNormalization", {"x": x(3, 4).astype(dtype)}, {"g": np.ones(4, dtype)}, opset=23)
 
@@ -125,6 +142,27 @@ CASES = {
     (OPENCV, "Softmax"): (softmax("Hardmax", 11, 1), softmax("Hardmax", 11, 2)),
     (OPENVINO, "Softmax"): (softmax("Softmax", 12, 1), softmax("Softmax", 10, 1)),
     (OPENVINO, "If"): (decided(1, 1), decided(1)),
+    (OPENVINO, "computed axes"): (
+        one("ReduceSum", {"x": x(2, 3, 4, 5), "a": ints(2, 3)}, keepdims=0),
+        one("ReduceSum", {"x": x(2, 3, 4, 5)}, {"a": ints(2, 3)}, keepdims=0),
+    ),
+    (OPENVINO, "computed repeats"): (
+        one("Tile", {"x": x(2, 3, 5, 7), "r": ints(2, 2, 2, 2)}),
+        one("Tile", {"x": x(2, 3, 5, 7)}, {"r": ints(2, 2, 2, 2)}),
+    ),
+    (OPENVINO, "GridSample of volumes"): (
+        one("GridSample", {"x": x(1, 2, 3, 4, 5)}, {"g": x(1, 2, 2, 2, 3)}, opset=20),
+        one("GridSample", {"x": x(1, 2, 3, 4)}, {"g": x(1, 2, 2, 2)}, opset=20),
+    ),
+    (OPENVINO, "AffineGrid"): (
+        one("AffineGrid", {"t": x(1, 2, 3)}, {"s": ints(1, 1, 1, 2)}, opset=20, align_corners=1),
+        one("AffineGrid", {"t": x(1, 2, 3)}, {"s": ints(1, 1, 1, 2)}, opset=20),
+    ),
+    (OPENVINO, "NonMaxSuppression"): (suppressed(), suppressed(np.float32(0.5))),
+    (OPENVINO, "RoiAlign"): (aligned(), aligned(sampling_ratio=2)),
+    (OPENVINO, "indices of uint8"): (blank(outputs=2), blank(outputs=1)),
+    (TRACT, "indices of uint8"): (blank(outputs=2), blank(outputs=1)),
+    (OPENVINO, "Sin of float64"): (one("Sin", {"x": 1e9 * x(3, 4).astype(np.float64)}), one("Sin", {"x": x(3, 4)})),
     (OPENVINO, "wrap"): (pad("wrap", 0, 0, 0, 1, 0, 0, 1, 0), pad("edge", 0, 0, 0, 1, 0, 0, 1, 0)),
     (OPENVINO, "DFT"): (dft(2), dft(axis=2)),
     (OPENVINO, "half DFT"): (dft(onesided=1), dft(inverse=0)),
