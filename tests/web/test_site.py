@@ -199,6 +199,7 @@ def test_an_engine_whose_files_do_not_arrive_says_so(address):
             asked.append(route.request.url)
             await (route.continue_() if len(asked) == 1 else route.abort())
 
+        await page.until_says("#style-status", " ms in ")  # no worker of the first visit asks any more
         await page.page.route("**/engines/worker.js", answer)
         await page.page.reload()
         said = await page.until_says("#style-status", "stopped")
