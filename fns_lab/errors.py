@@ -56,8 +56,8 @@ def one_line(text: object, longest: int | None = LONGEST_LINE) -> str:
     return line if longest is None or len(line) <= longest else f"{line[:longest]} ... ({len(line)} characters)"
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message, where what follows is a log or a stack."""
+def first_line(error: object) -> str:
+    """Return the first line of an exception's message, or of a text, where what follows is a log or a stack."""
     lines = str(error).strip().splitlines()
     return one_line(lines[0] if lines else error)
 

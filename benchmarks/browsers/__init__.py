@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.browsers import chromium, firefox, page, site, visit, webkit
 from benchmarks.browsers.driver import Browser, Fault
-from fns_lab.errors import one_line
+from fns_lab.errors import first_line, one_line
 from fns_lab.files import write_text
 from fns_lab.paths import ROOT
 
@@ -96,8 +96,7 @@ def console(errors: list[str] | None) -> str:
     if errors is None:
         return "cannot be read"
     count = f"{len(errors) or 'no'} error{'s' * (len(errors) != 1)}"
-    firsts = [one_line(error.strip().partition("\n")[0]) for error in errors]
-    return f"{count}: {'; '.join(firsts)}" if firsts else count
+    return f"{count}: {'; '.join(map(first_line, errors))}" if errors else count
 
 
 def table(result: dict) -> pd.DataFrame:

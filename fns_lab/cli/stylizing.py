@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,11 +61,14 @@ def stylizer_of_model(path: Path, scale: float | None) -> Stylizer:
         note(f"{path} takes {h}x{w} pixels only: the image is scaled and cut to that")
     runner = open_runner(model, "ort/cpu")
 
+    @functools.cache
+    def needed(height: int, width: int) -> int:
+        return memory_bytes(with_input_shapes(model, {name: (1, 3, height, width)}))
+
     def stylized(image: Path) -> np.ndarray:
         if not size:
             whole = images.size_px(image, scale=scale)
-            needed = memory_bytes(with_input_shapes(model, {name: (1, 3, *whole)}))
-            require_memory(needed, f"{image}: {shape_text(whole)} px", "give a --content-scale above 1")
+            require_memory(needed(*whole), f"{image}: {shape_text(whole)} px", "give a --content-scale above 1")
         x = images.load(image, scale=scale, size=size)
         height, width = x.shape[2:]
         if not size:

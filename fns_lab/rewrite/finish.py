@@ -79,6 +79,8 @@ def clean_up(model: ir.Model, target: Target) -> None:
 def _name_present_outputs(model: ir.Model, target: Target) -> None:
     """In place: give an Attention with past keys and values both present ones as outputs, if the target needs it."""
     quirks = [quirk for quirk in target.quirks if quirk.kind == "past-without-present"]
+    if not quirks:
+        return
     names = names_of_values(model)
     for node in model.graph.all_nodes():
         if any(touches(node, quirk, onnx_opset(model)) for quirk in quirks):

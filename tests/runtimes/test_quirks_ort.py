@@ -171,20 +171,25 @@ def error_of(model, target, feeds, lowered=None) -> float:
         return worst_error(runner.infer(feeds)["y"], expected.astype(np.float32))
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_node_that_fails_is_refused_and_lowered_where_a_rule_can(name, target):
-    (model, feeds), (near, near_feeds), is_lowered = FAULTS[name]
-    target = targets.load(target)
+def assert_refused_and_lowered(name, target, faulty, near, is_lowered):
+    """Assert that `check` knows the fault, that the model near it is right, and whether `lower` fixes the fault."""
+    (model, feeds), (near_model, near_feeds) = faulty, near
     quirk = next(quirk for quirk in target.quirks if quirk.name == name.split()[0])
     assert quirk.summary in check(model, target).table.reason.iloc[0]
-    assert check(near, target) and error_of(near, target, near_feeds) < NEAR
-    with pytest.raises(RuntimeFault):
-        error_of(model, target, feeds)
+    assert check(near_model, target) and error_of(near_model, target, near_feeds) < NEAR
     lowered = lower(model, target)
     assert bool(lowered) is is_lowered, str(lowered)
     if lowered:
         assert error_of(model, target, feeds, lowered.model) < NEAR
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_node_that_fails_is_refused_and_lowered_where_a_rule_can(name, target):
+    target, (model, feeds) = targets.load(target), FAULTS[name][0]
+    with pytest.raises(RuntimeFault):
+        error_of(model, target, feeds)
+    assert_refused_and_lowered(name, target, *FAULTS[name])
 
 
 WRONG = {
@@ -205,16 +210,9 @@ WRONG = {
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_node_that_is_silently_wrong_is_refused_and_lowered_where_a_rule_can(name, target):
-    (model, feeds), (near, near_feeds), is_lowered = WRONG[name]
-    target = targets.load(target)
-    quirk = next(quirk for quirk in target.quirks if quirk.name == name.split()[0])
-    assert quirk.summary in check(model, target).table.reason.iloc[0]
-    assert check(near, target) and error_of(near, target, near_feeds) < NEAR
+    target, (model, feeds) = targets.load(target), WRONG[name][0]
     assert error_of(model, target, feeds) > NEAR
-    lowered = lower(model, target)
-    assert bool(lowered) is is_lowered, str(lowered)
-    if lowered:
-        assert error_of(model, target, feeds, lowered.model) < NEAR
+    assert_refused_and_lowered(name, target, *WRONG[name])
 
 
 WRONG_IN_A_BROWSER = {
@@ -244,16 +242,9 @@ def is_wrong_or_fails(model, target, feeds) -> bool:
     ("name", "target"), [(name, target) for name in WRONG_IN_A_BROWSER for target in quirk_targets(name)]
 )
 def test_what_is_wrong_in_a_browser_alone_is_refused_there(name, target):
-    (model, feeds), (near, near_feeds), is_lowered = WRONG_IN_A_BROWSER[name]
-    target = targets.load(target)
-    quirk = next(quirk for quirk in target.quirks if quirk.name == name.split()[0])
-    assert quirk.summary in check(model, target).table.reason.iloc[0]
-    assert check(near, target) and error_of(near, target, near_feeds) < NEAR
+    target, (model, feeds) = targets.load(target), WRONG_IN_A_BROWSER[name][0]
     assert is_wrong_or_fails(model, target, feeds)
-    lowered = lower(model, target)
-    assert bool(lowered) is is_lowered, str(lowered)
-    if lowered:
-        assert error_of(model, target, feeds, lowered.model) < NEAR
+    assert_refused_and_lowered(name, target, *WRONG_IN_A_BROWSER[name])
 
 
 def typed(op, shape, dtype, opset, **attributes):

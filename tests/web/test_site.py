@@ -165,6 +165,18 @@ def test_a_benchmark_is_measured_saved_and_linked(address):
     assert len(link) < 4000
 
 
+async def read_model(page, path):
+    await page.page.set_input_files("#model-file", path)
+    await page.until_says("#model-status", "is read")
+
+
+async def run_model(page):
+    """Run the model that is read in every engine; return the rows of the table."""
+    await page.page.click("#model-run")
+    await page.until_says("#model-status", "done")
+    return await page.page.locator("#model-table tbody tr").all_inner_texts()
+
+
 def test_a_model_of_the_reader_runs_everywhere_or_says_what_is_missing(address, tmp_path):
     x = image(1, 3, 6, 8)
     path = models.save(
@@ -173,12 +185,9 @@ def test_a_model_of_the_reader_runs_everywhere_or_says_what_is_missing(address, 
     )
 
     async def look(page):
-        await page.page.set_input_files("#model-file", path)
-        await page.until_says("#model-status", "is read")
+        await read_model(page, path)
         facts = await page.text("#model-facts")
-        await page.page.click("#model-run")
-        await page.until_says("#model-status", "done")
-        rows = await page.page.locator("#model-table tbody tr").all_inner_texts()
+        rows = await run_model(page)
         return facts, {row.split("\t")[0]: row for row in rows}
 
     facts, rows = visit(address + "#your-model", look)
@@ -220,13 +229,10 @@ def test_free_sizes_are_asked_for_and_written_into_the_model(address, tmp_path):
     path = models.save(model, tmp_path / "free.onnx")
 
     async def look(page):
-        await page.page.set_input_files("#model-file", path)
-        await page.until_says("#model-status", "is read")
+        await read_model(page, path)
         assert await page.page.input_value("#model-input-0") == "1x3x128x128"
         await page.page.fill("#model-input-0", "1x3x20x30")
-        await page.page.click("#model-run")
-        await page.until_says("#model-status", "done")
-        return await page.page.locator("#model-table tbody tr").all_inner_texts()
+        return await run_model(page)
 
     rows = visit(address + "#your-model", look)
     assert len(rows) == len(TARGETS)
@@ -242,8 +248,7 @@ def test_a_batch_is_one_along_every_axis_that_has_its_name(address, tmp_path):
     path = models.save(model, tmp_path / "state.onnx")
 
     async def look(page):
-        await page.page.set_input_files("#model-file", path)
-        await page.until_says("#model-status", "is read")
+        await read_model(page, path)
         return [await page.page.input_value(f"#model-input-{i}") for i in range(2)]
 
     assert visit(address + "#your-model", look) == ["1x5", "2x1x4"]
@@ -258,11 +263,8 @@ def test_inputs_of_other_types_are_filled(address, tmp_path, kind):
     path = models.save(model, tmp_path / "other.onnx")
 
     async def look(page):
-        await page.page.set_input_files("#model-file", path)
-        await page.until_says("#model-status", "is read")
-        await page.page.click("#model-run")
-        await page.until_says("#model-status", "done")
-        return await page.page.locator("#model-table tbody tr").first.inner_text()
+        await read_model(page, path)
+        return (await run_model(page))[0]
 
     assert "runs" in visit(address + "#your-model", look)
 
@@ -272,12 +274,9 @@ def test_a_model_runs_at_another_size_than_it_declares(address, tmp_path):
     path = models.save(graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape}), tmp_path / "fixed.onnx")
 
     async def look(page):
-        await page.page.set_input_files("#model-file", path)
-        await page.until_says("#model-status", "is read")
+        await read_model(page, path)
         await page.page.fill("#model-input-0", "1x3x10x12")
-        await page.page.click("#model-run")
-        await page.until_says("#model-status", "done")
-        return await page.page.locator("#model-table tbody tr").all_inner_texts()
+        return await run_model(page)
 
     rows = visit(address + "#your-model", look)
     assert len(rows) == len(TARGETS)

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import producer
@@ -28,11 +30,12 @@ class DefaultStated(SeveralOutputsRule):
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:
         self.stated(producer(y0))
 
-    def rewrite(self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value) -> list[ir.Value]:
+    def rewrite(
+        self, op: RewriterContext, x: ir.Value, y0: ir.Value, **others: ir.Value
+    ) -> ir.Value | Sequence[ir.Value]:
         node = producer(y0)
         attributes = dict(node.attributes) | self.stated(node)
-        outputs = op.op(node.op_type, *node.inputs, **attributes, _outputs=len(node.outputs))
-        return [outputs] if isinstance(outputs, ir.Value) else list(outputs)
+        return op.op(node.op_type, *node.inputs, **attributes, _outputs=len(node.outputs))
 
     def stated(self, node: ir.Node) -> dict[str, ir.Attr]:
         """Return the defaults that the node leaves out and the target needs. Raises Refusal where ONNX has none."""

@@ -47,7 +47,7 @@ def write_folder(models: Sequence[SiteModel], samples: Mapping[tuple[int, int], 
     files["sw.js"] = _service_worker(files)
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        _write(folder / name, data)
+        write_bytes(folder / name, data)
     return folder / "index.html"
 
 
@@ -60,7 +60,7 @@ def write_single_file(models: Sequence[SiteModel], samples: Mapping[tuple[int, i
     page = page.replace("<!-- style -->", f"<style>{style}</style>")
     page = page.replace("<!-- scripts -->", "\n".join([*_data(files), f"<script>{script}</script>"]))
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "index.html", page.encode())
+    write_bytes(folder / "index.html", page.encode())
     return folder / "index.html"
 
 
@@ -92,7 +92,3 @@ def _data(files: Files) -> list[str]:
     """Return one tag per file, which holds it gzipped, as base64."""
     packed = {name: base64.b64encode(gzip.compress(data, mtime=0)).decode("ascii") for name, data in files.items()}
     return [f'<script type="text/plain" id="file:{html.escape(name)}">{text}</script>' for name, text in packed.items()]
-
-
-def _write(path: Path, data: bytes) -> None:
-    write_bytes(path, data)
