@@ -1,4 +1,4 @@
-"""A JupyterLab on a folder of notebooks, driven with a browser."""
+"""A JupyterLab, or a Notebook 7, on a folder of notebooks, driven with a browser."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ import urllib.request
 from fns_lab.paths import ROOT
 
 START_S = 60
+INTERFACES = {"lab": ("jupyterlab", "lab/tree"), "notebook": ("notebook", "notebooks")}
+"""The module that starts each interface, and where it shows a notebook."""
 RUN_MS = 90_000
 
 
 @contextlib.contextmanager
-def lab_server(folder):
-    """Yield the address of a JupyterLab on `folder`, with `{}` for a notebook's name, and its process; then end it."""
+def lab_server(folder, interface="lab"):
+    """Yield the address of an interface on `folder`, with `{}` for a notebook's name, and its process; then end it."""
+    module, shown_at = INTERFACES[interface]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -31,14 +34,14 @@ def lab_server(folder):
     home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT)}
     with log.open("w") as stream:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
+            [sys.executable, "-m", module, *options],
             env=os.environ | home,
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, log)
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}", server
+        yield f"http://127.0.0.1:{port}/{shown_at}/{{}}?token={token}", server
     finally:
         server.terminate()
         server.wait(timeout=20)
@@ -65,7 +68,8 @@ async def run_all(browser, url, last):
     page.on("request", lambda request: page.requests.append(request.url))
     await page.goto(url)
     await page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    await page.get_by_text("| Idle").wait_for()  # a cell run before the kernel has answered is lost
+    idle = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    await idle.wait_for()  # a cell run before the kernel has answered is lost
     await page.get_by_role("menuitem", name="Run", exact=True).click()
     await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     await page.locator(".jp-OutputArea-output", has_text=last).wait_for()

@@ -1,4 +1,4 @@
-"""The preview notebook in a real JupyterLab, driven by a real browser: it runs, and its preview stays alive."""
+"""The preview notebook in a real JupyterLab and Notebook 7, driven by a real browser: its preview stays alive."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def folder(net, tmp_path_factory):
 
 
 @contextlib.contextmanager
-def opened(folder):
+def opened(folder, interface="lab"):
     """Yield a function that runs a coroutine of the notebook's page, once all cells have run."""
     chromium = shared_chromium()
-    with lab_server(folder) as (url, server):
+    with lab_server(folder, interface) as (url, server):
         page = chromium.run(ran(chromium, url.format("preview.ipynb")))
         try:
             yield page, lambda work: chromium.run(work), server
@@ -146,3 +146,11 @@ def test_the_preview_is_alive_after_all_cells_ran(folder, net):
         run(cancel(page, x))
         started = psutil.Process(server.pid).children(recursive=True)
     assert not psutil.wait_procs(started, timeout=20)[1], "a process is left"
+
+
+@pytest.mark.browser
+def test_the_preview_works_in_notebook_7(folder, net):
+    with opened(folder, "notebook") as (page, run, _):
+        run(choose_by_hand(page, net))
+        x = run(upload(page, net))
+        run(run_in_the_browser(page, net, x))

@@ -11,6 +11,9 @@ from fns_lab.cli.common import note
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from fns_lab.targets import Target
     from fns_lab.views.site import SiteModel
 
 SAMPLE = "astronaut"
@@ -30,6 +33,10 @@ def site(
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Write one HTML file that also opens from a disk.")
     ] = False,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Also write the file that `fns-lab tune` finds for each engine, in minutes each."),
+    ] = False,
 ) -> None:
     """Write a web page that styles images, times this model in the reader's browser and finds where an engine is wrong.
 
@@ -40,6 +47,7 @@ def site(
       fns-lab site -o public
       fns-lab site mosaic.onnx saved_models/candy_nc8.pth -o public
       fns-lab site saved_models/mosaic_nc8.pth --single-file -o public
+      fns-lab site saved_models/mosaic_nc8.pth --tune -o public
     """
     from fns_lab import images, photos
     from fns_lab.paths import SAVED_MODELS
@@ -56,9 +64,20 @@ def site(
         models.append(_onnx(path) if path.suffix.lower() == ".onnx" else _network(path))
     sizes = sorted({*SAMPLE_SIZES, *(size for model in models for size in model.sizes)})
     samples = {size: images.png(photos.load(SAMPLE, size)) for size in sizes}
-    page = (write_single_file if single_file else write_folder)(models, samples, output)
+    write = write_single_file if single_file else write_folder
+    page = write(models, samples, output, _tuned if tune else None)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"{page}: {len(models)} model{'s'[: len(models) != 1]}, {size / 1e6:.1f} MB")
+
+
+def _tuned(model: ModelProto, target: Target, size: tuple[int, int]) -> ModelProto | None:
+    """Return the model tuned for a target at a height and width; None where that gains nothing."""
+    from fns_lab import models
+    from fns_lab.measure.tune import tune
+
+    note(f"tuning for {target}, {size[0]} x {size[1]}")
+    result = tune(model, target, shapes={next(iter(models.input_shapes(model))): (1, 3, *size)})
+    return result.model if result.chosen == "tuned" else None
 
 
 def _style_and_width(path: Path) -> tuple[str, int]:

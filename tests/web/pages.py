@@ -79,7 +79,7 @@ def visit(
             await page.page.goto(address)
             result = await script(page)
             assert page.foreign == []
-            assert page.complaints == []
+            assert page.complaints == [], page.complaints
             return result
         finally:
             await context.close()

@@ -165,6 +165,19 @@ def test_a_benchmark_is_measured_saved_and_linked(address):
     assert len(link) < 4000
 
 
+def test_settings_of_a_benchmark_are_in_the_address(address):
+    async def look(page):
+        await page.until_says("#benchmark-status", "Done")
+        await page.page.fill("#benchmark-rounds", "3")
+        await page.page.locator("#benchmark-rounds").blur()
+        return page.page.url, await page.page.locator("#benchmark-table tbody tr").count()
+
+    choice = "networks=small&engines=ort-web/wasm,onnxjs-0.1.8/cpu&sizes=32x32&rounds="
+    url, rows = visit(f"{address}#benchmark?{choice}1&run", look)
+    assert rows >= 4
+    assert url == f"{address}#benchmark?{choice}3"
+
+
 async def read_model(page, path):
     await page.page.set_input_files("#model-file", path)
     await page.until_says("#model-status", "is read")
@@ -197,6 +210,51 @@ def test_a_model_of_the_reader_runs_everywhere_or_says_what_is_missing(address, 
     assert "wrong" not in rows["ort-web/webgpu"]
     lacking = "It has no Erf.\nfns-lab lower erf.onnx --target onnxjs-0.1.8/cpu -o lowered.onnx"
     assert lacking in rows["onnxjs-0.1.8/cpu"]
+
+
+def test_inputs_of_a_model_come_from_files_and_fields(address, tmp_path):
+    x, rate = image(2, 3), np.array(0, np.int64)
+    nodes = [node("Cast", "rate", "float", to=1), node("Add", "x float", "s"), node("Sub", "s wanted", "y")]
+    feeds = {"x": x, "rate": rate, "wanted": image(2, 3)}
+    path = models.save(graph(nodes, feeds, outputs={"y": x.shape}), tmp_path / "rate.onnx")
+    np.save(tmp_path / "input_0.npy", x)
+    np.save(tmp_path / "wanted.npy", x + np.float32(16000))
+    expected = tmp_path / "y.npy"
+    np.save(expected, np.zeros_like(x))
+
+    async def look(page):
+        await read_model(page, path)
+        await page.page.set_input_files("#model-data", [tmp_path / "input_0.npy", tmp_path / "wanted.npy"])
+        assert await page.page.input_value("#model-input-1") == ""
+        said = []
+        for value in ("16000", "1.5"):
+            await page.page.fill("#model-value-1", value)
+            await page.page.click("#model-run")
+            await page.until("!document.querySelector('#model-run').disabled")
+            said.append(await page.text("#model-status"))
+        return said, await page.page.locator("#model-table tbody tr").all_inner_texts()
+
+    (done, refused), rows = visit(address + "#your-model", look)
+    assert "done" in done and refused == "'1.5' is no int64"
+    assert "runs" in rows[0]
+    assert all(row.endswith("\t0") for row in rows[1:3]), rows
+
+
+def test_each_op_of_a_model_is_timed(address, small_file):
+    async def look(page):
+        await read_model(page, small_file)
+        await page.page.click("#model-profile")
+        await page.until_says("#model-status", "done")
+        rows = await page.page.locator("#model-profile-table tbody tr").all_inner_texts()
+        return [row.split("\t") for row in rows]
+
+    rows = visit(address + "#your-model", look)
+    counts = {op: int(count) for op, count, *_ in rows}
+    assert counts["Conv"] == 16 and counts["InstanceNormalization"] == 15
+    times = [float(ms) for _, _, ms, *_ in rows]
+    assert times == sorted(times, reverse=True) and times[0] > 0
+    assert 97 <= sum(int(share.split()[0]) for *_, share, _ in rows) <= 103
+    assert all(" ms" in slowest for *_, slowest in rows)
 
 
 def test_an_engine_whose_files_do_not_arrive_says_so(address):

@@ -16,9 +16,9 @@ from pathlib import Path
 from fns_lab import web
 from fns_lab.files import write_bytes
 from fns_lab.views.site.catalog import Files, catalog
-from fns_lab.views.site.models import SiteModel
+from fns_lab.views.site.models import SiteModel, Tune
 
-__all__ = ["SiteModel", "write_folder", "write_single_file"]
+__all__ = ["SiteModel", "Tune", "write_folder", "write_single_file"]
 
 MAIN, WORKER = "site/main.js", "engines/worker.js"
 POLICY = (
@@ -36,9 +36,13 @@ HEADERS = """/*
 """The file `_headers`, which some hosts read: with these two headers wasm runs on several threads."""
 
 
-def write_folder(models: Sequence[SiteModel], samples: Mapping[tuple[int, int], bytes], folder: Path) -> Path:
-    """Write the site of `models` to `folder` and return its page. `samples` are PNG files by height and width."""
-    files = catalog(models, samples, own_workers=True)
+Samples = Mapping[tuple[int, int], bytes]
+"""PNG files by height and width."""
+
+
+def write_folder(models: Sequence[SiteModel], samples: Samples, folder: Path, tune: Tune | None = None) -> Path:
+    """Write the site of `models` to `folder` and return its page; with `tune`, tuned files beside the others."""
+    files = catalog(models, samples, tune, own_workers=True)
     page = _page(POLICY.format(scripts="'self'", styles="'self'"))
     page = page.replace("<!-- style -->", '<link rel="stylesheet" href="site.css">')
     page = page.replace("<!-- scripts -->", '<script type="module" src="web/site/main.js"></script>')
@@ -51,9 +55,9 @@ def write_folder(models: Sequence[SiteModel], samples: Mapping[tuple[int, int], 
     return folder / "index.html"
 
 
-def write_single_file(models: Sequence[SiteModel], samples: Mapping[tuple[int, int], bytes], folder: Path) -> Path:
+def write_single_file(models: Sequence[SiteModel], samples: Samples, folder: Path, tune: Tune | None = None) -> Path:
     """Write the site of `models` to one `index.html` in `folder`, which also opens from a disk, and return it."""
-    files = catalog(models, samples, own_workers=False)
+    files = catalog(models, samples, tune, own_workers=False)
     files["worker.js"] = web.joined(WORKER).encode()
     style, script = web.text("site/site.css"), web.joined(MAIN).replace("</script", "<\\/script")
     page = _page(POLICY.format(scripts=_hash(script), styles=_hash(style)))

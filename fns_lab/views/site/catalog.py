@@ -10,7 +10,7 @@ from typing import Any
 from fns_lab import targets
 from fns_lab.runtimes.engines import Engine, engine_for
 from fns_lab.targets import Target
-from fns_lab.views.site.models import SiteModel, model_entry
+from fns_lab.views.site.models import SiteModel, Tune, model_entry
 
 TARGETS = (
     "ort-web/wasm", "ort-web/webgl", "ort-web/webgpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "onnxjs-0.1.8/cpu",
@@ -21,7 +21,13 @@ Files = dict[str, bytes]
 """Content by the name relative to the page."""
 
 
-def catalog(models: Sequence[SiteModel], samples: Mapping[tuple[int, int], bytes], *, own_workers: bool) -> Files:
+def catalog(
+    models: Sequence[SiteModel],
+    samples: Mapping[tuple[int, int], bytes],
+    tune: Tune | None = None,
+    *,
+    own_workers: bool,
+) -> Files:
     """Return all files that the page reads. Raises `MissingError` if an engine is not installed.
 
     Without `own_workers`, engines start no workers of their own: in a page from a disk they could not load them.
@@ -29,7 +35,7 @@ def catalog(models: Sequence[SiteModel], samples: Mapping[tuple[int, int], bytes
     files: Files = {}
     chosen = [targets.load(name) for name in TARGETS]
     engines = [_engine_entry(target, engine_for(target), files, own_workers) for target in chosen]
-    entries = [model_entry(model, chosen, files) for model in models]
+    entries = [model_entry(model, chosen, files, tune) for model in models]
     named = {f"{height}x{width}": data for (height, width), data in samples.items()}
     files |= {f"samples/{size}.png": data for size, data in named.items()}
     data = {

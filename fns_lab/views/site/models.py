@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +81,17 @@ class Weights:
         return self._places[key]
 
 
-def model_entry(site_model: SiteModel, chosen: Sequence[Target], files: Files) -> dict[str, Any]:
-    """Return what the page must know of a model; add its files."""
+Tune = Callable[[ModelProto, Target, tuple[int, int]], ModelProto | None]
+"""Returns a model tuned for a target at a height and width, or None where that is not faster than lowering it."""
+
+
+def model_entry(
+    site_model: SiteModel, chosen: Sequence[Target], files: Files, tune: Tune | None = None
+) -> dict[str, Any]:
+    """Return what the page must know of a model; add its files, tuned ones too where `tune` is given."""
     folder, weights = f"models/{site_model.name}", Weights()
     variants = []
-    for index, (kind, size, names, model) in enumerate(_variants(site_model, chosen)):
+    for index, (kind, size, names, model) in enumerate(_variants(site_model, chosen, tune)):
         head, slices = weights.take(model)
         name = f"{folder}/{index}.onnx.head"
         files[name] = head
@@ -112,7 +118,7 @@ Variant = tuple[str, tuple[int, int] | None, list[str], ModelProto]
 """Kind, size (None: any), names of the targets that load the file, the model in it."""
 
 
-def _variants(site_model: SiteModel, chosen: Sequence[Target]) -> list[Variant]:
+def _variants(site_model: SiteModel, chosen: Sequence[Target], tune: Tune | None) -> list[Variant]:
     model, found = site_model.model, list[Variant]()
     input_name = next(iter(models.input_shapes(model)))
     free = has_free_sizes(model)
@@ -125,18 +131,26 @@ def _variants(site_model: SiteModel, chosen: Sequence[Target]) -> list[Variant]:
         takes = [t.name for t in chosen if free and t.int64_as_int32 and check(regular, t)]
         if takes:
             found.append(("regular", size, takes, regular))
-        lowered: dict[bytes, tuple[list[str], ModelProto]] = {}
-        for target in chosen:
-            lowering = lower(model, target, shapes=shapes)
-            if lowering.supported and len(lowering.applied):
-                key = lowering.model.SerializeToString()
-                lowered.setdefault(key, ([], lowering.model))[0].append(target.name)
-        found += [("lowered", size, names, result) for names, result in lowered.values()]
+        lowerings = [lower(model, target, shapes=shapes) for target in chosen]
+        lowered = {low.target.name: low.model for low in lowerings if low.supported and len(low.applied)}
+        tuned = {target.name: tune(model, target, size) for target in chosen} if tune else {}
+        found += [("lowered", size, names, result) for names, result in _same_files(lowered)]
+        found += [("tuned", size, names, result) for names, result in _same_files(tuned)]
         basic = lower(model, targets.load(BASE_OPS), shapes=shapes)
         takes = [t.name for t in chosen if basic.supported and check(basic.model, t)]
         if takes:
             found.append(("base ops", size, takes, basic.model))
     return found
+
+
+def _same_files(by_target: Mapping[str, ModelProto | None]) -> Iterator[tuple[list[str], ModelProto]]:
+    """Yield each model once, with the names of all targets that have it."""
+    names: dict[bytes, list[str]] = {}
+    for target, model in by_target.items():
+        if model is not None:
+            names.setdefault(model.SerializeToString(), []).append(target)
+    for data, targets_of_it in names.items():
+        yield targets_of_it, ModelProto.FromString(data)
 
 
 def _merged(slices: list[tuple[int, int]]) -> list[tuple[int, int]]:

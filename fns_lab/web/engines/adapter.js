@@ -1,4 +1,4 @@
-// One adapter per engine: the same six functions, whatever the engine's own interface.
+// One adapter per engine: the same functions, whatever the engine's own interface.
 import { onnxjs } from "./onnxjs.js";
 import { ortWeb } from "./ort_web.js";
 
@@ -17,8 +17,14 @@ import { ortWeb } from "./ort_web.js";
  */
 
 /**
+ * A node as an engine runs it, after its optimizations, and its time in each run, in milliseconds.
+ * @typedef {{ name: string, op: string, times: number[] }} NodeTimes
+ */
+
+/**
  * `setup` starts the engine. `create` loads a serialized model into a session. `tensors` and `arrays` translate what
- * goes into `run` and what comes out. `close` frees a session.
+ * goes into `run` and what comes out. `close` frees a session. `profile` runs a model several times and says what each
+ * node took; an engine that has no profile lacks it.
  * @typedef {object} Adapter
  * @property {(options: Options, wasm?: ArrayBuffer) => void} setup
  * @property {(model: ArrayBuffer) => Promise<any>} create
@@ -26,6 +32,7 @@ import { ortWeb } from "./ort_web.js";
  * @property {(session: any, feeds: any) => Promise<any>} run
  * @property {(outputs: any) => Tensor[]} arrays
  * @property {(session: any) => void | Promise<void>} close
+ * @property {(model: ArrayBuffer, feeds: any, runs: number) => Promise<NodeTimes[]>} [profile]
  */
 
 /** @type {Record<string, () => Adapter>} */

@@ -11,6 +11,9 @@ export class Stopped extends Error {
   }
 }
 
+/** @param {ArrayBuffer | Uint8Array} model */
+const bufferOf = (model) => (model instanceof Uint8Array ? model.slice().buffer : model);
+
 export class EngineClient {
   /**
    * @param {() => Promise<EngineFiles>} files
@@ -72,8 +75,7 @@ export class EngineClient {
   async create(model) {
     await this.start();
     const id = ++this.last;
-    const bytes = model instanceof Uint8Array ? model.slice().buffer : model;
-    const { ms } = await this.#ask("create", { id, model: bytes });
+    const { ms } = await this.#ask("create", { id, model: bufferOf(model) });
     return { id, ms: /** @type {number} */ (ms) };
   }
 
@@ -85,6 +87,18 @@ export class EngineClient {
    */
   run(id, feeds) {
     return this.#ask("run", { id, feeds });
+  }
+
+  /**
+   * Runs a model several times and returns what each of its nodes took.
+   * @param {ArrayBuffer | Uint8Array} model
+   * @param {Tensor[]} feeds
+   * @param {number} runs
+   * @returns {Promise<import("./adapter.js").NodeTimes[]>}
+   */
+  async profile(model, feeds, runs) {
+    await this.start();
+    return this.#ask("profile", { model: bufferOf(model), feeds, runs });
   }
 
   /** Frees a session. @param {number} id */

@@ -78,6 +78,11 @@ export function engineHost() {
       return { ms, outputs: outputs.map((tensor) => ({ ...tensor, dims: [...tensor.dims], data: tensor.data.slice() })) };
     },
 
+    async profile({ model, feeds, runs }) {
+      if (!adapter.profile) throw new Error("this engine has no profile");
+      return adapter.profile(model, adapter.tensors(feeds), runs);
+    },
+
     async close({ id }) {
       const session = sessions.get(id);
       sessions.delete(id);

@@ -25,6 +25,7 @@ import { dateText, fragmentOf, markdownOf, resultsIn } from "./results.js";
  */
 
 const MEGABYTES_AT_ONCE = 600; // of inputs and sessions; above, files are measured one network and size at a time
+const CHOICES = { networks: "benchmark-models", engines: "benchmark-engines", sizes: "benchmark-sizes" };
 const COLUMNS = ["network", "file", "engine", "median ms", "p10", "p90", "first ms", "load ms", "nodes", "size", "error"];
 
 /** @type {import("./catalog.js").Catalog} */
@@ -55,14 +56,36 @@ export function openBenchmark(siteCatalog, deviceFacts) {
   byId("benchmark-markdown").onclick = () => copy(markdownOf(results), "The table");
   byId("benchmark-link").onclick = async () =>
     copy(`${location.href.split("#")[0]}#benchmark=${await fragmentOf(results)}`, "The link");
-  showLinked();
-  window.addEventListener("hashchange", showLinked);
+  byId("benchmark-form").onchange = () => history.replaceState(null, "", `#benchmark?${settings()}`);
+  openLink();
+  window.addEventListener("hashchange", openLink);
 }
 
-// Results that the address holds, from "Copy link" on this or another device.
-async function showLinked() {
-  const [page, text] = location.hash.slice(1).split("=");
-  if (page !== "benchmark" || !text) return;
+// The address holds settings, and `run` to start at once, or results, from "Copy link" on this or another device.
+function openLink() {
+  const [, sign, text] = /^#benchmark([?=])(.+)/.exec(location.hash) || [];
+  if (sign === "?") applySettings(new URLSearchParams(text));
+  if (sign === "=") showLinked(text);
+}
+
+function settings() {
+  const chosen = Object.entries(CHOICES).map(([name, id]) => [name, chosenIn(id).join(",")]);
+  const found = new URLSearchParams([...chosen, ["rounds", byId("benchmark-rounds").value]]);
+  return decodeURIComponent(found.toString());
+}
+
+/** @param {URLSearchParams} given */
+function applySettings(given) {
+  for (const [name, id] of Object.entries(CHOICES)) {
+    const wanted = given.get(name)?.split(",");
+    if (wanted) for (const option of byId(id).options) option.selected = !option.disabled && wanted.includes(option.value);
+  }
+  if (given.has("rounds")) byId("benchmark-rounds").value = given.get("rounds");
+  if (given.has("run") && !byId("benchmark-run").disabled) measure();
+}
+
+/** @param {string} text */
+async function showLinked(text) {
   try {
     results = await resultsIn(text);
     show();

@@ -20,7 +20,7 @@ import { joinedModel } from "../onnx_file.js";
 /**
  * One file of a model.
  * @typedef {object} Variant
- * @property {string} kind  "regular", "base ops" or "lowered"
+ * @property {string} kind  "regular", "base ops", "lowered" or "tuned"
  * @property {[number, number] | null} size  height and width, null for any
  * @property {string[]} targets  the targets that load it
  * @property {number} nodes
@@ -93,7 +93,7 @@ export async function modelBytes(model, variant) {
 export function variantFor(model, target, [height, width]) {
   const fitting = model.variants.filter((variant) =>
     variant.targets.includes(target) && (!variant.size || (variant.size[0] === height && variant.size[1] === width)));
-  return fitting.find(({ kind }) => kind === "lowered") || fitting.find(({ kind }) => kind === "regular") || fitting[0];
+  return ["tuned", "lowered", "regular"].map((wanted) => fitting.find(({ kind }) => kind === wanted)).find(Boolean) || fitting[0];
 }
 
 /** @type {Map<string, EngineClient>} */

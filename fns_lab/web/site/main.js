@@ -11,7 +11,7 @@ const PAGES = ["style", "benchmark", "your-model", "why-wrong"];
 
 /** Shows the section that the address names. */
 function showPage() {
-  const [name] = location.hash.slice(1).split("=");
+  const [name] = location.hash.slice(1).split(/[=?]/);
   const page = PAGES.includes(name) ? name : PAGES[0];
   for (const other of PAGES) byId(`page-${other}`).hidden = other !== page;
   for (const link of document.querySelectorAll("nav a")) {

@@ -4,7 +4,7 @@
  * One file in one engine. Times are in milliseconds; what was not measured is not there.
  * @typedef {object} Row
  * @property {string} model
- * @property {string} file  "regular", "base ops" or "lowered"
+ * @property {string} file  "regular", "base ops", "lowered" or "tuned"
  * @property {number} nodes
  * @property {string} size  "HxW"
  * @property {string} target

@@ -4,11 +4,11 @@ import { missing } from "../device.js";
 import { Stopped } from "../engines/client.js";
 import { paintErrors } from "../error_map.js";
 import { readModel, withOutputs } from "../onnx_file.js";
-import { namedTensors, readTensorFile } from "../tensor_files.js";
+import { namedTensors } from "../tensor_files.js";
 import { indexText } from "../tensors.js";
 import { clientOf, modelBytes } from "./catalog.js";
 import { byId, fillSelect, fillTable, make, reason, say } from "./dom.js";
-import { asTaken, feedOf, fixedDims, readModelFile, shapedFor } from "./your_model.js";
+import { asTaken, feedOf, fixedDims, readModelFile, readTensorFiles, shapedFor } from "./reader_model.js";
 
 /** @typedef {import("../tensors.js").Tensor} Tensor */
 /** @typedef {{ name: string, op: string, expected: Tensor, actual: Tensor, error: import("../compare.js").Comparison, range: number, ratio: number }} Compared */
@@ -47,11 +47,6 @@ async function chosenFile() {
   return modelBytes(model, model.variants[Number(index)]);
 }
 
-async function chosenTensors() {
-  return Promise.all([...byId("wrong-data").files].map(async (/** @type {File} */ file) => (
-    { fileName: file.name, tensor: readTensorFile(file.name, new Uint8Array(await file.arrayBuffer())) })));
-}
-
 async function run() {
   byId("wrong-run").disabled = true;
   byId("wrong-stop").disabled = false;
@@ -59,7 +54,7 @@ async function run() {
   byId("wrong-table").replaceChildren();
   say("wrong-status", "Running…");
   try {
-    show(await compareValues(await chosenFile(), await chosenTensors()));
+    show(await compareValues(await chosenFile(), await readTensorFiles(byId("wrong-data").files)));
   } catch (error) {
     say("wrong-status", error instanceof Stopped ? "Stopped." : reason(error), !(error instanceof Stopped));
   }

@@ -1,28 +1,28 @@
 // The page that runs a file of the reader in every engine, compares the results and says what an engine lacks.
 import { compare, largestMagnitude, short } from "../compare.js";
 import { missing } from "../device.js";
-import { decoded, fitted, tensorFromPixels } from "../images.js";
-import { readModel, withInputShapes } from "../onnx_file.js";
-import { ARRAYS, elementCount, float16Bits, noise, numbers } from "../tensors.js";
-import { msText, summary } from "../timing.js";
+import { decoded } from "../images.js";
+import { namedTensors } from "../tensor_files.js";
+import { numbers } from "../tensors.js";
+import { msText, quantile, summary } from "../timing.js";
 import { clientOf } from "./catalog.js";
 import { byId, fillTable, make, onFile, reason, say } from "./dom.js";
+import { asTaken, feedOf, fixedDims, readModelFile, readTensorFiles, shapedFor } from "./reader_model.js";
 
 /** @typedef {import("../tensors.js").Tensor} Tensor */
 
 const REFERENCE = "ort-web/wasm";
 const RUNS = 5;
-const LARGEST_MB = 1024;
 const FREE_SIZE = 128;
 const CLOSE = 1e-3;
 const COLUMNS = ["engine", "result", "load ms", "first ms", "median ms", "largest error"];
-const TO_INT32 = /** @type {Record<string, string>} */ ({ int64: "int32" });
+const PROFILE_COLUMNS = ["op", "nodes", "median ms", "share", "slowest node"];
 
 /** @type {import("./catalog.js").Catalog} */
 let catalog;
 /** @type {import("../device.js").Device} */
 let facts;
-/** @type {{ name: string, bytes: Uint8Array<ArrayBuffer>, info: import("../onnx_file.js").ModelInfo } | null} */
+/** @type {import("./reader_model.js").ReaderModel | null} */
 let file = null;
 /** @type {ImageBitmap | null} */
 let image = null;
@@ -37,47 +37,25 @@ export function openYourModel(siteCatalog, deviceFacts) {
   facts = deviceFacts;
   onFile("model-file", "model-drop", take);
   onFile("model-image", "model-image-drop", takeImage);
-  byId("model-form").onsubmit = (/** @type {Event} */ event) => { event.preventDefault(); runAll(); };
+  byId("model-form").onsubmit = (/** @type {Event} */ event) => { event.preventDefault(); during(runAll); };
+  byId("model-profile").onclick = () => during(profile);
   byId("model-stop").onclick = () => {
     isStopped = true;
     for (const engine of catalog.engines) clientOf(engine).stop();
   };
 }
 
-/**
- * Reads a file that the reader chose. Throws an error that names it.
- * @param {File} chosen
- */
-export async function readModelFile(chosen) {
-  if (chosen.size > LARGEST_MB * 2 ** 20) throw new Error(`'${chosen.name}' has more than ${LARGEST_MB} MB`);
-  const bytes = new Uint8Array(await chosen.arrayBuffer());
-  if (!bytes.length) throw new Error(`'${chosen.name}' is empty`);
-  try {
-    const info = readModel(bytes);
-    if (info.external.length) throw new Error(keptElsewhere(chosen.name, info.external));
-    return { name: chosen.name, bytes, info };
-  } catch (error) {
-    throw new Error(`'${chosen.name}': ${reason(error)}`);
-  }
-}
-
-/** @param {string} name @param {string[]} files */
-function keptElsewhere(name, files) {
-  return `its weights are in ${files.join(", ")}, which this page cannot open; in Python, `
-    + `onnx.save(onnx.load("${name}"), "whole.onnx") writes one file`;
-}
-
 /** @param {File} chosen */
 async function take(chosen) {
   file = null;
-  byId("model-run").disabled = true;
+  setReady(false);
   byId("model-inputs").hidden = true;
-  byId("model-table").replaceChildren();
+  for (const id of ["model-table", "model-profile-table"]) byId(id).replaceChildren();
   say("model-facts", "");
   try {
     file = await readModelFile(chosen);
     describe(file.info);
-    byId("model-run").disabled = false;
+    setReady(true);
     say("model-status", `${file.name} is read.`);
   } catch (error) {
     say("model-status", reason(error), true);
@@ -99,78 +77,96 @@ async function takeImage(chosen) {
 function describe({ nodes, opsets, irVersion, inputs }) {
   const ops = [...new Set(nodes.map(({ op }) => op))].sort();
   say("model-facts", `${nodes.length} nodes, opset ${opsets[""] || "?"}, IR version ${irVersion}; ops: ${ops.join(", ")}`);
-  const fields = inputs.map(({ name, type, dims }, i) => make("label", {}, `${name} (${type})`, make("input", {
-    id: `model-input-${i}`, pattern: "\\d+( *[x×] *\\d+)*",
-    value: fixedDims(dims, inputs, FREE_SIZE).join("x"),
-  })));
-  byId("model-inputs").replaceChildren(make("legend", {}, "Shapes of inputs"), ...fields);
+  const fields = inputs.flatMap(({ name, type, dims }, i) => [
+    make("label", {}, `${name} (${type}): shape`, make("input", {
+      id: `model-input-${i}`, pattern: "\\d+( *[x×] *\\d+)*", value: fixedDims(dims, inputs, FREE_SIZE).join("x"),
+    })),
+    make("label", {}, `${name}: every element`, make("input", {
+      id: `model-value-${i}`, placeholder: type.startsWith("float") ? "noise, image or file" : "0, or file",
+    })),
+  ]);
+  byId("model-inputs").replaceChildren(make("legend", {}, "Inputs"), ...fields);
   byId("model-inputs").hidden = !fields.length;
 }
 
 /**
- * Returns dims with a size for each free one: 1 for the first, and for any that has the name of the first of an input,
- * as the batch of a state that lies along another axis; else `free`.
- * @param {(number | string)[]} dims
- * @param {import("../onnx_file.js").ValueInfo[]} inputs
- * @param {number} free
+ * Returns the inputs: those of the reader's files, else as the fields say.
+ * @param {import("./reader_model.js").ReaderModel} model
+ * @returns {Promise<Tensor[]>}
  */
-export function fixedDims(dims, inputs, free) {
-  const batch = new Set(inputs.map((input) => input.dims[0]).filter((size) => typeof size === "string" && size !== "?"));
-  return dims.map((size, axis) => (typeof size === "number" && size > 0 ? size : !axis || batch.has(size) ? 1 : free));
-}
-
-/** @returns {Tensor[]} */
-function feeds() {
-  const { info } = /** @type {NonNullable<typeof file>} */ (file);
+async function feeds({ info }) {
+  const given = namedTensors(await readTensorFiles(byId("model-data").files), info.inputs.map(({ name }) => name), []);
   return info.inputs.map(({ name, type }, i) => {
+    const array = given.get(name);
+    if (array && array.type !== type) throw new Error(`'${name}' takes ${type}; the file holds ${array.type}`);
+    if (array) return array;
     const text = byId(`model-input-${i}`).value.trim();
     /** @type {number[]} */
     const dims = text ? text.split(/ *[x×] */).map(Number) : [];
     if (!dims.every((size) => Number.isInteger(size) && size > 0)) throw new Error(`'${text}' is no shape; give 1x3x128x128`);
-    return feedOf(name, type, dims);
+    return feedOf(name, type, dims, { value: byId(`model-value-${i}`).value.trim(), image });
   });
-}
-
-/** @param {string} name @param {string} type @param {number[]} dims @returns {Tensor} */
-export function feedOf(name, type, dims) {
-  const isImage = type === "float32" && dims.length === 4 && dims[0] === 1 && dims[1] === 3;
-  if (isImage && image) return tensorFromPixels(fitted(image, dims[3], dims[2]), name);
-  const array = ARRAYS[type];
-  if (!array) throw new Error(`input '${name}' has type ${type}, which this page cannot fill`);
-  if (!type.startsWith("float")) return { name, type, dims, data: new array(elementCount(dims)) };
-  const { data } = noise(name, dims, isImage ? {} : { low: -1, high: 1 });
-  return { name, type, dims, data: type === "float16" ? float16Bits(data) : array.from(data) };
 }
 
 /** @typedef {{ target: string, text: string, command?: string, load?: number, first?: number, median?: number, outputs?: Tensor[] }} Result */
 
-async function runAll() {
+/** @param {boolean} ready */
+function setReady(ready) {
+  byId("model-run").disabled = byId("model-profile").disabled = !ready;
+}
+
+/**
+ * Does some work with the model and its inputs, which Stop ends.
+ * @param {(model: import("./reader_model.js").ReaderModel, inputs: Tensor[]) => Promise<void>} work
+ */
+async function during(work) {
   if (!file) return;
   isStopped = false;
-  byId("model-run").disabled = true;
+  setReady(false);
   byId("model-stop").disabled = false;
-  /** @type {Result[]} */
-  const results = [];
   try {
-    const inputs = feeds();
-    const shaped = { ...file, bytes: shapedFor(file.bytes, inputs) };
-    for (const engine of catalog.engines) {
-      if (isStopped) break;
-      say("model-status", `Running in ${engine.target}…`);
-      results.push(await runIn(engine, shaped, inputs));
-      show(results);
-    }
+    const inputs = await feeds(file);
+    await work({ ...file, bytes: shapedFor(file.bytes, inputs) }, inputs);
     say("model-status", isStopped ? "Stopped." : `${file.name}: done.`);
   } catch (error) {
-    say("model-status", reason(error), true);
+    say("model-status", isStopped ? "Stopped." : reason(error), !isStopped);
   }
-  byId("model-run").disabled = false;
+  setReady(true);
   byId("model-stop").disabled = true;
+}
+
+/** @param {import("./reader_model.js").ReaderModel} model @param {Tensor[]} inputs */
+async function runAll(model, inputs) {
+  /** @type {Result[]} */
+  const results = [];
+  for (const engine of catalog.engines) {
+    if (isStopped) break;
+    say("model-status", `Running in ${engine.target}…`);
+    results.push(await runIn(engine, model, inputs));
+    show(results);
+  }
+}
+
+/** @param {import("./reader_model.js").ReaderModel} model @param {Tensor[]} inputs */
+async function profile({ bytes }, inputs) {
+  const engine = catalog.engines.find(({ target }) => target === REFERENCE);
+  if (!engine) throw new Error(`this site has no ${REFERENCE}`);
+  say("model-status", `Timing each op in ${REFERENCE}…`);
+  const nodes = await clientOf(engine).profile(bytes, inputs, 1 + RUNS); // the first run is slower than the next ones
+  const timed = nodes.map(({ name, op, times }) => ({ name, op, ms: quantile(times.slice(1), 0.5) }));
+  const total = timed.reduce((sum, { ms }) => sum + ms, 0);
+  const ops = Object.values(Object.groupBy(timed, ({ op }) => op)).map((group = []) => ({
+    op: group[0].op, count: group.length, ms: group.reduce((sum, { ms }) => sum + ms, 0),
+    slowest: group.reduce((most, node) => (node.ms > most.ms ? node : most)),
+  }));
+  fillTable("model-profile-table", PROFILE_COLUMNS, ops.sort((a, b) => b.ms - a.ms).map(({ op, count, ms, slowest }) => [
+    op, String(count), msText(ms), `${Math.round((100 * ms) / total)} %`, `${slowest.name}: ${msText(slowest.ms)} ms`,
+  ]), ["op", "slowest node"]);
 }
 
 /**
  * @param {import("./catalog.js").Engine} engine
- * @param {NonNullable<typeof file>} model
+ * @param {import("./reader_model.js").ReaderModel} model
  * @param {Tensor[]} inputs
  * @returns {Promise<Result>}
  */
@@ -190,27 +186,6 @@ async function runIn(engine, { name, bytes, info }, inputs) {
   } catch (error) {
     return { target: engine.target, ...advice(engine, name, info, reason(error)) };
   }
-}
-
-/**
- * Returns feeds as an engine takes them. One without free sizes also has no int64: it takes int32.
- * @param {import("./catalog.js").Engine} engine
- * @param {Tensor[]} inputs
- * @returns {Tensor[]}
- */
-export function asTaken(engine, inputs) {
-  if (engine.freeSizes) return inputs;
-  return inputs.map((tensor) => (TO_INT32[tensor.type]
-    ? { ...tensor, type: TO_INT32[tensor.type], data: Int32Array.from(tensor.data, Number) } : tensor));
-}
-
-/**
- * Returns a file whose inputs have the shapes of these feeds, whatever it declares.
- * @param {Uint8Array} bytes
- * @param {Tensor[]} inputs
- */
-export function shapedFor(bytes, inputs) {
-  return withInputShapes(bytes, Object.fromEntries(inputs.map(({ name, dims }) => [name, [...dims]])));
 }
 
 /**
