@@ -18,6 +18,9 @@ export async function timed(work) {
  */
 export const msText = (ms) => (ms === undefined ? "" : ms.toFixed(ms < 10 ? 2 : 0));
 
+/** @param {number[]} values */
+export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
 /**
  * Returns the quantile `q` (0..1) of some numbers, interpolated as numpy does.
  * @param {number[]} values
