@@ -512,6 +512,30 @@ def test_a_photograph_is_upright_and_runs_at_its_own_size(address, tmp_path):
     assert pixels[55, 20].tolist() == [0, 0, 255, 255]
 
 
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_an_image_is_pasted_and_dropped(address, way):
+    given = """async (way) => {
+      const canvas = new OffscreenCanvas(40, 30);
+      canvas.getContext("2d").fillStyle = "lime";
+      canvas.getContext("2d").fillRect(0, 0, 40, 30);
+      const data = new DataTransfer();
+      data.items.add(new File([await canvas.convertToBlob()], "lime.png", { type: "image/png" }));
+      const event = way === "paste" ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+        : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+      document.querySelector(way === "paste" ? "main" : "#style-drop").dispatchEvent(event);
+    }"""
+
+    async def look(page):
+        await first_image(page)
+        await page.page.select_option("#style-size", "own")
+        await page.page.evaluate(given, way)
+        await page.until("document.querySelector('#style-after').width === 40")
+        return await page.pixels("#style-before")
+
+    pixels = np.array(visit(address, look)).reshape(-1, 40, 4)
+    assert (pixels == [0, 255, 0, 255]).all()
+
+
 def test_the_keyboard_is_enough(address):
     async def look(page):
         async def tab_to(name):
