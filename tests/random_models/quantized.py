@@ -65,7 +65,7 @@ def quantized_and_moved(draw):
 def q_linear(draw):
     """QLinearConv with groups, pads, a scale per channel and a bias, or QLinearMatMul with a scale per column."""
     opset, conv = opset_from(draw, 10), draw(st.booleans())
-    constants = _parameters(draw, opset, "q") | _parameters(draw, opset, "r")
+    constants = _parameters(draw, 10, "q") | _parameters(draw, 10, "r")  # of 8 bits, as QLinear ops take
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     dtype = constants["q.zero"].dtype
     constants["r.zero"] = np.abs(constants["r.zero"]).astype(dtype)
