@@ -83,7 +83,7 @@ class SweptTarget:
             return Result(name, outcome.result, outcome.max_abs, True, outcome.message, "")
         result, doubt = self._second_look(sample.case, variant.model)
         if sample.by_reference and result == "wrong":
-            doubt = "only onnx's reference evaluator says so: ONNX Runtime has no code for this node"
+            doubt = "only onnx's reference evaluator says so: ONNX Runtime does not run this node, or not right"
         message = "" if result == "pass" else outcome.message
         return Result(name, result, outcome.max_abs, True, message, doubt)
 

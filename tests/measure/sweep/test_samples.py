@@ -47,6 +47,22 @@ def test_the_expected_outputs_are_those_of_onnx_runtime() -> None:
     np.testing.assert_allclose(outputs["y0"], sample.case.expected["y0"], rtol=1e-4, atol=1e-4)
 
 
+def test_the_expected_outputs_are_those_of_the_reference_where_onnx_runtime_is_known_to_be_wrong() -> None:
+    simplest = {axis: values[0] for axis, values in axes_of("Attention").items()}
+    row = simplest | {"opset": 23, "queries": 1, "past": 2, "outputs": 3, "attribute is_causal": 1}
+    sample = make_sample("Attention", row, 0)
+    assert sample and not sample.by_reference  # ONNX Runtime says the same of the lowered model
+    with open_runner(sample.case.model, "ort/cpu") as runner:
+        outputs = runner.infer(dict(sample.case.feeds))
+    assert np.abs(outputs["y0"] - sample.case.expected["y0"]).max() > 0.1
+    np.testing.assert_allclose(outputs["y1"], sample.case.expected["y1"])
+
+
+def test_past_keys_are_drawn_without_present_ones_too() -> None:
+    rows = [sample.row for sample in draw_samples("Attention", 8, 0)]
+    assert {(bool(row["past"]), row["outputs"] == 1) for row in rows} == {(True, True), (True, False), (False, True)}
+
+
 def test_a_seed_draws_the_same_samples() -> None:
     first, second, other = (
         [sample.case.model.SerializeToString() for sample in draw_samples("Pad", 3, seed)] for seed in (0, 0, 1)

@@ -29,7 +29,7 @@ def _attention(draw: Draw) -> Inputs:
     value_depth = depth if draw["value depth"] == "same" else depth + 2
     past = draw["past"] or 0
     draw.outputs = draw["outputs"]
-    draw.require(bool(past) == (draw.outputs > 1))  # what was computed before goes in and comes out, or neither
+    draw.require(past or draw.outputs == 1)  # what comes out for the next step is what was given and what is new
     if draw["rank"] == 3:
         draw.set("q_num_heads", heads)
         draw.set("kv_num_heads", shared)
