@@ -123,6 +123,8 @@ def is_default(op: onnx.defs.OpSchema, attribute: ir.Attr) -> bool:
 
 def default_of(op: onnx.defs.OpSchema, name: str) -> ir.Attr | None:
     """Return the default of an attribute, None if it has none."""
+    if (op.name, name) == ("ConstantOfShape", "value"):  # in its documentation alone
+        return ir.AttrTensor(name, ir.tensor([0.0], ir.DataType.FLOAT))
     if name not in op.attributes or op.attributes[name].default_value.type == onnx.AttributeProto.UNDEFINED:
         return None
     return ir.serde.deserialize_attribute(op.attributes[name].default_value)

@@ -129,8 +129,8 @@ def mean(*shape):
     return one("Mean", {"x": x(*shape), "y": x(3, 5)})
 
 
-def filled(**given):
-    return one("Pad", {"x": x(3, 4)}, {"p": ints(0, 1, 0, 1), **given}, mode="reflect")
+def filled(mode="reflect", **given):
+    return one("Pad", {"x": x(3, 4)}, {"p": ints(0, 1, 0, 1), **given}, mode=mode)
 
 
 def terms(count):

@@ -217,6 +217,9 @@ CASES = {
         one("MatMul", {"x": x(2, 1, 3, 4)}, {"y": x(1, 5, 4, 6)}),
         one("MatMul", {"x": x(2, 1, 3, 4)}, {"y": x(2, 5, 4, 6)}),
     ),
+    (OPENCV, "diagonal"): (
+        one("Einsum", {"x": x(300, 300)}, equation="ii->i"), one("Einsum", {"x": x(300, 300)}, equation="ij->i")
+    ),
     (OPENCV, "rotary"): (rotated("c", "s"), rotated("c")),
     (OPENCV, "scalar"): (reduced_to(0, 1), reduced_to(1)),
     (OPENCV, "Pow"): (one("Pow", {"x": ints(3, 4)}, {"e": ints(3)}), one("Pow", {"x": x(2)}, {"e": np.float32([3])})),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from fns_lab import targets
+from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
     TRACT,
@@ -39,7 +41,37 @@ def lengths(op, *, fed):
     return one(op, feeds, constants, inputs="x,w,r,,n", outputs=2, opset=14, hidden_size=4)
 
 
+def typed_zeros(**value):
+    """Zeros whose type and shape the file states, and what is added to them."""
+    nodes = [
+        helper.make_node("ConstantOfShape", ["n"], ["zeros"], **value), helper.make_node("Add", ["x", "zeros"], ["y"])
+    ]  # fmt: skip
+    feeds = {"x": x(2, 3)}
+    model = graph(
+        nodes, feeds, {"n": ints(2, 3)}, outputs={"y": (2, 3)}, opset=13, ir_version=8, initializers_are_inputs=False
+    )
+    model.graph.value_info.append(helper.make_tensor_value_info("zeros", TensorProto.FLOAT, (2, 3)))
+    return model, feeds
+
+
+def chosen(copies):
+    """An If that gives one copy of an image, or this many one below the other."""
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node("Concat", ["x"] * count, [name], axis=0)], name, [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],
+        )
+        for name, count in (("then", 1), ("else", copies))
+    }  # fmt: skip
+    feeds = {"c": np.array(True), "x": x(2, 3)}
+    node = helper.make_node("If", ["c"], ["y"], **branches)
+    return graph([node], feeds, outputs={"y": None}, opset=13, ir_version=8), feeds
+
+
 CASES = {
+    "scalar-fill": (filled(v=F32([1.5]), mode="constant"), filled(v=F32(1.5), mode="constant")),
+    "stated-fill": (typed_zeros(), typed_zeros(value=numpy_helper.from_array(F32([0.0])))),
+    "branches-of-one-shape": (chosen(2), chosen(1)),
     "Softplus": (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
     "bicubic": (samples("bicubic", "border"), samples("bicubic")),
     "reverse": (recurrent("RNN", direction="reverse"), recurrent("RNN")),

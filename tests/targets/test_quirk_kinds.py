@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from onnx import AttributeProto, TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from fns_lab import targets
 from fns_lab.targets import Quirk, docs
@@ -53,6 +53,18 @@ def attention(outputs, queries=3, **attributes):
 
 def transposed(**attributes):
     return one("ConvTranspose", constants={"w": W}, strides=[2, 2], **attributes)
+
+
+def chosen(shape):
+    """The model of an If whose second branch gives a constant of this shape, the first one of (4, 8)."""
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node("Constant", [], [name], value=numpy_helper.from_array(values(*size)))],
+            name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],
+        )
+        for name, size in (("then", (4, 8)), ("else", shape))
+    }  # fmt: skip
+    return model([node("If", "c", "y", **branches)], SHAPE, {"c": np.array(True)})
 
 
 def no_axes():
@@ -278,6 +290,11 @@ MATCHES = {
     "extra-outputs": (
         with_mask(), one("MaxPool", kernel_shape=[2, 2])
     ),
+    "branches-of-other-shapes": (chosen((6, 8)), chosen((4, 8))),
+    "repeated-subscript": (
+        one("Einsum", equation="...ii -> ...i", shape=(2, 5, 5)),
+        one("Einsum", equation="...ij -> ...i", shape=(2, 5, 5)),
+    ),
     "operand-ranks": (one("MatMul", constants={"b": values(8)}), one("MatMul", constants={"b": values(8, 2)})),
     "value-ranks": (
         one("Unsqueeze", axes=[0], shape=(1,) * 6, opset=11), one("Unsqueeze", axes=[0], shape=(1,) * 5, opset=11)
@@ -415,7 +432,7 @@ def test_a_kind_matches_the_nodes_that_it_says_and_only_of_its_ops(kind):
     quirk = quirk_of(kind)
     assert touched(match, quirk)
     assert not touched(other, quirk)
-    assert not touched(match, dataclasses.replace(quirk, ops=("Einsum",)))
+    assert not touched(match, dataclasses.replace(quirk, ops=("Celu",)))
     assert touched(match, dataclasses.replace(quirk, ops=("*",)))
 
 

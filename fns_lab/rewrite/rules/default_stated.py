@@ -2,9 +2,9 @@
 
     Split(x)  =  Split(x, axis=0)
 
-- Supported: Resize, Split and Upsample of any opset, attributes that have a default in ONNX.
+- Supported: ConstantOfShape, Resize, Split and Upsample of any opset, attributes that have a default in ONNX.
 - Fidelity: exact.
-- Needed by: OpenCV, whose own default is another or none: Split along axis 1.
+- Needed by: OpenCV and tract, whose own default is another or none: Split along axis 1, a constant of float64.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DefaultStated(SeveralOutputsRule):
     FIDELITY = "exact"
     WORKS_AROUND = ("unstated",)
     EMITS = ()
-    OPS = ("Resize", "Split", "Upsample")
+    OPS = ("ConstantOfShape", "Resize", "Split", "Upsample")
     TYPES = None
 
     def guard(self, x: ir.Value, y0: ir.Value, **others: ir.Value) -> None:

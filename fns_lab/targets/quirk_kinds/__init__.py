@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from fns_lab.targets.quirk_kinds import (
     combined,
+    control_flow,
     convolutions,
     faults,
     forms,
@@ -32,6 +33,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "unstated": faults.unstated,
     "whole-attribute": faults.whole_attribute,
     "infinite-number": faults.infinite_number,
+    "repeated-subscript": faults.repeated_subscript,
     "auto-pad": faults.auto_pad,
     "grouped": faults.grouped,
     "grouped-wide": faults.grouped_wide,
@@ -102,6 +104,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "scalar-over-axes": forms.scalar_over_axes,
     "empty-axes": forms.empty_axes,
     "noop-reduction": forms.noop_reduction,
+    "branches-of-other-shapes": control_flow.branches_of_other_shapes,
     "training": forms.training,
     "wrapped-and-cut": forms.wrapped_and_cut,
     "negative-pads": forms.negative_pads,

@@ -95,6 +95,19 @@ def infinite_number(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return not all(np.isfinite(number).all() for number in numbers)
 
 
+def repeated_subscript(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an Einsum that reads a diagonal: one of its terms names a dimension twice.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "repeated-subscript"
+        ops = ["Einsum"]
+    """
+    equation = node.attributes.get_string("equation", "").replace(" ", "").replace("...", "")
+    return any(len(set(term)) < len(term) for term in equation.split("->")[0].split(","))
+
+
 def auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that leave their padding to the engine: `auto_pad` is SAME_UPPER or SAME_LOWER.
 

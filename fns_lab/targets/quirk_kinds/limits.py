@@ -92,14 +92,17 @@ def extra_outputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 def operand_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes with any input that is known to have another number of dimensions than these.
 
-    Fields: `ranks`, the numbers of dimensions that the engine takes.
+    Fields: `ranks`, the numbers of dimensions that the engine takes; `inputs`, the numbers of the inputs that are
+    looked at, from 0, all if it is left out.
 
         [[quirk]]
         kind = "operand-ranks"
         ops = ["MatMul"]
         ranks = [2, 3, 4]
+        inputs = [0, 1]
     """
-    return not {len(shape) for shape in known_shapes(node.inputs)} <= set(quirk.ranks)
+    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    return not {len(shape) for shape in known_shapes(looked_at)} <= set(quirk.ranks)
 
 
 def value_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:

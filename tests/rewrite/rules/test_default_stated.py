@@ -35,6 +35,17 @@ def test_a_mode_is_stated():
     np.testing.assert_array_equal(engine_result(before, x), x.repeat(2, 2).repeat(2, 3))
 
 
+def test_tract_gives_a_constant_of_the_type_that_onnx_says():
+    tract, x = targets.load("tract/cpu"), values(2, 3)
+    nodes = [node("ConstantOfShape", "size", "zeros"), node("Add", "x", "zeros", "y")]
+    before = model(nodes, (2, 3), {"size": np.array([2, 3])}, opset=13)
+    assert "gives float64" in " ".join(targets.check(before, tract).table.reason)
+    lowered = lower(before, tract)
+    assert lowered and list(lowered.applied.rule) == ["default-stated"]
+    with open_runner(lowered.model, tract) as runner:
+        np.testing.assert_array_equal(runner.infer({"x": x})["y"], x)
+
+
 def test_what_a_node_states_stays():
     split = node("Split", "x", "first", axis=1)
     split.output.append("second")
