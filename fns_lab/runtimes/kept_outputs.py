@@ -75,9 +75,9 @@ def with_copies(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, 
         return model, {output.name: output.name for output in model.graph.output}
     copied = ModelProto()
     copied.CopyFrom(model)
-    zero = numpy_helper.from_array(np.zeros(1, np.float32), ZERO)
+    zero = numpy_helper.from_array(np.zeros((), np.float32), ZERO)
     copied.graph.initializer.append(zero)
-    copied.graph.input.append(helper.make_tensor_value_info(ZERO, TensorProto.FLOAT, (1,)))
+    copied.graph.input.append(helper.make_tensor_value_info(ZERO, TensorProto.FLOAT, ()))
     copied.graph.node.extend(helper.make_node("Add", [name, ZERO], [COPY + name]) for name in risky)
     for output in copied.graph.output:
         if output.name in risky:

@@ -41,6 +41,18 @@ def test_every_value_comes_out_under_its_name(target):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("target", ["onnxjs-0.1.3/wasm", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
+def test_a_copy_has_the_shape_of_its_source(target):
+    """A scalar given out and read by a Relu, which these engines may remove, is copied, and stays a scalar."""
+    nodes = [node("ReduceMax", "x", "one", axes=[0]), node("Squeeze", "one", "s", axes=[0])]
+    nodes += [node("Relu", "s", "r"), node("Identity", "r", "i"), node("Neg", "i", "y")]
+    x = np.array([-2.0, 3.0, 1.5], np.float32)
+    with open_runner(graph(nodes, {"x": x}, outputs={"s": (), "y": ()}), target) as runner:
+        outputs = runner.infer({"x": x})
+    assert {name: (y.shape, float(y)) for name, y in outputs.items()} == {"s": ((), 3.0), "y": ((), -3.0)}
+
+
+@pytest.mark.browser
 def test_without_it_ort_web_webgl_gives_the_value_after_the_activation(monkeypatch):
     """The fault itself: the output is Conv's value, and the engine returns Relu's."""
     nodes = [node("Conv", "x w", "c", kernel_shape=[1, 1]), node("Relu", "c", "r"), node("Neg", "r", "y")]
