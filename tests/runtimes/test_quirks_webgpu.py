@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 from fns_lab import targets
 from fns_lab.errors import RuntimeFault
@@ -76,6 +78,26 @@ def powers(shape, exponents):
     return plain(node("Pow", "x e", "y"), x, {"e": image(*exponents, mean=2.0, sd=0.1)}), x
 
 
+def typed(dtype, nodes, x, constants=None, outputs=("y",)):
+    """A model whose outputs are of this element type."""
+    return graph(
+        nodes, {"x": x}, constants, outputs=dict.fromkeys(outputs), opset=18, ir_version=8,
+        initializers_are_inputs=False, output_type=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)),
+    )  # fmt: skip
+
+
+def filled(dtype):
+    shape, value = np.array([3, 2]), numpy_helper.from_array(np.ones(1, dtype))
+    return typed(dtype, [node("ConstantOfShape", "x", "y", value=value)], shape), shape
+
+
+def first_two(dtype, size):
+    """A model that takes the first two rows of a matrix of this height."""
+    rows = {"i": np.array([0]), "j": np.array(1)}
+    x = np.arange(size * 3).reshape(size, 3).astype(dtype)
+    return typed(dtype, [node("Gather", "x i", "y"), node("Gather", "x j", "z")], x, rows, ("y", "z")), x
+
+
 def plain(only, x, constants=None, opset=21):
     return graph(
         [only], {"x": x}, constants, outputs={"y": None}, opset=opset, ir_version=10, initializers_are_inputs=False
@@ -103,6 +125,9 @@ WRONG_OR_REFUSED = {
     "a window in the padding": (
         pool("AveragePool", (1, 2, 4, 4), opset=22, **LAST_WINDOW), pool("AveragePool", (1, 2, 4, 4), **LAST_WINDOW)
     ),
+    "constants of float64": (filled(np.float64), filled(np.float32)),
+    "all rows of int16": (first_two(np.int16, 2), first_two(np.int16, 3)),
+    "all rows of float64": (first_two(np.float64, 2), first_two(np.float32, 2)),
 }  # fmt: skip
 """By fault: a model that is wrong or fails, and one beside it that is right; each with its input."""
 

@@ -123,6 +123,20 @@ def resized(scale):
     return one("Resize", constants={"s": np.array([1, 1, scale, 1], np.float32)}, inputs="x,,s", mode="linear")
 
 
+def filled(value):
+    proto = one("ConstantOfShape", value=numpy_helper.from_array(value), constants={"s": np.array([2])}, inputs="s")
+    proto.graph.output[0].type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(value.dtype)
+    return proto
+
+
+def gathered(*indices):
+    """The model in which Gather nodes take elements of an axis of two: of -1, the last, and of these others."""
+    last = node("Gather", "x", "i", "y", axis=1)
+    others = [node("Gather", "x", f"i{n}", f"y{n}", axis=1) for n in range(len(indices))]
+    constants = {"i": np.array([-1]), **{f"i{n}": np.array([index]) for n, index in enumerate(indices)}}
+    return model([last, *others], (3, 2), constants)
+
+
 def split(outputs):
     proto = one("Split", constants={"l": np.array([1] * (outputs.count(",") + 1))}, axis=1)
     del proto.graph.node[0].output[:]
@@ -300,6 +314,7 @@ MATCHES = {
         one("Unsqueeze", axes=[0], shape=(1,) * 6, opset=11), one("Unsqueeze", axes=[0], shape=(1,) * 5, opset=11)
     ),
     "operand-types": (one("Pow", constants={"e": np.array([2])}), one("Pow", constants=POWERS)),
+    "output-types": (filled(np.ones(1, np.int32)), filled(np.ones(1, np.float32))),
     "wider-second": (
         one("Pow", node("Cast", "x", "h", to=10), inputs="h,e", constants=POWERS), one("Pow", constants=POWERS)
     ),
@@ -374,6 +389,7 @@ MATCHES = {
     "log-softmax-by-parts": (
         one("Sub", *LOG_SUM, inputs="x,l"), one("Sub", *LOG_SUM, inputs="s,l")
     ),
+    "split-by-gathers": (gathered(0), gathered(1)),
     "single-output": (recurrent("GRU", "x,w,w", "y"), recurrent("GRU", "x,w,w", "y,h")),
     "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),
     "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),

@@ -6,7 +6,7 @@ import math
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import input_constant
+from fns_lab.opset.nodes import from_the_front, input_constant, input_shape
 from fns_lab.targets.target import Quirk
 
 GATES = frozenset({"Erf", "HardSigmoid", "Sigmoid", "Tanh"})
@@ -94,3 +94,30 @@ def log_softmax_by_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
             return False
         value = producer.inputs[0]
     return value is x
+
+
+def split_by_gathers(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Gather of one constant index, if such nodes take every element along an axis of one value.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "split-by-gathers"
+        ops = ["Gather"]
+    """
+    taken, x = _taken(node), node.inputs[0]
+    if taken is None or x is None:
+        return False
+    axis, _, size = taken
+    beside = [_taken(use.node) for use in x.uses() if use.node.op_type == "Gather" and use.idx == 0]
+    return size > 1 and {index for at, index, _ in filter(None, beside) if at == axis} == set(range(size))
+
+
+def _taken(gather: ir.Node) -> tuple[int, int, int] | None:
+    """Return the axis, the only index and the size of the axis; None if there are several or one is not known."""
+    shape, indices = input_shape(gather, 0), input_constant(gather, 1)
+    if shape is None or indices is None or indices.size != 1:
+        return None
+    axis = from_the_front(gather.attributes.get_int("axis", 0), len(shape))
+    size = shape[axis]
+    return (axis, from_the_front(int(indices.item()), size), size) if isinstance(size, int) else None

@@ -135,6 +135,20 @@ def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return not types <= set(quirk.types)
 
 
+def output_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first output is known to be of another element type than these.
+
+    Fields: `types`, ONNX's names of the element types that the engine gives.
+
+        [[quirk]]
+        kind = "output-types"
+        ops = ["ConstantOfShape"]
+        types = ["FLOAT", "INT64"]
+    """
+    y = node.outputs[0]
+    return y.dtype is not None and y.dtype.name not in quirk.types
+
+
 def wider_second(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose second input has more bits than the first, if both are floats or both whole numbers.
 
