@@ -213,8 +213,10 @@ def test_nothing_is_wider_than_the_window(reports, name, width):
 @pytest.mark.browser
 def test_the_pdf_is_a4_with_all_rows_and_live_links_and_without_code(reports, tmp_path):
     notebook = nbformat.read(reports[1].parent / "01_good.ipynb", as_version=4)
-    short = write(tmp_path / "short.ipynb", notebook.cells[0], notebook.cells[7], notebook.cells[9])
-    run_notebooks([short], tmp_path, style=Style(code=False), pdf=True)
+    other = write(tmp_path / "02_bad.ipynb", new_markdown_cell("# Other"))
+    links = new_markdown_cell("[unprinted](no/other.ipynb), [worked out](solutions/short.ipynb)")
+    short = write(tmp_path / "short.ipynb", notebook.cells[0], links, notebook.cells[7], notebook.cells[9])
+    run_notebooks([short, other], tmp_path, style=Style(code=False), pdf=True)
     pdf = pypdf.PdfReader(tmp_path / "short.pdf")
     text = "\n".join(page.extract_text() for page in pdf.pages)
     assert [round(float(side) / 72 * 25.4) for side in pdf.pages[0].mediabox[2:]] == [210, 297]
@@ -222,7 +224,10 @@ def test_the_pdf_is_a4_with_all_rows_and_live_links_and_without_code(reports, tm
     assert "import pandas" not in text
     assert "import pandas" not in (tmp_path / "short.html").read_text(encoding="utf-8")
     annotations = [note.get_object() for page in pdf.pages for note in page.get("/Annots", [])]
-    assert "https://example.org/" in {note["/A"]["/URI"] for note in annotations if "/URI" in note.get("/A", {})}
+    addresses = {note["/A"]["/URI"] for note in annotations if "/URI" in note.get("/A", {})}
+    assert {"https://example.org/", "02_bad.pdf", "data.txt#part", "solutions/short.ipynb"} <= addresses
+    assert not [address for address in addresses if address.startswith("file:")], "the folder can be moved"
+    assert pdf.outline
     right = max(float(note["/Rect"][2]) for note in annotations)
     assert right < float(pdf.pages[0].mediabox.right), "nothing is beyond the page"
 

@@ -89,7 +89,7 @@ def run_notebooks(
     other = compare.checked(Path(compare_with)) if compare_with else None
     facts = machine_facts()
     style, say = style or Style(), say or (lambda line: None)
-    writer = _Writer(Path(out), style, {path.stem for path in notebooks}, pdf=pdf)
+    writer = _Writer(Path(out), style, notebooks, pdf=pdf)
     for i, path in enumerate(notebooks, 1):
         say(f"[{i}/{len(notebooks)}] {path.name}: running")
         card = writer.write(path, run(path, values[os.fspath(path)], facts))
@@ -118,11 +118,11 @@ def _checked(paths: Sequence[Path]) -> Sequence[Path]:
 
 @dataclass
 class _Writer:
-    """Writes the files of a report to its folder. `names` are the notebooks that this run writes."""
+    """Writes the files of a report to its folder. `notebooks` are those that this run writes."""
 
     out: Path
     style: Style
-    names: set[str]
+    notebooks: Sequence[Path]
     pdf: bool
     cards: list[Card] = field(default_factory=list)
 
@@ -150,10 +150,12 @@ class _Writer:
             (folder / compare.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         if image and card.image:
             write_bytes(self.out / card.image, image[0])
-        link = page.relative_link(path, self.out, self.names | {earlier.name for earlier in self._earlier()})
+        earlier = self._earlier()
+        link = page.relative_link(path, self.out, [*self.notebooks, *(Path(each.source) for each in earlier)])
         self._write_text(card.html, page.notebook_page(ran, card, self.style, link))
         if card.pdf:
-            write_pdf(self.out / card.html, self.out / card.pdf)
+            printed = {each.stem for each in self.notebooks} | {each.name for each in earlier if each.pdf}
+            write_pdf(self.out / card.html, self.out / card.pdf, printed)
         self.cards.append(card)
         self._write_index()
         return card

@@ -150,13 +150,13 @@ def compare_page(pairs: Sequence[NotebookPair], style: Style, a: Path, b: Path, 
     return _page(title, "", style, template="compare.html.j2", **values)
 
 
-def relative_link(source: Path, out: Path, names: Iterable[str]) -> Callable[[str], str]:
+def relative_link(source: Path, out: Path, notebooks: Iterable[Path]) -> Callable[[str], str]:
     """Return the function that turns a link of the notebook `source` into one of its page in `out`.
 
-    A notebook with a page in the report, one of `names`, becomes that page; a document whose page is in the report's
-    `docs`, that one; any other file is linked where it is.
+    A notebook with a page in the report, one of `notebooks`, becomes that page; a document whose page is in the
+    report's `docs`, that one; any other file is linked where it is.
     """
-    pages = set(names)
+    pages = {notebook.resolve() for notebook in notebooks}
 
     def turned(link: str) -> str:
         path, sign, anchor = link.partition("#")
@@ -164,7 +164,7 @@ def relative_link(source: Path, out: Path, names: Iterable[str]) -> Callable[[st
             return link
         file = (source.resolve().parent / unquote(path)).resolve()
         document = out / "docs" / f"{file.stem}.html"
-        if file.suffix == ".ipynb" and file.stem in pages:
+        if file in pages:
             target = f"{file.stem}.html"
         elif file.suffix == ".md" and file.parent.name == "docs" and document.is_file():
             target = f"docs/{document.name}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
 
 from fns_lab.files import atomic_write
 from fns_lab.runtimes.chromium import shared_chromium
@@ -19,13 +22,38 @@ FOOTER = (
 PRINT_LIMIT_MS = 120_000
 
 
-def write_pdf(page: Path, path: Path) -> None:
+def write_pdf(page: Path, path: Path, printed: Collection[str] = ()) -> None:
     """Print an HTML file on A4 with page numbers, an outline and live links. Raises `MissingError` without a browser.
 
-    Scripts do not run, so that a table has all its rows.
+    Scripts do not run, so that a table has all its rows. `printed`: names of pages that have a PDF beside `path`, to
+    which links to these pages lead.
     """
     with atomic_write(path) as temporary:
         shared_chromium().run(_print(page.resolve().as_uri(), temporary))
+        _make_links_relative(temporary, page.resolve().parent, printed)
+
+
+def _make_links_relative(pdf: Path, folder: Path, printed: Collection[str]) -> None:
+    """Write links to files relative to `folder`, so that it can be moved; the browser writes whole addresses."""
+    from pypdf import PdfReader, PdfWriter
+    from pypdf.generic import NameObject, TextStringObject
+
+    writer = PdfWriter(clone_from=PdfReader(pdf))
+    for page in writer.pages:
+        for note in page.get("/Annots", ()):
+            action = note.get_object().get("/A", {})
+            if str(action.get("/URI", "")).startswith("file:"):
+                link = _relative(action["/URI"], folder, printed)
+                action[NameObject("/URI")] = TextStringObject(link)
+    writer.write(pdf)
+
+
+def _relative(address: str, folder: Path, printed: Collection[str]) -> str:
+    parts = urlsplit(address)
+    file = Path(os.path.relpath(unquote(parts.path), folder))
+    if file.suffix == ".html" and file.parent == Path() and file.stem in printed:
+        file = file.with_suffix(".pdf")
+    return quote(file.as_posix()) + (f"#{parts.fragment}" if parts.fragment else "")
 
 
 async def _print(address: str, path: Path) -> None:
