@@ -50,6 +50,8 @@ INSTALL_HINT = (
     f"install chromium, Chrome or Edge, or run `playwright install chromium`, or set {BROWSER_VARIABLE} to one"
 )
 
+DRIVER_HINT = "run `python -m playwright --version`, which says what it lacks, such as the library libatomic"
+
 
 def find_browser() -> Path | None:
     """Return the browser's executable: FNS_LAB_BROWSER, else an installed one, else None for Playwright's own.
@@ -137,7 +139,10 @@ class Chromium:
         except ImportError as error:
             raise MissingError("Python package playwright is not installed: `pip install playwright`") from error
         path = find_browser()
-        self._playwright = await async_playwright().start()
+        try:
+            self._playwright = await async_playwright().start()
+        except Exception as error:  # its driver, a program of its own, has no class for what keeps it from starting
+            raise MissingError(f"Playwright's driver does not start ({first_line(error)}): {DRIVER_HINT}") from error
         self.executable = str(path or self._playwright.chromium.executable_path)
         try:
             return await self._playwright.chromium.launch(

@@ -36,6 +36,15 @@ def test_a_missing_browser_is_reported_in_one_line(capsys, monkeypatch):
     assert err.count("\n") == 1
 
 
+def test_a_driver_that_does_not_start_is_reported_in_one_line(capsys, monkeypatch):
+    """As where a library is missing that it is linked with."""
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/bin/false")
+    monkeypatch.setenv("FNS_LAB_BROWSER", "/bin/true")  # so that nothing is installed
+    assert install.main(["browser"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Playwright's driver does not start" in line
+
+
 def test_an_unknown_unit_is_named(capsys):
     assert install.main(["browsers"]) == 2
     assert "'browsers'; there are: engines, browser" in capsys.readouterr().err
