@@ -21,8 +21,11 @@ RUN_MS = 90_000
 
 
 @contextlib.contextmanager
-def lab_server(folder, interface="lab"):
-    """Yield the address of an interface on `folder`, with `{}` for a notebook's name, and its process; then end it."""
+def lab_server(folder, interface="lab", *, base_url="/", environment=None):
+    """Yield the address of an interface on `folder`, with `{}` for a notebook's name, and its process; then end it.
+
+    `base_url` is the path of all its pages, as a JupyterHub gives it; `environment` is added to its variables.
+    """
     module, shown_at = INTERFACES[interface]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -30,8 +33,9 @@ def lab_server(folder, interface="lab"):
     token, log = secrets.token_hex(16), folder / "lab.log"
     options = [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--no-browser"]
     options += ["--ip=127.0.0.1", "--ServerApp.root_dir=" + str(folder), "--LabApp.news_url=", "--allow-root"]
+    options += [f"--ServerApp.base_url={base_url}"]
     options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT)}
+    home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT)} | (environment or {})
     with log.open("w") as stream:
         server = subprocess.Popen(
             [sys.executable, "-m", module, *options],
@@ -40,8 +44,8 @@ def lab_server(folder, interface="lab"):
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, log)
-        yield f"http://127.0.0.1:{port}/{shown_at}/{{}}?token={token}", server
+        _wait_for(f"http://127.0.0.1:{port}{base_url}api/status?token={token}", server, log)
+        yield f"http://127.0.0.1:{port}{base_url}{shown_at}/{{}}?token={token}", server
     finally:
         server.terminate()
         server.wait(timeout=20)

@@ -33,6 +33,7 @@ PIP_NAMES = {
 INSTALLED_WITH = {
     "IPython": "ipykernel",
     "google": "onnx",
+    "jupyter_core": "jupyterlab",
     "ml_dtypes": "onnx",
     "pygments": "nbconvert",
     "traitlets": "nbconvert",

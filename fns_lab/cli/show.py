@@ -25,7 +25,7 @@ def view(
       fns-lab view mosaic.onnx --svg mosaic.svg
     """
     from fns_lab import models
-    from fns_lab.views import netron
+    from fns_lab.views import netron, netron_server
 
     if svg:
         checked_output(svg, (".svg",), "use .svg")
@@ -36,7 +36,7 @@ def view(
     import threading
     import webbrowser
 
-    server = netron.serve(proto, port)
+    server = netron_server.serve(proto, port)
     print(server.url, flush=True)
     note("Ctrl-C ends it")
     webbrowser.open(server.url)

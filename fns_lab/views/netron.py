@@ -1,33 +1,21 @@
-"""Show a model's graph with Netron (netron.app): in a frame, served on this machine, or as an SVG image.
-
-Netron's Python package contains its web page. Both views serve that page with the model, without the parts that a
-local viewer does not need: the usage report, the prompt to allow cookies, for which it asks a server where the reader
-is, and the notice that blocks an old version. A content security policy keeps the page from asking any other server.
-"""
+"""Show a model's graph with Netron (netron.app): in a frame, served on this machine, or as an SVG image."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import math
-import mimetypes
 import os
-import re
-import secrets
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import onnx
 from onnx import ModelProto
 
-from fns_lab import weights
-from fns_lab.errors import InputError, MissingError, visible
+from fns_lab.errors import InputError, visible
+from fns_lab.views.netron_server import Server, check_installed, serve, served_file
 from fns_lab.views.netron_svg import COLUMN_GAP_PX, fold, group, share_styles, size
 
 if TYPE_CHECKING:
@@ -42,7 +30,7 @@ FRAME_HEIGHT_PX = 640
 ASPECT_RATIO = 1.2
 """Width over height of a folded graph, approximately."""
 
-ELSEWHERE = ("JUPYTERHUB_SERVICE_PREFIX", "SSH_CONNECTION")
+ELSEWHERE = ("JUPYTERHUB_SERVICE_PREFIX", "SSH_CONNECTION", "COLAB_RELEASE_TAG")
 """Environment variables that say that the reader's browser is on another machine, which cannot reach a port of this."""
 
 LAYOUT_TIMEOUT_MS = 60_000
@@ -89,22 +77,32 @@ def part(model: ModelProto, inputs: Iterable[str], outputs: Iterable[str]) -> Mo
 def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, live: bool = True) -> Graphs:
     """Return graphs that a notebook displays side by side, each under its label.
 
-    In a notebook on this machine each is Netron itself; in a report, on a JupyterHub, over SSH and with `live=False` it
-    is the image of `svg`, at most `height_px` high. Graphs that were shown under the same labels before, as when a cell
-    runs again, end their servers.
+    In a notebook each is Netron itself: through the notebook's own server where that has jupyter-server-proxy, else at
+    a port of this machine. In a report, with `live=False`, and where the reader is on another machine and there is no
+    proxy, it is the image of `svg`, at most `height_px` high. Graphs that were shown under the same labels before, as
+    when a cell runs again, end their servers.
     """
     if isinstance(models, ModelProto):
         models = {"": models}
     for server in _shown.pop(labels := tuple(models), ()):
         server.close()
-    if live and not any(name in os.environ for name in ELSEWHERE):
-        _shown[labels] = [serve(model) for model in models.values()]
+    if live:
+        _shown[labels] = _reachable([serve(model, in_notebook=True) for model in models.values()])
     urls = tuple(server.url for server in _shown.get(labels, ()))
     return Graphs({label: svg(model) for label, model in models.items()}, urls, height_px)
 
 
 _shown: dict[tuple[str, ...], list[Server]] = {}
 """The servers of the graphs that are shown, by their labels."""
+
+
+def _reachable(servers: list[Server]) -> list[Server]:
+    """Return the servers if the reader's browser reaches them; else end them and return none."""
+    if all(server.is_proxied for server in servers) or not any(name in os.environ for name in ELSEWHERE):
+        return servers
+    for server in servers:
+        server.close()
+    return []
 
 
 @dataclass(frozen=True)
@@ -154,99 +152,6 @@ class Graphs:
         return f"Graphs({', '.join(self.images) or 'one'})"
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server of Netron with one model at `url`, on this machine only, until `close` or the end of the process."""
-
-    url: str
-    _http: ThreadingHTTPServer
-
-    def close(self) -> None:
-        """End the server."""
-        self._http.shutdown()
-        self._http.server_close()
-
-
-def serve(model: ModelProto, port: int = 0) -> Server:
-    """Serve Netron with `model` on localhost and return the server; port 0 means any free port.
-
-    The address holds a secret word, and a request must name this machine as its host: so neither another user nor a web
-    page whose name was made to lead here can read the model. Raises `InputError` for a port in use.
-    """
-    content, token = weights.inside(model).SerializeToString(), secrets.token_urlsafe(16)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            is_allowed = self.path.startswith(f"/{token}/") and self.headers.get("Host") in hosts
-            file = _served_file(self.path.removeprefix(f"/{token}"), content) if is_allowed else None
-            self.send_response(200 if file else 404)
-            body, content_type = file or (b"", "text/plain")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Referrer-Policy", "no-referrer")
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    try:
-        http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    except OSError as error:
-        raise InputError(f"port {port}: {error.strerror}; give another, or 0 for any free one") from None
-    hosts = [f"{name}:{http.server_port}" for name in ("localhost", "127.0.0.1")]
-    http.daemon_threads = True
-    threading.Thread(target=http.serve_forever, name="netron", daemon=True).start()
-    return Server(f"http://localhost:{http.server_port}/{token}/", http)
-
-
-def _folder() -> Path:
-    try:
-        import netron
-    except ImportError:
-        raise MissingError("netron is not installed: run `make setup`, then `fns-lab doctor`") from None
-    return Path(netron.__file__).parent
-
-
-def _served_file(url: str, model: bytes) -> tuple[bytes, str] | None:
-    """Return content and content type of a file of Netron's page or of the model; None if there is no such file."""
-    path = unquote(urlsplit(url).path).lstrip("/") or "index.html"
-    if path == "data/model.onnx":
-        return model, "application/octet-stream"
-    folder = _folder()
-    try:
-        file = (folder / path).resolve()
-        if not file.is_relative_to(folder.resolve()) or not file.is_file() or file.suffix == ".py":
-            return None
-    except (OSError, ValueError):  # a name that no file can have
-        return None
-    body = file.read_bytes()
-    if path == "index.html":
-        body = _local_page(body.decode()).encode()
-    content_type = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file.name)[0]
-    return body, content_type or "application/octet-stream"
-
-
-def _local_page(page: str) -> str:
-    """Return Netron's page changed so that it opens the model, reports no usage (version 0.0.0) and has no date."""
-    page = re.sub(r'<meta name="date"[^>]*>', "", page)
-    model = '<meta name="version" content="0.0.0"><meta name="file" content="data/model.onnx">'
-    page = re.sub(r'<meta name="version"[^>]*>', model, page)
-    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
-    digest = base64.b64encode(hashlib.sha256(_FIRST_SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'self' data: blob:; script-src 'self' 'sha256-{digest}'; style-src 'self' 'unsafe-inline'"
-    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}"><script>{_FIRST_SCRIPT}</script>'
-    return page.replace("<head>", f"<head>{head}", 1)
-
-
-_FIRST_SCRIPT = """
-Object.defineProperty(document, 'cookie', {get: () => 'consent=1', set() {}});
-const own = window.eval;
-Object.defineProperty(window, 'eval', {get: () => own, set() {}});
-"""
-"""Keeps no cookie, whatever a browser allows a frame, and the `eval` that the export of the image needs."""
-
 _EXPORT = """async () => {
     const boxes = [...document.querySelectorAll('#nodes > g')].map((node) => {
         const {y, height} = node.getBBox();
@@ -264,7 +169,7 @@ def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
     """Return Netron's own SVG export, and the top and bottom of every node in it, in pixels."""
     from fns_lab.runtimes.chromium import shared_chromium
 
-    _folder()
+    check_installed()
     chromium = shared_chromium()
     text, boxes = chromium.run(_export(chromium, model.SerializeToString()))
     text = visible(text)  # XML has no control characters, not even written as numbers
@@ -274,7 +179,7 @@ def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
 
 async def _export(chromium: Chromium, model: bytes) -> tuple[str, list[tuple[float, float]]]:
     async def serve(route: Route) -> None:
-        file = _served_file(route.request.url, model) if route.request.url.startswith(ORIGIN) else None
+        file = served_file(route.request.url, model) if route.request.url.startswith(ORIGIN) else None
         if file is None:
             await route.fulfill(status=404)
         else:

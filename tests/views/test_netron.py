@@ -17,7 +17,7 @@ import pytest
 
 from fns_lab import models
 from fns_lab.errors import InputError
-from fns_lab.views import netron
+from fns_lab.views import netron, netron_server
 from tests.small_network import regular, rewritten
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -25,7 +25,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def server():
-    server = netron.serve(regular())
+    server = netron_server.serve(regular())
     yield server
     server.close()
 
@@ -76,7 +76,7 @@ def test_only_who_knows_the_address_reads_the_model(server):
 
 
 def test_two_servers_show_two_models(server):
-    other = netron.serve(rewritten())
+    other = netron_server.serve(rewritten())
     try:
         assert get(other, "data/model.onnx") != get(server, "data/model.onnx")
     finally:
@@ -88,7 +88,7 @@ def test_port_in_use_is_one_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(InputError, match=r"^port \d+: .*; give another"):
-            netron.serve(regular(), taken.getsockname()[1])
+            netron_server.serve(regular(), taken.getsockname()[1])
 
 
 def test_part_is_one_layer():
