@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import ModelProto
 
-from fns_lab.errors import InputError, visible
+from fns_lab.errors import InputError, MissingError, visible
 from fns_lab.views.netron_server import Server, check_installed, serve, served_file
 from fns_lab.views.netron_svg import COLUMN_GAP_PX, fold, group, share_styles, size
 
@@ -79,8 +79,8 @@ def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, l
 
     In a notebook each is Netron itself: through the notebook's own server where that has jupyter-server-proxy, else at
     a port of this machine. In a report, with `live=False`, and where the reader is on another machine and there is no
-    proxy, it is the image of `svg`, at most `height_px` high. Graphs that were shown under the same labels before, as
-    when a cell runs again, end their servers.
+    proxy, it is the image of `svg`, at most `height_px` high, or a line of text where no browser can draw it. Graphs
+    that were shown under the same labels before, as when a cell runs again, end their servers.
     """
     if isinstance(models, ModelProto):
         models = {"": models}
@@ -89,7 +89,10 @@ def show(models: ModelProto | dict[str, ModelProto], *, height_px: int = 1000, l
     if live:
         _shown[labels] = _reachable([serve(model, in_notebook=True) for model in models.values()])
     urls = tuple(server.url for server in _shown.get(labels, ()))
-    return Graphs({label: svg(model) for label, model in models.items()}, urls, height_px)
+    try:
+        return Graphs({label: svg(model) for label, model in models.items()}, urls, height_px)
+    except MissingError as error:
+        return Graphs(dict.fromkeys(models, ""), urls, height_px, f"not drawn: {error}")
 
 
 _shown: dict[tuple[str, ...], list[Server]] = {}
@@ -109,20 +112,24 @@ def _reachable(servers: list[Server]) -> list[Server]:
 class Graphs:
     """The graphs that `show` displays in a notebook.
 
-    - `images`: SVG text by label
+    - `images`: SVG text by label; "" if it could not be drawn
     - `urls`: address of a running Netron per image; empty for images alone
     - `height_px`: greatest height of an image
+    - `note`: why there are no images, or ""
     """
 
     images: dict[str, str]
     urls: tuple[str, ...]
     height_px: int
+    note: str = ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """Return the frames as a widget, which JupyterLab prefers, and the images as HTML, for a report."""
         images = self._row(
             [
                 f"<img src='{_data_url(text)}' alt='graph' style='max-width:100%;max-height:{self.height_px}px'>"
+                if text
+                else f"<p>{html.escape(self.note)}</p>"
                 for text in self.images.values()
             ]
         )
@@ -149,7 +156,7 @@ class Graphs:
         return f"<div style='display:flex;gap:24px;align-items:flex-start'>{''.join(figures)}</div>"
 
     def __repr__(self) -> str:
-        return f"Graphs({', '.join(self.images) or 'one'})"
+        return f"Graphs({', '.join(self.images) or 'one'}){f', {self.note}' * bool(self.note)}"
 
 
 _EXPORT = """async () => {

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -210,3 +213,19 @@ def test_a_cell_that_runs_again_ends_its_servers(monkeypatch):
 def test_over_ssh_there_are_images_alone(monkeypatch):
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 5 192.0.2.2 22")
     assert netron.show(regular()).urls == ()
+
+
+def test_where_no_browser_draws_there_is_a_line_in_its_place(tmp_path):
+    models.save(regular(), tmp_path / "small.onnx")
+    code = f"""
+from fns_lab import models
+from fns_lab.views import netron
+shown = netron.show(models.load({str(tmp_path / "small.onnx")!r}), live=False)
+print(shown, shown._repr_mimebundle_()["text/html"])
+"""
+    environment = os.environ | {"FNS_LAB_BROWSER": "/bin/<none>", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert "not drawn: FNS_LAB_BROWSER is '/bin/<none>'" in said
+    assert "<p>not drawn: FNS_LAB_BROWSER is &#x27;/bin/&lt;none&gt;&#x27;" in said
