@@ -49,7 +49,7 @@ async def opened(url):
 def test_the_frame_goes_through_the_notebooks_server(where, folder, monkeypatch):
     for name in netron.ELSEWHERE:
         monkeypatch.delenv(name, raising=False)
-    with lab_server(folder, BASE, ELSEWHERE[where]) as (url, _):
+    with lab_server(folder, base_url=BASE, environment=ELSEWHERE[where]) as (url, _):
         nodes, address, requests = shared_chromium().run(opened(url.format("graph.ipynb")))
         server = url.split("/user/")[0]
         with urllib.request.urlopen(server + address, timeout=10) as answer:
