@@ -9,13 +9,10 @@ from typing import Any
 
 from fns_lab import paths
 from fns_lab.errors import InputError, nearest
-from fns_lab.teaching.exercise import Exercise
+from fns_lab.teaching.exercise import KIND, MISTAKE, NEAR, OPEN, RIGHT, WRONG, Answer, Exercise
 
 MIME_TYPE = "application/vnd.fns-lab.check+json"
 """MIME type under which a notebook keeps the result of a check, for `fns-lab course grade`."""
-
-RIGHT, NEAR, MISTAKE, WRONG, KIND, OPEN = "right", "near", "mistake", "wrong", "kind", "open"
-"""Results of a check. All but the first and the last come with a hint."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +90,14 @@ def feedback_on(name: str, answer: object, student: int = 0, **parameters: Any) 
         value: Any = asked.KIND.read(answer)
     except InputError as error:
         return Feedback(name, KIND, f"not yet: {error}")
-    right = asked.answer(**given)
-    if asked.KIND.same(value, right):
-        return Feedback(name, RIGHT, asked.confirm(**given))
-    if hint := asked.recognise(value, **given):
-        return Feedback(name, MISTAKE, f"not yet, a usual mistake: {hint}")
-    if asked.KIND.near(value, right):
-        return Feedback(name, NEAR, f"not yet, but near: {asked.NEAR}")
-    return Feedback(name, WRONG, f"not yet: {asked.LOOK}")
+    result, text = asked.assess(Answer(asked.KIND, value), **given)
+    words = {
+        RIGHT: f"right: {text}" if text else "right",
+        MISTAKE: f"not yet, a usual mistake: {text}",
+        NEAR: f"not yet, but near: {asked.NEAR}",
+        WRONG: f"not yet: {asked.LOOK}",
+    }
+    return Feedback(name, result, words[result])
 
 
 def _count(feedback: Feedback, student: int) -> int:

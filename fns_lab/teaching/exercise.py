@@ -1,11 +1,12 @@
-"""What an exercise is: the numbers that a student gets, the right answer, and the usual mistakes."""
+"""What an exercise is: the numbers that a student gets, and how an answer is compared with the right one."""
 
 from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 from fns_lab.errors import InputError, nearest
 from fns_lab.teaching.kinds import Kind
@@ -14,9 +15,38 @@ Given = Mapping[str, Any]
 Mistake = tuple[object, str]
 """An answer that is often given, and the hint for it."""
 
+RIGHT, NEAR, MISTAKE, WRONG, KIND, OPEN = "right", "near", "mistake", "wrong", "kind", "open"
+"""Results of a check. All but the first and the last come with a hint."""
+
+
+class Outcome(NamedTuple):
+    """What an answer is like: one of `RIGHT`, `NEAR`, `MISTAKE`, `WRONG`, and a word on it or ""."""
+
+    result: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a student answered: `value` is of the exercise's `kind`. It says what it is like, never what is right."""
+
+    kind: Kind
+    value: Any
+
+    def beside(self, right: Any, *mistakes: Mistake, confirm: str = "") -> Outcome:
+        """Return what this answer is like beside the right one and usual mistakes; `confirm` is for a right answer."""
+        same: Any = self.kind.same
+        if same(self.value, right):
+            return Outcome(RIGHT, confirm)
+        for wrong, hint in mistakes:
+            if same(self.value, wrong) and not same(wrong, right):
+                return Outcome(MISTAKE, hint)
+        near: Any = self.kind.near
+        return Outcome(NEAR if near(self.value, right) else WRONG)
+
 
 class Exercise:
-    """One exercise. A subclass's docstring says what it asks; nothing in it holds an answer.
+    """One exercise. A subclass's docstring says what it asks.
 
     - `ID`: the notebook's number and its own, such as `"03.2"`
     - `KIND`: what an answer looks like
@@ -30,28 +60,15 @@ class Exercise:
     LOOK: ClassVar[str]
 
     def draw(self, rng: random.Random) -> dict[str, Any]:
-        """Return the values of one student, by the names of the parameters of `answer`."""
+        """Return the values of one student, by the names of the parameters of `assess`."""
         return {}
 
-    def answer(self, **given: Any) -> Any:
-        """Return the right answer for these values, computed anew."""
+    def assess(self, answer: Answer, **given: Any) -> Outcome:
+        """Return what an answer is like, beside the right one for these values, which is computed anew.
+
+        Nothing returns the right answer: who wants it from here has to do what the exercise asks.
+        """
         raise NotImplementedError
-
-    def confirm(self, **given: Any) -> str:
-        """Return what a right answer is told."""
-        return "right"
-
-    def mistakes(self, **given: Any) -> Iterator[Mistake]:
-        """Yield usual wrong answers for these values, each with its hint."""
-        yield from ()
-
-    def recognise(self, answer: Any, **given: Any) -> str | None:
-        """Return the hint for a usual mistake, or None."""
-        right = self.answer(**given)
-        for value, hint in self.mistakes(**given):
-            if self.KIND.same(answer, value) and not self.KIND.same(value, right):  # type: ignore[arg-type]
-                return hint
-        return None
 
     def given(self, student: int, parameters: Given) -> dict[str, Any]:
         """Return the student's values together with the notebook's parameters that the answer depends on.
@@ -61,7 +78,7 @@ class Exercise:
         if isinstance(student, bool) or not isinstance(student, int):
             raise InputError(f"student {student!r}: give a whole number")
         drawn = self.draw(random.Random(f"{self.ID} {student}"))
-        wanted = inspect.signature(self.answer).parameters
+        wanted = [name for name in inspect.signature(self.assess).parameters if name != "answer"]
         for name in parameters:
             if name not in wanted:
                 near = f"; the nearest is {nearest(name, wanted)!r}" if wanted else ""

@@ -49,12 +49,6 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def fault_of(faulty: ModelProto, model: ModelProto) -> tuple[str, str]:
-    """Return the first wrong value of a faulty copy of `model`, and the fault in words: it looks for the other node."""
-    node = next(b for a, b in zip(model.graph.node, faulty.graph.node, strict=True) if a != b)
-    return node.output[0], next(words for op, words, _ in FAULTS if op == node.op_type)
-
-
 def _planted(model: ModelProto, fault: Fault, rng: np.random.Generator) -> ModelProto:
     op, _, plant = fault
     copy = ModelProto()

@@ -21,7 +21,8 @@ from fns_lab import paths
 from fns_lab.errors import InputError, one_line
 from fns_lab.files import write_text
 from fns_lab.tables import json_rows
-from fns_lab.teaching.checking import MIME_TYPE, RIGHT, feedback_on
+from fns_lab.teaching.checking import MIME_TYPE, feedback_on
+from fns_lab.teaching.exercise import RIGHT
 from fns_lab.teaching.exercises import EXERCISES
 from fns_lab.teaching.submission import checks_of
 

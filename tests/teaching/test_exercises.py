@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 
@@ -11,9 +12,11 @@ import pytest
 from fns_lab import paths
 from fns_lab.errors import InputError
 from fns_lab.teaching import check, task
-from fns_lab.teaching.checking import KIND, MIME_TYPE, MISTAKE, NEAR, OPEN, RIGHT, WRONG, feedback_on
+from fns_lab.teaching.checking import MIME_TYPE, feedback_on
+from fns_lab.teaching.exercise import KIND, MISTAKE, NEAR, OPEN, RIGHT, WRONG, Answer
 from fns_lab.teaching.exercises import EXERCISES
 from fns_lab.teaching.kinds import Name, Number, Shape
+from tests.teaching.answers import read, right
 
 STUDENTS = (0, 1, 17)
 
@@ -21,10 +24,6 @@ STUDENTS = (0, 1, 17)
 @pytest.fixture(params=EXERCISES, ids=str)
 def asked(request):
     return EXERCISES[request.param]
-
-
-def right(asked, student=0):
-    return asked.answer(**asked.given(student, {}))
 
 
 def near_answers(asked):
@@ -57,9 +56,8 @@ def test_numpy_and_white_space_do_not_matter(asked):
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_each_usual_mistake_has_its_hint(asked, student):
-    given = asked.given(student, {})
-    answer, hints = asked.answer(**given), set()
-    for value, _ in asked.mistakes(**given):
+    (answer, mistakes), hints = read(asked, student), set()
+    for value, _ in mistakes:
         if asked.KIND.same(value, answer):
             continue  # for this student the mistake happens to lead to the right answer
         feedback = feedback_on(asked.ID, value, student)
@@ -102,14 +100,13 @@ def test_no_answer_is_no_mistake(asked, answer):
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_no_hint_says_the_answer(asked, student):
-    answer = right(asked, student)
-    given = asked.given(student, {})
+    answer, mistakes = read(asked, student)
     hints = [
         asked.NEAR,
         asked.LOOK,
         asked.__doc__,
         asked.__class__.__doc__,
-        *(hint for _, hint in asked.mistakes(**given)),
+        *(hint for _, hint in mistakes),
     ]
     for hint in hints:
         if isinstance(answer, str):
@@ -118,6 +115,21 @@ def test_no_hint_says_the_answer(asked, student):
             assert str(answer) not in hint
         else:
             assert not [n for n in re.findall(r"\d+(?:\.\d+)?", hint) if asked.KIND.same(float(n), answer)], hint
+
+
+def test_nothing_that_takes_the_values_of_a_task_returns_the_answer(asked):
+    """Who wants it from the package has to do what the exercise asks, or to take the comparison apart."""
+    given, module = asked.given(0, {}), inspect.getmodule(type(asked))
+    functions = [member for _, member in inspect.getmembers(asked, inspect.ismethod) if member.__name__ != "assess"]
+    functions += [
+        each for _, each in inspect.getmembers(module, inspect.isfunction) if each.__module__ == module.__name__
+    ]
+    for function in functions:
+        names = inspect.signature(function).parameters
+        if set(names) <= set(given):
+            assert str(function(**{name: given[name] for name in names})) != str(right(asked)), function
+    answer = Answer(asked.KIND, far_answer(asked))
+    assert str(right(asked)) not in map(str, asked.assess(answer, **given))
 
 
 def test_students_get_other_exercises(asked):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fns_lab.teaching.exercise import Exercise
+from fns_lab.teaching.exercise import Answer, Exercise, Outcome
 from fns_lab.teaching.kinds import Name
 from fns_lab.teaching.networks import exported
 
@@ -26,28 +26,26 @@ class FirstWrongValue(Exercise):
     def given(self, student: int, parameters: Any) -> dict[str, Any]:
         return {"seed": student} | super().given(student, parameters)
 
-    def answer(self, seed: int, size: tuple[int, int] = (64, 96)) -> str:
-        return self._fault(seed, size)[0]
-
-    def confirm(self, seed: int, size: tuple[int, int] = (64, 96)) -> str:
-        return f"right: {self._fault(seed, size)[1]}"
-
-    def _fault(self, seed: int, size: tuple[int, int]) -> tuple[str, str]:
-        from fns_lab.teaching.faulty_models import exercise_set, fault_of
+    def assess(self, answer: Answer, seed: int, size: tuple[int, int] = (64, 96)) -> Outcome:
+        from fns_lab.teaching.faulty_models import FAULTS, exercise_set
 
         model = exported(tuple(size))
-        return fault_of(exercise_set(model, seed=seed)[self.name], model)
+        faulty = exercise_set(model, seed=seed)[self.name]
+        node = next(b for a, b in zip(model.graph.node, faulty.graph.node, strict=True) if a != b)
+        before = _ancestors(model, node.output[0]) & _values(model)
+        after = {value for value in _values(model) if node.output[0] in _ancestors(model, value)}
+        elsewhere = {answer.value} - _values(model)
+        return answer.beside(
+            node.output[0],
+            *((value, "no value of the model has that name; tables of the page have the names") for value in elsewhere),
+            *((value, "that value is still right; the fault comes after it") for value in before),
+            *((value, "that value is wrong because its inputs are; the fault comes before it") for value in after),
+            confirm=next(words for op, words, _ in FAULTS if op == node.op_type),
+        )
 
-    def recognise(self, answer: str, **given: Any) -> str | None:
-        right, model = self.answer(**given), exported(tuple(given.get("size", (64, 96))))
-        values = {value for node in model.graph.node for value in node.output}
-        if answer not in values:
-            return "no value of the model has that name; the names of values are in the tables of the page"
-        if answer in _ancestors(model, right):
-            return "that value is still right; the fault comes after it"
-        if right in _ancestors(model, answer):
-            return "that value is wrong because its inputs are; the fault comes before it"
-        return None
+
+def _values(model: ModelProto) -> set[str]:
+    return {value for node in model.graph.node for value in node.output}
 
 
 def _ancestors(model: ModelProto, value: str) -> set[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import random
 import statistics
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from fns_lab.teaching.exercise import Exercise, Mistake
+from fns_lab.teaching.exercise import Answer, Exercise, Outcome
 from fns_lab.teaching.kinds import Count, Name, Number
 from fns_lab.teaching.networks import lowered
 
@@ -30,14 +29,15 @@ class Psnr(Exercise):
         low = rng.randrange(28, 45)
         return {"low_db": low, "high_db": low + rng.choice((6, 12, 15, 18, 25, 30))}
 
-    def answer(self, low_db: float, high_db: float) -> float:
-        return float(10 ** ((high_db - low_db) / 20))
-
-    def mistakes(self, low_db: float, high_db: float) -> Iterator[Mistake]:
-        yield 10 ** ((high_db - low_db) / 10), "that is the factor of the *squared* error"
-        yield high_db - low_db, "decibels count factors: a difference in dB is a factor of the error"
-        yield high_db / low_db, "decibels count factors: subtract the two, do not divide them"
-        yield 1 / self.answer(low_db, high_db), "the lower PSNR has the larger error"
+    def assess(self, answer: Answer, low_db: float, high_db: float) -> Outcome:
+        right = 10 ** ((high_db - low_db) / 20)
+        return answer.beside(
+            right,
+            (10 ** ((high_db - low_db) / 10), "that is the factor of the *squared* error"),
+            (high_db - low_db, "decibels count factors: a difference in dB is a factor of the error"),
+            (high_db / low_db, "decibels count factors: subtract the two, do not divide them"),
+            (1 / right, "the lower PSNR has the larger error"),
+        )
 
 
 class TimeByPixels(Exercise):
@@ -51,13 +51,14 @@ class TimeByPixels(Exercise):
         h, w = rng.randrange(60, 100), rng.randrange(101, 150)
         return {"small": (h, w), "large": (h * 3, w * 2), "ms": rng.randrange(11, 60)}
 
-    def answer(self, small: tuple[int, int], large: tuple[int, int], ms: float) -> float:
-        return ms * large[0] * large[1] / (small[0] * small[1])
-
-    def mistakes(self, small: tuple[int, int], large: tuple[int, int], ms: float) -> Iterator[Mistake]:
-        yield ms * large[0] / small[0], "the width grew as well"
-        yield ms * large[1] / small[1], "the height grew as well"
-        yield ms * sum(large) / sum(small), "pixels are the product of height and width, not their sum"
+    def assess(self, answer: Answer, small: tuple[int, int], large: tuple[int, int], ms: float) -> Outcome:
+        right = ms * large[0] * large[1] / (small[0] * small[1])
+        return answer.beside(
+            right,
+            (ms * large[0] / small[0], "the width grew as well"),
+            (ms * large[1] / small[1], "the height grew as well"),
+            (ms * sum(large) / sum(small), "pixels are the product of height and width, not their sum"),
+        )
 
 
 class LoweredPasses(Exercise):
@@ -72,17 +73,15 @@ class LoweredPasses(Exercise):
             "target": rng.choice(("onnxjs-0.1.3/cpu", "onnxjs-0.1.4/wasm", "onnxjs-0.1.8/cpu", "onnxjs-0.1.8/webgl"))
         }
 
-    def answer(self, target: str) -> int:
-        return self._passes(target, "lowered")
-
-    def mistakes(self, target: str) -> Iterator[Mistake]:
-        yield self._passes(target, "native"), "that is how many pass natively, before lowering"
-        yield self._passes(target, "converted"), "that is how many pass after converting the opset alone"
-        yield len(_of(target)) // 3, "that is how many tests there are"
-
-    def _passes(self, target: str, variant: str) -> int:
+    def assess(self, answer: Answer, target: str) -> Outcome:
         rows = _of(target)
-        return int(((rows.variant == variant) & (rows.result == "pass")).sum())
+        passes = rows[rows.result == "pass"].variant.value_counts()
+        return answer.beside(
+            passes["lowered"],
+            (passes["native"], "that is how many pass natively, before lowering"),
+            (passes["converted"], "that is how many pass after converting the opset alone"),
+            (len(rows) // 3, "that is how many tests there are"),
+        )
 
 
 class SilentlyWrongOps(Exercise):
@@ -97,20 +96,15 @@ class SilentlyWrongOps(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"target": rng.choice(sorted(_with_silent_faults()))}
 
-    def answer(self, target: str) -> int:
-        return int(self._silent(target).op.nunique())
-
-    def mistakes(self, target: str) -> Iterator[Mistake]:
+    def assess(self, answer: Answer, target: str) -> Outcome:
         rows = _of(target)
-        yield len(self._silent(target)), "these are the tests; several can be of one op"
-        yield (
-            rows[(rows.variant == "native") & (rows.result == "wrong")].op.nunique(),
-            "the table says *supported* in fewer",
+        wrong = rows[(rows.variant == "native") & (rows.result == "wrong")]
+        silent = wrong[wrong.supported]
+        return answer.beside(
+            silent.op.nunique(),
+            (len(silent), "these are the tests; several can be of one op"),
+            (wrong.op.nunique(), "the table says *supported* in fewer"),
         )
-
-    def _silent(self, target: str) -> pd.DataFrame:
-        rows = _of(target)
-        return rows[rows.supported & (rows.result == "wrong") & (rows.variant == "native")]
 
 
 class SmallestFailingHeight(Exercise):
@@ -123,13 +117,14 @@ class SmallestFailingHeight(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"width": rng.choice((25, 30, 36, 40, 45, 50, 60))}
 
-    def answer(self, width: int) -> int:
-        return -(-LEAST_FAILING_PIXELS // width)
-
-    def mistakes(self, width: int) -> Iterator[Mistake]:
-        yield LEAST_FAILING_PIXELS // width, "at that height there are a few pixels too few"
-        yield LEAST_FAILING_PIXELS, "that is the number of pixels, H · W"
-        yield -(-LEAST_FAILING_PIXELS // (4 * width)), "each of the four channels is normalised alone"
+    def assess(self, answer: Answer, width: int) -> Outcome:
+        right = -(-LEAST_FAILING_PIXELS // width)
+        return answer.beside(
+            right,
+            (LEAST_FAILING_PIXELS // width, "at that height there are a few pixels too few"),
+            (LEAST_FAILING_PIXELS, "that is the number of pixels, H · W"),
+            (-(-LEAST_FAILING_PIXELS // (4 * width)), "each of the four channels is normalised alone"),
+        )
 
 
 class Candidates(Exercise):
@@ -142,19 +137,17 @@ class Candidates(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"target": rng.choice(("onnxjs-0.1.8/wasm", "ort/cpu", "ort-web/wasm")), "runs": rng.randrange(4, 13)}
 
-    def answer(self, target: str, runs: int, size: tuple[int, int] = (64, 96)) -> int:
-        return runs * sum(len(site.alternatives) + 1 for site in self._sites(target, size))
-
-    def mistakes(self, target: str, runs: int, size: tuple[int, int] = (64, 96)) -> Iterator[Mistake]:
-        sites = self._sites(target, size)
-        yield runs * sum(len(site.alternatives) for site in sites), "the op itself is run as well, at every site"
+    def assess(self, answer: Answer, target: str, runs: int, size: tuple[int, int] = (64, 96)) -> Outcome:
+        sites = lowered(tuple(size), target, list_sites=True).sites
         places = sum(len(site.places) * (len(site.alternatives) + 1) for site in sites)
-        yield runs * places, "equal places are one site, which is measured once"
-        yield self.answer(target, 1, size), "that many are run; each of them more than once"
-        yield runs * len(sites), "a site has more than one alternative"
-
-    def _sites(self, target: str, size: tuple[int, int]) -> tuple[Any, ...]:
-        return lowered(tuple(size), target, list_sites=True).sites
+        once = sum(len(site.alternatives) + 1 for site in sites)
+        return answer.beside(
+            runs * once,
+            (runs * sum(len(site.alternatives) for site in sites), "the op itself is run as well, at every site"),
+            (runs * places, "equal places are one site, which is measured once"),
+            (once, "that many are run; each of them more than once"),
+            (runs * len(sites), "a site has more than one alternative"),
+        )
 
 
 class SavedTime(Exercise):
@@ -167,13 +160,14 @@ class SavedTime(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"places": rng.randrange(3, 11), "ms": rng.randrange(4, 30), "ratio": rng.choice((0.2, 0.35, 0.6, 0.7))}
 
-    def answer(self, places: int, ms: float, ratio: float) -> float:
-        return places * ms * (1 - ratio)
-
-    def mistakes(self, places: int, ms: float, ratio: float) -> Iterator[Mistake]:
-        yield ms * (1 - ratio), "that is one place; a site has several"
-        yield places * ms * ratio, "that is the time that is left; what is gained is the rest"
-        yield places * ms / ratio, "an alternative with a ratio below 1 is faster"
+    def assess(self, answer: Answer, places: int, ms: float, ratio: float) -> Outcome:
+        right = places * ms * (1 - ratio)
+        return answer.beside(
+            right,
+            (ms * (1 - ratio), "that is one place; a site has several"),
+            (places * ms * ratio, "that is the time that is left; what is gained is the rest"),
+            (places * ms / ratio, "an alternative with a ratio below 1 is faster"),
+        )
 
 
 class Alternative(Exercise):
@@ -192,13 +186,14 @@ class Alternative(Exercise):
         rng.shuffle(tried)
         return {"tried": tried}
 
-    def answer(self, tried: list[tuple[str, float, bool]]) -> str:
-        return min((each for each in tried if each[2]), key=lambda each: each[1])[0]
-
-    def mistakes(self, tried: list[tuple[str, float, bool]]) -> Iterator[Mistake]:
-        yield min(tried, key=lambda each: each[1])[0], "it is the fastest, but are its numbers right?"
-        yield from ((name, "its numbers are wrong") for name, _, right in tried if not right)
-        yield max(tried, key=lambda each: each[1])[0], "that is the slowest"
+    def assess(self, answer: Answer, tried: list[tuple[str, float, bool]]) -> Outcome:
+        right = min((each for each in tried if each[2]), key=lambda each: each[1])[0]
+        return answer.beside(
+            right,
+            (min(tried, key=lambda each: each[1])[0], "it is the fastest, but are its numbers right?"),
+            *((name, "its numbers are wrong") for name, _, right in tried if not right),
+            (max(tried, key=lambda each: each[1])[0], "that is the slowest"),
+        )
 
 
 class Median(Exercise):
@@ -215,15 +210,16 @@ class Median(Exercise):
         first = [rng.randrange(300, 900) + rng.random() for _ in range(warm_up)]
         return {"warm_up": warm_up, "runs_ms": [round(x, 1) for x in first + counted]}
 
-    def answer(self, warm_up: int, runs_ms: list[float]) -> float:
-        return statistics.median(runs_ms[warm_up:])
-
-    def mistakes(self, warm_up: int, runs_ms: list[float]) -> Iterator[Mistake]:
-        yield statistics.fmean(runs_ms[warm_up:]), "that is the mean: one slow run pulls it up"
-        yield statistics.fmean(runs_ms), "that is the mean of all runs, those of the warm-up too"
-        yield statistics.median(runs_ms), "the warm-up is in it"
-        yield runs_ms[warm_up:][3], "sort them first"
-        yield min(runs_ms), "that is the fastest run"
+    def assess(self, answer: Answer, warm_up: int, runs_ms: list[float]) -> Outcome:
+        right = statistics.median(runs_ms[warm_up:])
+        return answer.beside(
+            right,
+            (statistics.fmean(runs_ms[warm_up:]), "that is the mean: one slow run pulls it up"),
+            (statistics.fmean(runs_ms), "that is the mean of all runs, those of the warm-up too"),
+            (statistics.median(runs_ms), "the warm-up is in it"),
+            (runs_ms[warm_up:][3], "sort them first"),
+            (min(runs_ms), "that is the fastest run"),
+        )
 
 
 class TimesAsFast(Exercise):
@@ -237,14 +233,15 @@ class TimesAsFast(Exercise):
         first = rng.randrange(200, 900)
         return {"first_ms": first, "second_ms": round(first / rng.choice((1.6, 2.4, 3.2, 4.5)), 1)}
 
-    def answer(self, first_ms: float, second_ms: float) -> float:
-        return first_ms / second_ms
-
-    def mistakes(self, first_ms: float, second_ms: float) -> Iterator[Mistake]:
-        yield second_ms / first_ms, "that is its time as a fraction of the first one's"
-        yield (first_ms - second_ms) / first_ms, "that is the part of the time that is saved"
-        yield 100 * (first_ms - second_ms) / first_ms, "that is the part of the time that is saved, in per cent"
-        yield first_ms - second_ms, "that is the time saved, in ms"
+    def assess(self, answer: Answer, first_ms: float, second_ms: float) -> Outcome:
+        right = first_ms / second_ms
+        return answer.beside(
+            right,
+            (second_ms / first_ms, "that is its time as a fraction of the first one's"),
+            ((first_ms - second_ms) / first_ms, "that is the part of the time that is saved"),
+            (100 * (first_ms - second_ms) / first_ms, "that is the part of the time that is saved, in per cent"),
+            (first_ms - second_ms, "that is the time saved, in ms"),
+        )
 
 
 def _of(target: str) -> pd.DataFrame:

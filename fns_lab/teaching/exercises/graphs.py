@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
-from fns_lab.teaching.exercise import Exercise, Mistake
+from fns_lab.teaching.exercise import Answer, Exercise, Outcome
 from fns_lab.teaching.kinds import Count, Name, Number
 from fns_lab.teaching.networks import lowered
 
@@ -37,15 +36,15 @@ class LoweredNodes(Exercise):
         names = ("onnxjs-0.1.3/cpu", "onnxjs-0.1.4/webgl", "onnxjs-0.1.4/cpu", "onnxjs-0.1.8/webgl", "onnxjs-0.1.8/cpu")
         return {"target": rng.choice(names)}
 
-    def answer(self, target: str, size: tuple[int, int] = SIZE) -> int:
-        return lowered(tuple(size), target).nodes_after
-
-    def mistakes(self, target: str, size: tuple[int, int] = SIZE) -> Iterator[Mistake]:
+    def assess(self, answer: Answer, target: str, size: tuple[int, int] = SIZE) -> Outcome:
         result = lowered(tuple(size), target)
-        yield result.nodes_before, "that is the number of nodes before lowering"
-        yield (
-            result.applied["count"].sum(),
-            "that is how often rules were applied; one application can write more nodes",
+        return answer.beside(
+            result.nodes_after,
+            (result.nodes_before, "that is the number of nodes before lowering"),
+            (
+                result.applied["count"].sum(),
+                "that is how often rules were applied; one application can write more nodes",
+            ),
         )
 
 
@@ -59,15 +58,15 @@ class PaddedPixels(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"size": (rng.randrange(40, 90), rng.randrange(91, 140)), "pad": rng.choice((2, 3, 5, 6))}
 
-    def answer(self, size: tuple[int, int], pad: int) -> int:
+    def assess(self, answer: Answer, size: tuple[int, int], pad: int) -> Outcome:
         (h, w), p = size, pad
-        return (h + 2 * p) * (w + 2 * p) - h * w
-
-    def mistakes(self, size: tuple[int, int], pad: int) -> Iterator[Mistake]:
-        (h, w), p = size, pad
-        yield 2 * p * (h + w), "the corners are missing"
-        yield (h + p) * (w + p) - h * w, "each dimension grows at both of its ends"
-        yield (h + 2 * p) * (w + 2 * p), "these are all pixels after the padding; only the new ones are asked for"
+        right = (h + 2 * p) * (w + 2 * p) - h * w
+        return answer.beside(
+            right,
+            (2 * p * (h + w), "the corners are missing"),
+            ((h + p) * (w + p) - h * w, "each dimension grows at both of its ends"),
+            ((h + 2 * p) * (w + 2 * p), "these are all pixels after the padding; only the new ones are asked for"),
+        )
 
 
 class WinogradFactor(Exercise):
@@ -82,14 +81,15 @@ class WinogradFactor(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"results": rng.choice((2, 3, 5, 6, 8)), "weights": rng.choice((2, 4, 5, 7))}
 
-    def answer(self, results: int, weights: int) -> float:
-        return results * weights / (results + weights - 1)
-
-    def mistakes(self, results: int, weights: int) -> Iterator[Mistake]:
-        yield 1 / self.answer(results, weights), "the other way round: how many times as *many*"
-        yield results * weights, "these are the products of the plain sum; divide them by Winograd's"
-        yield results + weights - 1, "these are Winograd's products; divide those of the plain sum by them"
-        yield results * weights / (results + weights), "neighbouring results share values: count the values once more"
+    def assess(self, answer: Answer, results: int, weights: int) -> Outcome:
+        right = results * weights / (results + weights - 1)
+        return answer.beside(
+            right,
+            (1 / right, "the other way round: how many times as *many*"),
+            (results * weights, "these are the products of the plain sum; divide them by Winograd's"),
+            (results + weights - 1, "these are Winograd's products; divide those of the plain sum by them"),
+            (results * weights / (results + weights), "neighbouring results share values: count the values once more"),
+        )
 
 
 class NodesOfRules(Exercise):
@@ -103,17 +103,15 @@ class NodesOfRules(Exercise):
         names = ("onnxjs-0.1.3/cpu", "onnxjs-0.1.4/webgl", "onnxjs-0.1.4/cpu", "onnxjs-0.1.8/webgl")
         return {"target": rng.choice(names)}
 
-    def answer(self, target: str, size: tuple[int, int] = SIZE) -> int:
-        return sum(rule not in ("", OPSET) for rule in self._rules(target, size))
-
-    def mistakes(self, target: str, size: tuple[int, int] = SIZE) -> Iterator[Mistake]:
-        rules = self._rules(target, size)
-        yield sum(rule != "" for rule in rules), "the column `opset` counts nodes that no rule wrote"
-        yield sum(rule == "" for rule in rules), "these are the nodes of the export; the others are asked for"
-        yield len(rules), "these are all nodes"
-
-    def _rules(self, target: str, size: tuple[int, int]) -> list[str]:
-        return [node.doc_string.removeprefix(_prefix()) for node in lowered(tuple(size), target).model.graph.node]
+    def assess(self, answer: Answer, target: str, size: tuple[int, int] = SIZE) -> Outcome:
+        nodes = lowered(tuple(size), target).model.graph.node
+        rules = [node.doc_string.removeprefix(_prefix()) for node in nodes]
+        return answer.beside(
+            sum(rule not in ("", OPSET) for rule in rules),
+            (sum(rule != "" for rule in rules), "the column `opset` counts nodes that no rule wrote"),
+            (sum(rule == "" for rule in rules), "these are the nodes of the export; the others are asked for"),
+            (len(rules), "these are all nodes"),
+        )
 
 
 class RuleOfValue(Exercise):
@@ -127,16 +125,13 @@ class RuleOfValue(Exercise):
         target, value = rng.choice(WRITTEN)
         return {"target": target, "value": value}
 
-    def answer(self, target: str, value: str, size: tuple[int, int] = SIZE) -> str:
-        return str(self._node(target, value, size).doc_string.removeprefix(_prefix()))
-
-    def mistakes(self, target: str, value: str, size: tuple[int, int] = SIZE) -> Iterator[Mistake]:
-        node = self._node(target, value, size)
-        yield node.op_type, "that is the node's op; the rule has a name of its own"
-        yield node.name, "that is the node's own name"
-
-    def _node(self, target: str, value: str, size: tuple[int, int]) -> Any:
-        return next(node for node in lowered(tuple(size), target).model.graph.node if value in node.output)
+    def assess(self, answer: Answer, target: str, value: str, size: tuple[int, int] = SIZE) -> Outcome:
+        node = next(node for node in lowered(tuple(size), target).model.graph.node if value in node.output)
+        return answer.beside(
+            node.doc_string.removeprefix(_prefix()),
+            (node.op_type, "that is the node's op; the rule has a name of its own"),
+            (node.name, "that is the node's own name"),
+        )
 
 
 class SubpixelProducts(Exercise):
@@ -149,17 +144,18 @@ class SubpixelProducts(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"channels": rng.choice((24, 40, 48, 56, 72, 96))}
 
-    def answer(self, channels: int) -> int:
-        return 4 * channels
-
-    def mistakes(self, channels: int) -> Iterator[Mistake]:
-        yield 9 * channels, "that many the doubled image takes; pixels that are equal can share one product"
-        yield (
-            16 * channels,
-            "there are four times as many filters, but each value of the large image comes from one of them",
+    def assess(self, answer: Answer, channels: int) -> Outcome:
+        right = 4 * channels
+        return answer.beside(
+            right,
+            (9 * channels, "that many the doubled image takes; pixels that are equal can share one product"),
+            (
+                16 * channels,
+                "there are four times as many filters, but each value of the large image comes from one of them",
+            ),
+            (4, "in each channel; there are more than one"),
+            (channels, "the kernel of the new form is 2 x 2"),
         )
-        yield 4, "in each channel; there are more than one"
-        yield channels, "the kernel of the new form is 2 x 2"
 
 
 def _prefix() -> str:

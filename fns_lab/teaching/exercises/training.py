@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Iterator
 from typing import Any
 
-from fns_lab.teaching.exercise import Exercise, Mistake
+from fns_lab.teaching.exercise import Answer, Exercise, Outcome
 from fns_lab.teaching.kinds import Count, Name, Number, Shape
 from fns_lab.teaching.networks import exported
 
@@ -27,13 +26,14 @@ class Parameters(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"width": rng.choice((10, 12, 20, 24, 40, 48, 64))}
 
-    def answer(self, width: int) -> int:
-        return sum(_weights(width))
-
-    def mistakes(self, width: int) -> Iterator[Mistake]:
+    def assess(self, answer: Answer, width: int) -> Outcome:
         kernels = sum(_weights(width, dims=(4,)))
-        yield kernels, "these are the kernels of the convolutions; biases and normalisations are trained as well"
-        yield 4 * self.answer(width), "these are bytes; a float32 parameter has four"
+        right = sum(_weights(width))
+        return answer.beside(
+            right,
+            (kernels, "these are the kernels of the convolutions; biases and normalisations are trained as well"),
+            (4 * right, "these are bytes; a float32 parameter has four"),
+        )
 
 
 class GramNumbers(Exercise):
@@ -46,15 +46,16 @@ class GramNumbers(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"features": (1, rng.randrange(20, 90), rng.randrange(100, 200), rng.randrange(210, 300))}
 
-    def answer(self, features: tuple[int, int, int, int]) -> int:
-        return features[1] ** 2
-
-    def mistakes(self, features: tuple[int, int, int, int]) -> Iterator[Mistake]:
+    def assess(self, answer: Answer, features: tuple[int, int, int, int]) -> Outcome:
         _, c, h, w = features
-        yield c * h * w, "that is how many numbers the features hold; the Gram matrix has summed over the pixels"
-        yield c, "that is one number per feature; the matrix has one for each pair of features"
-        yield (h * w) ** 2, "the pairs are pairs of features (channels), not of pixels"
-        yield c * (c - 1) // 2, "the matrix holds each pair twice, and the pairs of a feature with itself"
+        right = features[1] ** 2
+        return answer.beside(
+            right,
+            (c * h * w, "that is how many numbers the features hold; the Gram matrix has summed over the pixels"),
+            (c, "that is one number per feature; the matrix has one for each pair of features"),
+            ((h * w) ** 2, "the pairs are pairs of features (channels), not of pixels"),
+            (c * (c - 1) // 2, "the matrix holds each pair twice, and the pairs of a feature with itself"),
+        )
 
 
 class BalancingWeight(Exercise):
@@ -67,12 +68,16 @@ class BalancingWeight(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"content_loss": round(rng.uniform(2, 9), 2), "style_loss": round(rng.uniform(1e-4, 9e-4), 6)}
 
-    def answer(self, content_loss: float, style_loss: float, content_weight: float = 1e5) -> float:
-        return content_weight * content_loss / style_loss
-
-    def mistakes(self, content_loss: float, style_loss: float, content_weight: float = 1e5) -> Iterator[Mistake]:
-        yield content_weight * style_loss / content_loss, "the larger loss needs the smaller weight, not the larger one"
-        yield content_loss / style_loss, "that is the ratio of the weights; the content weight is not 1"
+    def assess(self, answer: Answer, content_loss: float, style_loss: float, content_weight: float = 1e5) -> Outcome:
+        right = content_weight * content_loss / style_loss
+        return answer.beside(
+            right,
+            (
+                content_weight * style_loss / content_loss,
+                "the larger loss needs the smaller weight, not the larger one",
+            ),
+            (content_loss / style_loss, "that is the ratio of the weights; the content weight is not 1"),
+        )
 
 
 class MoreBlocks(Exercise):
@@ -85,15 +90,16 @@ class MoreBlocks(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"blocks": rng.choice((3, 7, 8, 9, 11, 12))}
 
-    def answer(self, blocks: int) -> int:
+    def assess(self, answer: Answer, blocks: int) -> Outcome:
         nodes = [str(node.name) for node in exported(SIZE).graph.node]
-        return len(nodes) + (blocks - BLOCKS) * sum(name.startswith("res1") for name in nodes)
-
-    def mistakes(self, blocks: int) -> Iterator[Mistake]:
         total = len(exported(SIZE).graph.node)
-        yield total, "that is the network with five blocks"
-        yield total + (blocks - BLOCKS) * 6, "each convolution of a block has a padding before it"
-        yield total + (blocks - BLOCKS) * 7, "a block has a Relu inside and an Add at its end"
+        right = len(nodes) + (blocks - BLOCKS) * sum(name.startswith("res1") for name in nodes)
+        return answer.beside(
+            right,
+            (total, "that is the network with five blocks"),
+            (total + (blocks - BLOCKS) * 6, "each convolution of a block has a padding before it"),
+            (total + (blocks - BLOCKS) * 7, "a block has a Relu inside and an Add at its end"),
+        )
 
 
 class OutputSize(Exercise):
@@ -106,13 +112,14 @@ class OutputSize(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"size": tuple(4 * rng.randrange(25, 60) + rng.choice((1, 2, 3)) for _ in "HW")}
 
-    def answer(self, size: tuple[int, int]) -> tuple[int, ...]:
-        return tuple(-(-n // 4) * 4 for n in size)
-
-    def mistakes(self, size: tuple[int, int]) -> Iterator[Mistake]:
-        yield tuple(size), "that is what goes in"
-        yield tuple(n // 4 * 4 for n in size), "each half is rounded the other way: no pixel is dropped"
-        yield tuple(self.answer(size)[::-1]), "height comes first"
+    def assess(self, answer: Answer, size: tuple[int, int]) -> Outcome:
+        right = tuple(-(-n // 4) * 4 for n in size)
+        return answer.beside(
+            right,
+            (tuple(size), "that is what goes in"),
+            (tuple(n // 4 * 4 for n in size), "each half is rounded the other way: no pixel is dropped"),
+            (tuple(right[::-1]), "height comes first"),
+        )
 
 
 class ValueOfNode(Exercise):
@@ -125,14 +132,15 @@ class ValueOfNode(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"node": rng.randrange(9, 60)}
 
-    def answer(self, node: int) -> str:
-        return str(exported(SIZE).graph.node[node].output[0])
-
-    def mistakes(self, node: int) -> Iterator[Mistake]:
+    def assess(self, answer: Answer, node: int) -> Outcome:
         asked = exported(SIZE).graph.node[node]
-        yield exported(SIZE).graph.node[node - 1].output[0], "that node stands one earlier: the first has index 0"
-        yield asked.op_type, "that is its op; what it computes has a name of its own"
-        yield from ((name, "that value is one that the node reads") for name in asked.input)
+        right = asked.output[0]
+        return answer.beside(
+            right,
+            (exported(SIZE).graph.node[node - 1].output[0], "that node stands one earlier: the first has index 0"),
+            (asked.op_type, "that is its op; what it computes has a name of its own"),
+            *((name, "that value is one that the node reads") for name in asked.input),
+        )
 
 
 class LayerMacs(Exercise):
@@ -145,17 +153,17 @@ class LayerMacs(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"width": rng.choice((10, 12, 20, 24, 28, 36, 48))}
 
-    def answer(self, width: int, size: tuple[int, int] = (128, 160)) -> float:
+    def assess(self, answer: Answer, width: int, size: tuple[int, int] = (128, 160)) -> Outcome:
         h, w = (-(-n // 4) for n in size)
-        return (4 * width) ** 2 * 9 * h * w / 1e6
-
-    def mistakes(self, width: int, size: tuple[int, int] = (128, 160)) -> Iterator[Mistake]:
-        right = self.answer(width, size)
-        yield right / 16, "inside the blocks there are four times as many channels as after the first convolution"
-        yield right * 16, "inside the blocks height and width are a quarter of the image's"
-        yield right / 3, "a kernel of 3 x 3 has nine weights"
-        yield right * 1e6, "in millions, please"
-        yield right * 2, "one multiply-add is one operation here; a block has two convolutions, and one is asked for"
+        right = (4 * width) ** 2 * 9 * h * w / 1e6
+        return answer.beside(
+            right,
+            (right / 16, "inside the blocks there are four times as many channels as after the first convolution"),
+            (right * 16, "inside the blocks height and width are a quarter of the image's"),
+            (right / 3, "a kernel of 3 x 3 has nine weights"),
+            (right * 1e6, "in millions, please"),
+            (right * 2, "one multiply-add is one operation here; a block has two convolutions, and one is asked for"),
+        )
 
 
 class RoundingStep(Exercise):
@@ -170,13 +178,14 @@ class RoundingStep(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"largest": round(rng.uniform(0.2, 3), 3)}
 
-    def answer(self, largest: float) -> float:
-        return largest / 127 / 2
-
-    def mistakes(self, largest: float) -> Iterator[Mistake]:
-        yield largest / 127, "that is one whole step; a number is rounded to the nearer end of it"
-        yield 2 * self.answer(largest) * 2, "the 127 steps go from 0 to the largest weight, not from its negative to it"
-        yield largest, "that is the largest weight itself"
+    def assess(self, answer: Answer, largest: float) -> Outcome:
+        right = largest / 127 / 2
+        return answer.beside(
+            right,
+            (largest / 127, "that is one whole step; a number is rounded to the nearer end of it"),
+            (2 * right * 2, "the 127 steps go from 0 to the largest weight, not from its negative to it"),
+            (largest, "that is the largest weight itself"),
+        )
 
 
 class TimeOfHalfWidth(Exercise):
@@ -189,15 +198,16 @@ class TimeOfHalfWidth(Exercise):
     def draw(self, rng: random.Random) -> dict[str, Any]:
         return {"percent": rng.randrange(40, 95, 5)}
 
-    def answer(self, percent: float) -> float:
-        return percent / 100 / 4 + (1 - percent / 100) / 2
-
-    def mistakes(self, percent: float) -> Iterator[Mistake]:
-        yield 0.25, "that holds for a network of convolutions and nothing else"
-        yield 0.5, "that holds for a network without convolutions"
-        yield percent / 100 / 4 + 1 - percent / 100, "the rest gets faster too: it has half the channels to go through"
-        yield 1 / self.answer(percent), "as a fraction of the time before: below 1"
-        yield 100 * self.answer(percent), "a fraction, not per cent"
+    def assess(self, answer: Answer, percent: float) -> Outcome:
+        right = percent / 100 / 4 + (1 - percent / 100) / 2
+        return answer.beside(
+            right,
+            (0.25, "that holds for a network of convolutions and nothing else"),
+            (0.5, "that holds for a network without convolutions"),
+            (percent / 100 / 4 + 1 - percent / 100, "the rest gets faster too: it has half the channels to go through"),
+            (1 / right, "as a fraction of the time before: below 1"),
+            (100 * right, "a fraction, not per cent"),
+        )
 
 
 @functools.cache
