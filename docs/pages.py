@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from buttons import BLOCK, buttons
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -17,8 +18,9 @@ from fns_lab.paths import ROOT
 from fns_lab.rewrite.rules import RULES
 
 PACKAGE = ROOT / "fns_lab"
-HIDDEN = ("cli", "rewrite/rules", "__main__.py")
-"""Parts of the package that have no page of their own in the Python reference: commands and rules have others."""
+HIDDEN = ("cli", "rewrite/rules", "__main__.py", "measure/sweep/families", "teaching/exercises")
+"""Parts of the package without a page in the Python reference: commands, rules and exercises have others, and the
+families of ops are data of the sweep."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -26,6 +28,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, text in {"commands.md": commands(), "rules.md": rules(), "api.md": api(), **modules()}.items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: MkDocsConfig, files: Files) -> str:
+    """Put the buttons that open the notebooks elsewhere into their place, if the repository has an address."""
+    links = re.sub(r"\)$", "){ .md-button }", buttons(config.repo_url or ""), flags=re.MULTILINE)
+    return BLOCK.sub(lambda _: links, markdown)
 
 
 def commands() -> str:

@@ -12,6 +12,7 @@ from fns_lab import models
 from fns_lab.errors import InputError
 
 Shape = tuple[int | str, ...]
+"""Size of each axis: a number, or the name of an axis that is free."""
 
 
 def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position: bool = False) -> dict[str, np.ndarray]:

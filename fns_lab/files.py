@@ -26,6 +26,7 @@ MARK = ".fns-lab-"
 LONGEST_NAME_BYTES = 200
 """Bytes of a file's name that the name of its temporary file begins with; file systems allow 255 in all."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of the system that say that a file has no room."""
 FREE_BYTES = 2**16
 """A disk with less than this is full: libraries hide the system's error behind others of their own."""
 

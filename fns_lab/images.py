@@ -28,6 +28,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 EPS to Ghostscript."""
 
 T = TypeVar("T")
+"""Any type."""
 
 Source = str | os.PathLike[str] | bytes
 """A path of an image file, or the content of one."""

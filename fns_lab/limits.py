@@ -9,7 +9,9 @@ from pathlib import Path
 from fns_lab.errors import InputError
 
 GIB = 2**30
+"""Bytes of a gibibyte."""
 MIB = 2**20
+"""Bytes of a mebibyte."""
 
 
 @dataclass(frozen=True)

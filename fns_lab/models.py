@@ -44,6 +44,7 @@ RULE_PREFIX = "fns_lab rule: "
 ONNX_DOMAINS = ("", "ai.onnx")
 """The two names of the domain of ONNX's own operators."""
 FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
+"""Element types of floating-point numbers."""
 LARGEST_OPSET = 2**31 - 1
 """onnx counts opsets in 32 bits."""
 UNKNOWN_DIM = "?"

@@ -17,8 +17,11 @@ _CLONE = _PACKAGE.parent if (_PACKAGE.parent / "package-lock.json").is_file() el
 ROOT = _CLONE or _PACKAGE / "shipped"
 """The clone, or the part of it that a wheel brings: data/, saved_models/, package.json and its lock file."""
 DATA = ROOT / "data"
+"""Style images, weights of the loss network, results of browsers."""
 SAVED_MODELS = ROOT / "saved_models"
+"""The trained networks that ship."""
 NOTEBOOKS = ROOT / "notebooks"
+"""The notebooks; only in a clone."""
 
 
 def _home() -> Path:
@@ -30,13 +33,18 @@ def _home() -> Path:
 
 
 HOME = _home()
+"""Where what is fetched or measured is put: the clone, or the folder that `FNS_LAB_HOME` names."""
 CACHE = HOME / ".cache" if HOME == _CLONE else HOME
+"""Where what can be made again is kept."""
 ENGINES = CACHE / "engines"
 """Engines of versions other than the pinned ones, each in a folder of its own."""
 NODE_MODULES = next(
     (folder for folder in (HOME / "node_modules", ROOT / "node_modules") if folder.is_dir()), HOME / "node_modules"
 )
 """The pinned engines that run in a browser."""
-FETCHED_DATA, FETCHED_MODELS = HOME / "data", HOME / "saved_models"
-"""Where `fns-lab fetch` puts images and networks."""
+FETCHED_DATA = HOME / "data"
+"""Where `fns-lab fetch` puts images."""
+FETCHED_MODELS = HOME / "saved_models"
+"""Where `fns-lab fetch` puts networks."""
 REPORTS = HOME / "reports" if HOME == _CLONE else Path("reports").absolute()
+"""Where reports are written."""

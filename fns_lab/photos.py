@@ -28,6 +28,7 @@ _SOURCES = {
 """Names here, and the functions in `skimage.data` that return the photographs. The last four are grey."""
 
 NAMES = tuple(_SOURCES)
+"""Names of the photographs."""
 
 
 def load(name: str, size: tuple[int, int] | None = None) -> np.ndarray:

@@ -22,6 +22,7 @@ KEY = "fns_lab.preprocessing"
 """Key in a model's `metadata_props`: the settings of each image input by its name, as JSON."""
 
 LAYOUTS = ("NCHW", "NHWC")
+"""Orders of the axes of an image."""
 CHANNELS = (3, 1)
 """Channels that an image can have: RGB, or grey."""
 

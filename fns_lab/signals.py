@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 EXIT_CODES = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
+"""Exit code and word by signal."""
 
 
 class Terminated(BaseException):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from html.parser import HTMLParser
+from itertools import zip_longest
 from urllib.parse import unquote
 
 import pytest
@@ -73,23 +74,74 @@ def test_links_lead_somewhere(site):
 
 
 def public_names():
-    """Each public function and class of the package with its module, as Python names them."""
+    """Each public function, class, method and constant of the package by its full name, with its docstring or ""."""
+    hidden = hooks()[1].HIDDEN
     for path in sorted((ROOT / "fns_lab").rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if module.startswith(("fns_lab.cli", "fns_lab.rewrite.rules", "fns_lab.__main__")):
-            continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
-                yield f"{module}.{node.name}", node
+        if not path.relative_to(ROOT / "fns_lab").as_posix().startswith(hidden):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            for name, text in documented(ast.parse(path.read_text(encoding="utf-8")).body):
+                yield f"{module}.{name}", text
+
+
+def documented(body, prefix=""):
+    for node, after in zip_longest(body, body[1:]):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
+            yield f"{prefix}{node.name}", ast.get_docstring(node) or ""
+            if isinstance(node, ast.ClassDef):
+                methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                yield from documented(methods, f"{node.name}.")
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+            yield from ((name, text) for target in targets for name in assigned(target))
+
+
+def assigned(target):
+    each = target.elts if isinstance(target, ast.Tuple) else [target]
+    return [name.id for name in each if isinstance(name, ast.Name) and name.id[0] != "_"]
 
 
 def test_every_public_name_is_there_with_its_docstring(site):
     pages, folder = site
     known = set().union(*(page.ids for path, page in pages.items() if path.parent == folder / "api"))
     names = dict(public_names())
-    assert len(names) > 500
-    assert not [name for name, node in names.items() if not ast.get_docstring(node)]
+    assert len(names) > 1000
+    assert not [name for name, text in names.items() if not text]
     assert not [name for name in names if name not in known]
+
+
+def hooks(**changed):
+    """The configuration, and the module with its hooks."""
+    config = load_config(str(ROOT / "mkdocs.yml"), **changed)
+    return config, next(iter(config.hooks.values()))
+
+
+@pytest.mark.parametrize(
+    ("address", "places"),
+    [
+        ("", []),
+        ("https://github.com/me/lab.git", ["mybinder.org/v2/gh/me/lab/", "colab.research.google.com/github/me/lab/"]),
+        ("https://git.example.org/a/b/", ["mybinder.org/v2/git/https%3A%2F%2Fgit.example.org%2Fa%2Fb/"]),
+    ],
+)
+def test_the_buttons_lead_to_the_public_address_if_there_is_one(address, places):
+    config, pages = hooks(repo_url=address)
+    text = pages.on_page_markdown((DOCS / "no-install.md").read_text(encoding="utf-8"), None, config, None)
+    links = re.findall(r"\]\((https://\S+?)\)\{ .md-button \}", text)
+    assert len(links) == len(places)
+    assert all(link.startswith(f"https://{place}") for link, place in zip(links, places, strict=True))
+    assert all("00_start.ipynb" in link for link in links)
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(SystemExit, match="give the repository's public address"):
+        hooks()[1].buttons("my repository")
+
+
+def test_the_readme_has_the_buttons_of_the_address():
+    config, pages = hooks()
+    (block,) = pages.BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert block == pages.buttons(config.repo_url or ""), "run `python docs/buttons.py`"
 
 
 def test_every_rule_and_command_is_there(site):

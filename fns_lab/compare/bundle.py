@@ -22,8 +22,11 @@ from fns_lab.limits import TEXT_BYTES
 from fns_lab.tables import json_rows
 
 RESULT = "comparison.json"
+"""File of a saved comparison with its numbers."""
 TABLE = "table.csv"
+"""File of a saved comparison with its table."""
 MAPS = "maps.npz"
+"""File of a saved comparison with the error of each value, element by element."""
 
 
 def save(folder: Path, experiment: Experiment, comparison: Comparison) -> Path:

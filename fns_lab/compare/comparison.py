@@ -19,12 +19,17 @@ from fns_lab.compare.values import ChunkReader, GivenValues, Values
 from fns_lab.tables import json_rows
 
 METRICS = ("max_abs", "mean_abs", "p99_abs", "psnr_db", "max_rel", "max_ulps", "decades")
+"""Columns with the errors of a pair of values."""
 OPS_KEYS = ("value", "op", "max_abs", "mean_abs", "p99_abs", "psnr_db", "rule", "max_rel", "max_ulps", "decades",
             "fault", "origin")  # fmt: skip
+"""Keys of an entry of `ops` in `compare --json`."""
 TRUTH_KEYS = ("truth_error_a", "truth_error_b")
+"""Columns that a comparison with a truth has as well: how far a and b are from it."""
 COLUMNS = ("value", "op", *METRICS, "rule", "range", "limit", "fault", "origin", *TRUTH_KEYS)
+"""Columns of `Comparison.table`."""
 
 Row = dict[str, object]
+"""One row of a comparison's table, by column."""
 
 
 class Skipped(NamedTuple):

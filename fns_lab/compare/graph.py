@@ -13,6 +13,7 @@ from fns_lab import models
 from fns_lab.sizes import with_input_shapes
 
 Feeds = Mapping[str, np.ndarray]
+"""Arrays by the name of the input that they are for."""
 
 
 class Graph:

@@ -35,6 +35,7 @@ MOST_STEPS = 4
 """Most times that the neighbours of a subgraph's inputs are added to it."""
 
 Progress = Callable[[str], object]
+"""Called with one line per step."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class Metrics:
 
 
 UNMEASURED = Metrics(math.nan, math.nan, math.nan, math.nan, math.nan)
+"""Metrics of a pair that was not measured."""
 
 
 def measure(reference: np.ndarray, x: np.ndarray, *, peak: float) -> Metrics:

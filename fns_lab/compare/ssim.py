@@ -8,6 +8,7 @@ from fns_lab.compare.metrics import IMAGE_PEAK, mismatch, not_finite
 from fns_lab.errors import InputError
 
 SIGMA_PX = 1.5
+"""Standard deviation of the window's weights, in pixels."""
 WINDOW_PX = 11
 """The window of Wang et al.: a Gaussian of this standard deviation, this many pixels wide."""
 

@@ -39,6 +39,7 @@ EXACT = Tolerance(
     floor=0.0,
     reason="ops that only move data (Gather for Pad, Slice, Concat, Transpose) keep every bit",
 )
+"""The same bits."""
 
 VALUES_FLOAT32 = Tolerance(
     name="VALUES_FLOAT32",
@@ -48,6 +49,7 @@ VALUES_FLOAT32 = Tolerance(
     " sixty layers, and by 4e-5 on a nearly flat image, where a normalisation enlarges rounding; a wrong constant or"
     " axis gives 1e-3 and more",
 )
+"""Values of two models in one engine, in float32."""
 
 VALUES_ACROSS_ENGINES = Tolerance(
     name="VALUES_ACROSS_ENGINES",
@@ -56,6 +58,7 @@ VALUES_ACROSS_ENGINES = Tolerance(
     reason="two engines, both float32: divisions, roots and fused multiply-adds of a GPU may be off by a few units in"
     " the last place where a CPU rounds correctly",
 )
+"""Values of two engines, in float32."""
 
 VALUES_FLOAT16 = Tolerance(
     name="VALUES_FLOAT16",
@@ -63,6 +66,7 @@ VALUES_FLOAT16 = Tolerance(
     floor=1e-3,
     reason="either value is in half precision: 11 bits round to 5e-4 of a value, and a few layers add up",
 )
+"""Values of which one is computed in float16."""
 
 
 def tolerance_between(a: str, b: str) -> Tolerance:
@@ -92,6 +96,7 @@ IMAGE_SAME_ENGINE = Tolerance(
     floor=0.05,
     reason="of 0..255: a tenth of the half step at which an 8-bit image could change",
 )
+"""Images of two models in one engine, in steps of 0..255."""
 
 IMAGE_ACROSS_ENGINES = Tolerance(
     name="IMAGE_ACROSS_ENGINES",
@@ -99,3 +104,4 @@ IMAGE_ACROSS_ENGINES = Tolerance(
     floor=0.5,
     reason="of 0..255: half a step of an 8-bit image, so no pixel moves by more than one step and nobody can see it",
 )
+"""Images of two engines, in steps of 0..255."""

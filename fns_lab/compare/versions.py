@@ -12,6 +12,7 @@ from fns_lab.compare.graph import Graph
 from fns_lab.errors import RuntimeFault
 
 Progress = Callable[[str], None]
+"""Called with one line per version."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 Shape = tuple[str, ...]
+"""Size of each axis as text: a number, or the name of an axis that is free."""
 Outputs = Mapping[str, tuple[str, ...]]
 """For each call of a module (`act`, `act@1` for the second call of `act`) the values that it gave, by traced names."""
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     import onnx_ir as ir
     from torch import nn
 
-INPUT, OUTPUT = "input", "output"
+INPUT = "input"
+"""Name of the input of a network that takes one tensor."""
+OUTPUT = "output"
+"""Name of the output of a network that returns one tensor."""
 LOWEST_OPSET = 18
 """The exporter writes its graphs at this opset; for a lower one it warns and still writes this one."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 SUFFIX = ".pt2"
+"""Suffix of the file of a program of torch.export."""
 
 LARGEST_TEXT = 256 * 2**20
 """Most bytes that one of the file's JSON texts may have, unpacked: the graph of a network of 100,000 ops has fewer."""

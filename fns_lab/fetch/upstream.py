@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import requests
 
 STYLES_FOLDER = FETCHED_DATA / "style-images" / "upstream"
+"""Where upstream's style images are put."""
 STYLES_ADDRESS = "https://raw.githubusercontent.com/pytorch/examples/main/fast_neural_style/images/style-images"
+"""Where upstream keeps them."""
 STYLES = {
     "candy.jpg": "1af09b2c18a6674b7d88849cb87564dd77e1ce04d1517bb085449b614cc0c8d8",
     "mosaic.jpg": "17698add60e1ce8618103c04e6cdddc5ac21b82181a37b7517413f36a5b785a4",
@@ -32,10 +34,13 @@ STYLES = {
 """Upstream's style images and their SHA-256."""
 
 MODELS_FOLDER = FETCHED_MODELS / "upstream"
+"""Where upstream's networks are put."""
 ARCHIVE = "saved_models.zip"
+"""Name of the archive with upstream's networks."""
 ARCHIVE_ADDRESS = "https://www.dropbox.com/s/lrvwfehqdcxoza8/saved_models.zip?dl=1"
 """The address in upstream's download_saved_models.py. It publishes no checksum: a network is checked by opening it."""
 MODELS = ("candy.pth", "mosaic.pth", "rain_princess.pth", "udnie.pth")
+"""Files of upstream's networks."""
 LARGEST_MODEL_BYTES = 64 * 2**20
 """Upstream's networks, of width 32, have 6.7 million bytes each; a far larger file is not one of them."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Feeds = Mapping[str, np.ndarray]
+"""Arrays by the name of the input that they are for."""
 
 PROGRESS_AFTER_S = 2.0
 """Seconds of silence before a progress bar appears on stderr."""
@@ -32,8 +33,11 @@ PROGRESS_AFTER_S = 2.0
 FREE_SIZE_PX = 256
 """Height and width of noise where the model does not fix them."""
 ROWS_KEYS = ("model", "target", "ms_median", "ms_p10", "ms_p90", "runs", "ratio")
+"""Keys of an entry of `rows` in `bench --json`."""
 COLUMNS = (*ROWS_KEYS, "ms_create", "ms_first", "warmup", "engine", "fault")
+"""Columns of `Timings.table`."""
 EVERY_RUN_COLUMNS = ("target", "model", "run", "counted", "ms")
+"""Columns of `Timings.every_run`."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of `BrowserResults.table`."""
 TIMES = ("ms_start", "ms_load", "ms_first", "ms_median", "ms_p10", "ms_p90")
+"""Columns with times, in ms."""
 WRONG = IMAGE_ACROSS_ENGINES.floor
 """Largest difference to the expected pixels, of 255, of an image that counts as right."""
 LONGEST_MS = 3_600_000.0

@@ -21,6 +21,7 @@ from fns_lab.runtimes.engines import installed_version
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy")
 """Python packages whose versions are named beside those of the engines."""
 PIP_ENGINES = ("opencv-python-headless", "openvino", "tract")
+"""Packages of the engines that pip installs."""
 PROGRAM_LIMIT_S = 10.0
 """Seconds that git or nvidia-smi may take."""
 

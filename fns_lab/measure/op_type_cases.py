@@ -40,6 +40,7 @@ class X(NamedTuple):
 
 
 Argument = X | np.ndarray | None
+"""An input of a case: one to draw, a constant, or one that is left out."""
 
 
 class OpCase(NamedTuple):
@@ -58,15 +59,25 @@ def _ints(*values: int) -> np.ndarray:
 
 
 IMAGE = X((1, 2, 4, 6))
+"""An image of two channels."""
 SMALL = IMAGE._replace(wide=False)
+"""The same with values that stay small."""
 ABOVE_0 = SMALL._replace(low=1)
+"""The same with values above 0."""
 FLAT = X((3, 4))
+"""A matrix."""
 UNIT = FLAT._replace(low=0, high=1, wide=False)
+"""A matrix of values from 0 to 1."""
 WEIGHT = X((2, 2, 3, 3), wide=False, constant=True)
+"""Weights of a convolution from two channels to two."""
 POSITIVE = X((2,), 1, 3, wide=False, constant=True)
+"""One value above 0 per channel."""
 PAIR = (IMAGE, X((1, 2, 4, 6)))
+"""Two images."""
 BY_SMALL = (IMAGE, X((1, 2, 4, 6), 1, 3, wide=False))
+"""An image, and one by which it can be divided."""
 MASK = np.array([[True, False, True, False]])
+"""Which of four elements are taken."""
 
 UNARY = (
     "Abs", "Neg", "Sign", "Relu", "Ceil", "Floor", "Round", "Reciprocal", "Sqrt", "Exp", "Log", "Sigmoid", "Tanh",
@@ -74,13 +85,18 @@ UNARY = (
     "Softplus", "Softsign", "HardSigmoid", "HardSwish", "Mish", "Gelu", "IsNaN", "IsInf", "BitwiseNot", "Not",
     "Identity",
 )  # fmt: skip
+"""Ops of one input, element by element."""
 REDUCED = (
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
     "ReduceSum", "ReduceSumSquare",
 )  # fmt: skip
+"""Reductions."""
 WIDE_UNARY = frozenset({"Abs", "Neg", "Sign", "Relu", "BitwiseNot", "Identity"})
+"""Ops of `UNARY` whose result stays in the type's range whatever the input."""
 OF_POSITIVE = frozenset({"Log", "Sqrt", "Reciprocal"})
+"""Ops of `UNARY` that take numbers above 0."""
 MOVES = frozenset({"ReduceMax", "ReduceMin"})
+"""Reductions whose result is one of their inputs."""
 
 CASES: tuple[OpCase, ...] = (
     *(OpCase(op, [IMAGE if op in WIDE_UNARY else ABOVE_0 if op in OF_POSITIVE else SMALL]) for op in UNARY),
@@ -171,6 +187,7 @@ CASES: tuple[OpCase, ...] = (
     OpCase("Unique", [X((6,), wide=False)], outputs=4),
     OpCase("Upsample", [IMAGE, np.array([1, 1, 2, 2], np.float32)]),
 )  # fmt: skip
+"""One way to use each op whose element types are measured."""
 
 
 def spellings(case: OpCase, type_name: str) -> Iterator[tuple[int, ModelProto, dict[str, np.ndarray]]]:

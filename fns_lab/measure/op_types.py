@@ -30,10 +30,12 @@ from fns_lab.runtimes import open_runner
 from fns_lab.targets import Target
 
 TIMEOUT_S = 20.0
+"""Seconds that an engine may take for one model."""
 TOLERANCE: Mapping[str, float] = {"float16": 0.02, "bfloat16": 0.1, "float32": 1e-3, "float64": 1e-3}
 """Largest error by element type, as a part of the largest expected value or of 1; of other types 0."""
 
 Arrays = Mapping[str, np.ndarray]
+"""Arrays by name."""
 Run = tuple[ModelProto, Arrays, Arrays]
 """A model, its feeds and the expected outputs."""
 

@@ -19,9 +19,12 @@ from fns_lab.feeds import fit_feeds
 from fns_lab.process import quiet
 
 Feeds = Mapping[str, np.ndarray]
+"""Arrays by the name of the input that they are for."""
 
 LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
+"""Largest finite number in float16."""
 SMALLER_TYPES = {TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.INT8, TensorProto.UINT8}
+"""Element types of fewer bits than float32, in a model that is already smaller."""
 PERCENTILE = 99.99
 """Percentage of an activation's values that its 8 bits cover; the rest is clipped. A few outliers would otherwise make
 the quantisation step larger: on the shipped network of width 16 the image gains 2 dB over the full range."""

@@ -40,6 +40,7 @@ DROPPED_FROM = 1.6
 EQUALLY_FAST = 0.05
 """Alternatives this near the fastest, as a fraction, count as equally fast; the one with fewest nodes is taken."""
 TRIED_COLUMNS = ("site", "places", "alternative", "nodes", "ms", "ratio", "max_abs", "right", "chosen", "fault")
+"""Columns of `Tuning.tried`."""
 
 
 @dataclass(frozen=True)

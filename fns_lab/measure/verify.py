@@ -20,6 +20,7 @@ from fns_lab.runtimes.float64 import Float64Runner
 from fns_lab.sizes import with_input_shapes
 
 ENGINE = "ort/cpu"
+"""The engine in which a lowered model is run beside its original."""
 MOST_MACS = 5e10
 """Multiply-accumulates of a model that still runs within seconds on two cores."""
 FREE_SIZES = ((2, 16), (1, 32), (1, 64), (1, 224), (1, 8), (1, 1))
@@ -30,6 +31,7 @@ TRUTH_FACTOR = 4
 """A result that is farther from the truth than the original's, by this factor, counts as different."""
 
 Arrays = Mapping[str, np.ndarray]
+"""Arrays by name."""
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class ZeroPad2d(nn.Module):
 
 
 PADDINGS: dict[str, type[ReflectionPad2d] | type[ZeroPad2d]] = {"reflect": ReflectionPad2d, "zeros": ZeroPad2d}
+"""The layers that take the place of a reflection padding, by name."""
 
 
 def to_base_ops(net: nn.Module, padding: str = "reflect") -> nn.Module:

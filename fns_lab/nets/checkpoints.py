@@ -32,7 +32,9 @@ STALE = re.compile(r"(^|\.)in\d+\.(running_mean|running_var|num_batches_tracked)
 """Keys of PyTorch before 0.4, whose InstanceNorm2d saved statistics that inference does not use, and the counter of
 torch's AveragedModel."""
 WIDTH_KEY = "conv1.conv2d.weight"
+"""Name of the weight whose first axis is the width."""
 FIRST_KERNEL = (3, 9, 9)
+"""The other axes of that weight: channels of an image, height and width of the kernel."""
 
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 """Element types of weights. PyTorch computes next to nothing with those of 8 bits."""

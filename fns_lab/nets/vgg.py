@@ -22,14 +22,20 @@ from fns_lab.limits import CHECKPOINT_BYTES
 from fns_lab.nets.checkpoints import read_tensors
 
 WEIGHTS = paths.DATA / "vgg16_conv1-4_fp16.safetensors"
+"""The loss network's weights, in float16."""
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
 """torchvision's `vgg16().features` indices of the convolutions, one tuple per block; a max pool joins two blocks."""
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512)
+"""Output channels of its convolutions, in order."""
 MEAN_BGR = (103.939, 116.779, 123.68)
+"""Means that the original VGG-16 subtracts, of 0..255, in the order blue, green, red."""
 ACTIVATION_SCALE = 1 / 255
+"""Factor by which the activations of the original VGG-16 are scaled, so that they are as large as torchvision's."""
 
 TORCHVISION = "torchvision"
+"""Stands for torchvision's weights in place of a file."""
 TORCHVISION_MEAN = tuple(255 * mean for mean in (0.485, 0.456, 0.406))
+"""Means that torchvision's VGG-16 subtracts, of 0..255, in the order red, green, blue."""
 TORCHVISION_SCALE = tuple(1 / (255 * std) for std in (0.229, 0.224, 0.225))
 """torchvision's weights expect RGB, 0..1, minus this mean (here of 0..255), divided by this standard deviation."""
 

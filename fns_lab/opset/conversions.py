@@ -243,6 +243,7 @@ def _scan_from_the_front(node: ir.Node) -> NodeSpec:
 
 
 REDUCTIONS = ("Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare")
+"""Ops `ReduceX`, by their X."""
 
 CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = {
     "Pad": (Conversion(11, _pad_attributes),),

@@ -50,7 +50,9 @@ def is_written_alike(node: ir.Node, opset: int, to_opset: int) -> bool:
 
 
 SQUEEZE_INPUT_SINCE = 13
+"""Opset from which on the axes of Squeeze and Unsqueeze are an input."""
 NEGATIVE_AXES_SINCE = 11
+"""Opset from which on axes may count from the end."""
 
 
 def _respelled(node: ir.Node, opset: int, to_opset: int) -> NodeSpec:

@@ -82,6 +82,7 @@ def _value_faults(spec: NodeSpec, there: onnx.defs.OpSchema, outputs: Sequence[i
 
 
 Parameters = Sequence[onnx.defs.OpSchema.FormalParameter]
+"""The inputs or outputs that an op's schema names."""
 
 
 def _type_faults(

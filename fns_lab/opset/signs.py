@@ -16,6 +16,7 @@ KEEP_THE_SIGN_OF_ALL = frozenset({"Add", "Concat", "Max", "Min", "Mul", "Sum"})
 UNSIGNED = frozenset({
     ir.DataType.BOOL, ir.DataType.UINT8, ir.DataType.UINT16, ir.DataType.UINT32, ir.DataType.UINT64
 })  # fmt: skip
+"""Element types whose values are never negative."""
 
 
 def never_negative(value: ir.Value) -> bool:

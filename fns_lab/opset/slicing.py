@@ -9,6 +9,7 @@ from fns_lab.opset.nodes import axes_input, constant_input, from_the_front, inpu
 from fns_lab.opset.spec import ConversionError, NodeSpec, new_constant, unmodified
 
 INT32_MAX = np.iinfo(np.int32).max
+"""Largest number in int32; stands for the end of an axis."""
 
 
 def slice_attributes(node: ir.Node) -> NodeSpec:

@@ -48,6 +48,7 @@ def float_attribute(node: ir.Node, name: str, number: np.ndarray) -> ir.Attr:
 
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+"""Largest finite number in float32."""
 
 
 def new_constant(node: ir.Node, array: np.ndarray, name: str) -> ir.Value:

@@ -39,6 +39,7 @@ REARRANGES = frozenset({"Concat", "Reshape", "Slice", "Squeeze", "Transpose", "U
 RANDOM = frozenset(
     {"Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
+"""Ops whose result is drawn, which are never folded."""
 DOUBTFUL = frozenset({"Attention", "MaxUnpool", "Resize"})
 """Ops of which onnx's reference evaluator and ONNX Runtime give different results in onnx's own tests."""
 MOVES_ELEMENTS = frozenset({"Cast", "Concat", "Gather", "Identity", "Slice", "Squeeze", "Unsqueeze"})

@@ -14,6 +14,7 @@ from fns_lab.opset.nodes import constant_array, fixed_shape, from_the_front, pro
 from fns_lab.rewrite.rule import Refusal, RewriterContext, Rule, initializer, type_name
 
 F32 = np.float32
+"""NumPy's float32."""
 EXACT_INTEGERS = 2**24
 """All integers up to this are float32 values."""
 TO_INTEGER = 1.5 * 2**23
@@ -22,6 +23,7 @@ between 2^23 and 2^24 are the integers."""
 QUANTIZED = frozenset({
     ir.DataType.INT4, ir.DataType.UINT4, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16,
 })  # fmt: skip
+"""Element types of quantized values."""
 LOSSLESS = "lossless"
 """Key in the `meta` of a Cast from float32 whose input holds integers of the new type only."""
 

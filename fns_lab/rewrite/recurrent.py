@@ -12,12 +12,15 @@ from fns_lab.opset.nodes import constant_array, fixed_shape, node_input
 from fns_lab.rewrite.rule import Refusal, RewriterContext, Rule, initializer
 
 F32 = np.float32
+"""NumPy's float32."""
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+"""Number of matrices that a layer's weights hold."""
 DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
 """Activations of one direction."""
 STATES = {"LSTM": 2, "GRU": 1, "RNN": 1}
 """Number of values that a step hands on: h, and for LSTM c."""
 PLAIN = {name.lower(): name for name in ("Relu", "Tanh", "Sigmoid", "Softsign", "Softplus")}
+"""Ops of the activations without parameters, by their name in lower case."""
 SCALED = {"leakyrelu": ("LeakyRelu", 0.01), "thresholdedrelu": ("ThresholdedRelu", 1.0), "elu": ("Elu", 1.0)}
 """Activations with alpha alone and their default."""
 

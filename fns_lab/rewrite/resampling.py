@@ -23,6 +23,7 @@ from fns_lab.opset.nodes import (
 from fns_lab.rewrite.rule import Refusal
 
 F32 = np.float32
+"""NumPy's float32."""
 TIE = 1e-5
 """A coordinate this close to the middle of two elements is in the middle, as in ONNX Runtime: 1 / (2 / 7) is 3.5."""
 CUBIC = -0.75

@@ -25,11 +25,14 @@ Fidelity = Literal["exact", "rounding", "approximate"]
 at other places; approximate: another function, never applied unless asked for."""
 
 FLOAT32 = frozenset({ir.DataType.FLOAT})
+"""float32 alone."""
 FLOATS = frozenset({ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16, ir.DataType.BFLOAT16})
+"""Element types of floating-point numbers."""
 INTEGERS = frozenset({
     ir.DataType.INT8, ir.DataType.INT16, ir.DataType.INT32, ir.DataType.INT64,
     ir.DataType.UINT8, ir.DataType.UINT16, ir.DataType.UINT32, ir.DataType.UINT64,
 })  # fmt: skip
+"""Element types of whole numbers."""
 NUMBERS = FLOATS | INTEGERS
 """Sets of element types for `Rule.TYPES`."""
 

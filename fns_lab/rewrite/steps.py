@@ -21,9 +21,13 @@ from fns_lab.rewrite.stacks import typed
 STEP_OPS = ("Abs", "Ceil", "Mul", "Relu", "Sub")
 """Op types that `step_of` writes, beside those that move elements."""
 COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+"""Ops that compare two numbers."""
 LOGIC = frozenset({"And", "Not", "Or", "Xor"})
+"""Ops on true and false."""
 MOVES = frozenset({"Concat", "Expand", "Flatten", "Gather", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
+"""Ops that move elements and compute nothing."""
 LARGEST = float(np.finfo(np.float32).max)
+"""Largest finite number in float32."""
 
 
 def raise_unless_step(value: ir.Value) -> None:

@@ -18,7 +18,9 @@ from fns_lab.runtimes.packages import version_of
 from fns_lab.targets import Target
 
 Argument = TypeVar("Argument")
+"""What a runner's function takes."""
 Result = TypeVar("Result")
+"""What it returns."""
 
 
 class ClosingRunner:

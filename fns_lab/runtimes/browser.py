@@ -30,6 +30,7 @@ from fns_lab.sizes import has_free_sizes, with_input_shapes
 from fns_lab.targets import Target
 
 T = TypeVar("T")
+"""Any type."""
 TensorInfo = dict[str, Any]
 """Description of a tensor: name, type, dims, length in bytes and, for a feed, offset in the block."""
 

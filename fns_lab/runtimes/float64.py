@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from onnx.reference.op_run import OpRun
 
 NAME = "onnx reference in float64"
+"""What stands in place of an engine's version."""
 SINGLE = (TensorProto.FLOAT, TensorProto.FLOAT16)
 """Element types that become float64."""
 DEFINED_BY_OTHERS = frozenset({"Gelu", "GroupNormalization", "HardSwish", "MeanVarianceNormalization", "Mish"})

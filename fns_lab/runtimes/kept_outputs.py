@@ -20,7 +20,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from fns_lab.targets import Target
 
 ZERO = "fns_lab_zero"
+"""Name of the constant that is added."""
 COPY = "fns_lab_copy_of_"
+"""Begins the names of copied values."""
 
 
 def loses_outputs(model: ModelProto, target: Target) -> bool:

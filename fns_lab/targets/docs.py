@@ -16,7 +16,9 @@ from fns_lab.targets.quirk_kinds import QUIRK_KINDS
 from fns_lab.targets.target import EVERY_OP
 
 T = TypeVar("T")
+"""Any type."""
 PATH = ROOT / "docs" / "targets.md"
+"""The document that is written."""
 
 INTRODUCTION = """\
 # Targets
@@ -26,10 +28,12 @@ INTRODUCTION = """\
 A target is one backend of one runtime version, such as `onnxjs-0.1.8/webgl`. `fns_lab/targets/` has one TOML file per
 runtime version. It says which ops the runtime supports and at which opsets, which files it loads, and which faults it
 has. `check` compares a model with a target, `lower` rewrites a model until the target supports every node."""
+"""First paragraphs of the document."""
 
 OVERVIEW = """\
 `opset` is the highest that `lower` writes. Where values are named under "undefined for", the engine or the language in
 which it computes leaves open what an op does with them; `check` promises nothing for a model in which they occur."""
+"""Text above the table of targets."""
 
 LAYOUT = """\
 A file has the fields that all its backends share at the top, one table per backend with what differs there, and one
@@ -60,11 +64,13 @@ summary = "LRN of more than one image gives wrong numbers"
 ```
 
 `name` is that of the file; `/` and the backend are added to it. `[ops]` has the ops that every backend supports."""
+"""Text on the fields of a target's file."""
 
 
 EXPLANATION = """\
 A name links to the kind of the quirk, which says which nodes of these ops are touched. A fault without a link touches
 none: the runner avoids it, by the way it loads the model or starts the engine."""
+"""Text above the quirks."""
 
 
 def page() -> str:

@@ -19,6 +19,7 @@ from fns_lab.files import read_bytes
 from fns_lab.limits import TEXT_BYTES
 
 FOLDER = Path(__file__).parent
+"""Folder of the targets' files."""
 Described = TypeVar("Described", "Quirk", "WorkedAround", "Target")
 """What a file describes."""
 

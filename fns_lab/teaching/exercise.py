@@ -12,11 +12,22 @@ from fns_lab.errors import InputError, nearest
 from fns_lab.teaching.kinds import Kind
 
 Given = Mapping[str, Any]
+"""Values of a task and parameters of a notebook, by name."""
 Mistake = tuple[object, str]
 """An answer that is often given, and the hint for it."""
 
-RIGHT, NEAR, MISTAKE, WRONG, KIND, OPEN = "right", "near", "mistake", "wrong", "kind", "open"
-"""Results of a check. All but the first and the last come with a hint."""
+RIGHT = "right"
+"""Result of a right answer."""
+NEAR = "near"
+"""Result of an answer that is near; it has a hint, as all that follow but the last."""
+MISTAKE = "mistake"
+"""Result of a usual mistake."""
+WRONG = "wrong"
+"""Result of any other wrong answer."""
+KIND = "kind"
+"""Result of an answer of another kind than asked for."""
+OPEN = "open"
+"""Result where there is no answer yet."""
 
 
 class Outcome(NamedTuple):

@@ -47,6 +47,7 @@ FAULTS: tuple[Fault, ...] = (
     ("Conv", "a kernel with height and width swapped", _swapped_axes),
     ("Pad", "padding with zeros in place of reflections", _zeros),
 )
+"""The faults that are planted."""
 
 
 def _planted(model: ModelProto, fault: Fault, rng: np.random.Generator) -> ModelProto:

@@ -27,6 +27,7 @@ from fns_lab.teaching.exercises import EXERCISES
 from fns_lab.teaching.submission import checks_of
 
 COLUMNS = ("who", "student", "notebook", "exercise", "result", "hints", "note")
+"""Columns of the table of grades."""
 STUDENTS = "students.csv"
 """Beside the notebooks: the class, with the columns `who` and `student`. Without it the notebooks' numbers count."""
 MISSING = "missing"
@@ -36,6 +37,7 @@ READABLE = ("fns_lab", "data", "saved_models", "node_modules", "docs")
 LARGEST_SIZE_PX = 512
 """Height and width up to which an answer that depends on the notebook's `size` is graded."""
 LARGEST_RESULT_BYTES = 1_000_000
+"""Largest file of answers that is read."""
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,33 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWIPC = 0x10000000, 0x40000000, 0x20000000, 0x08000000
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
-LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
-"""System calls, with the same numbers on every architecture."""
+CLONE_NEWUSER = 0x10000000
+"""Linux's flag for a namespace of users."""
+CLONE_NEWNET = 0x40000000
+"""Linux's flag for a namespace of networks."""
+CLONE_NEWPID = 0x20000000
+"""Linux's flag for a namespace of processes."""
+CLONE_NEWIPC = 0x08000000
+"""Linux's flag for a namespace of messages between processes."""
+PR_SET_PDEATHSIG = 1
+"""prctl's option: a signal when the parent ends."""
+PR_SET_NO_NEW_PRIVS = 38
+"""prctl's option: no program that starts gets more rights."""
+LANDLOCK_CREATE = 444
+"""System call that makes a set of Landlock's rules; its number is the same on every architecture."""
+LANDLOCK_ADD = 445
+"""System call that adds a rule to the set."""
+LANDLOCK_RESTRICT = 446
+"""System call after which the rules hold."""
 
 READ = 0b0000_0000_1101
 """Landlock's rights to execute, to read a file and to list a folder."""
 WRITE_BITS_OF_ABI_1 = (1 << 13) - 1
+"""All rights that Landlock's first version knows."""
 LARGEST_FILE_BYTES = 1 << 30
+"""Largest file that a notebook may write."""
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/proc", "/sys", "/opt")
+"""Folders of the system that a notebook may read."""
 
 
 def confine(readable: Iterable[Path], writable: Iterable[Path], *, memory_bytes: int, time_s: int) -> list[str]:

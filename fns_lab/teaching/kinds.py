@@ -107,6 +107,7 @@ class Name:
 
 
 Kind = Number | Shape | Name
+"""Any of these kinds."""
 
 
 def _plain(answer: object) -> object:

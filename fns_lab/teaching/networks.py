@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fns_lab.rewrite.lower import Lowering
 
 SHIPPED = SAVED_MODELS / "mosaic_nc16.pth"
+"""The checkpoint of the exercises."""
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 CHECK = "check"
+"""Name of the function whose calls hold the answers."""
 
 
 def checks_of(source: str) -> list[ast.Call]:

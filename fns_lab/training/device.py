@@ -43,7 +43,10 @@ class Arithmetic:
         return f"{'bfloat16' if self.bf16 else 'float32'}{', channels last' if self.channels_last else ''}"
 
 
-PLAIN, BFLOAT16 = Arithmetic(), Arithmetic(bf16=True, channels_last=True)
+PLAIN = Arithmetic()
+"""The network computed in float32."""
+BFLOAT16 = Arithmetic(bf16=True, channels_last=True)
+"""The network computed in bfloat16, with channels last."""
 CANDIDATES = (PLAIN, Arithmetic(channels_last=True), BFLOAT16)
 """What `auto` chooses from. bfloat16 in the usual layout was the slower of the two wherever it was tried."""
 

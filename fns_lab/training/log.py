@@ -11,8 +11,12 @@ from fns_lab.files import atomic_write, write_text
 if TYPE_CHECKING:
     from fns_lab.training.history import Step
 
-CSV, PNG = "losses.csv", "losses.png"
+CSV = "losses.csv"
+"""File of the losses in a run's folder, step by step."""
+PNG = "losses.png"
+"""Their plot."""
 HEADER = "step,content,style,seconds\n"
+"""First line of the CSV file."""
 SMOOTHED_OVER = 1 / 50
 """Window of the plot's moving mean, as a fraction of all steps."""
 

@@ -14,7 +14,9 @@ from fns_lab.files import atomic_write, require_regular
 from fns_lab.limits import CHECKPOINT_BYTES
 
 SUFFIX = ".ckpt"
+"""Suffix of a run's checkpoint."""
 KEYS = ("step", "net", "optimizer", "fixed", "history", "config")
+"""What a run's checkpoint holds."""
 
 
 def name(step: int) -> str:

@@ -10,6 +10,7 @@ from fns_lab.errors import InputError
 from fns_lab.views.plots import LINE_COLOURS, MARKERS, NotebookFigure
 
 ROW_INCHES = 0.3
+"""Height of a row of a plot, in inches."""
 
 
 def times_with_spread(table: pd.DataFrame, *, title: str = "") -> NotebookFigure:

@@ -17,11 +17,17 @@ DECADES = 4
 """Decades of error that the colours span, down from the largest; a smaller error looks like no error."""
 
 NOT_A_NUMBER_COLOUR = "#56B4E9"
+"""Colour of what is NaN or infinite."""
 MOST_MAPS = 6
 """Maps in one figure, at most."""
 COLUMNS = 3
 """Maps side by side, at most."""
-WIDTH_IN, MAP_IN, HEAD_IN = DEPTH_SIZE[0], 3.1, 0.9
+WIDTH_IN = DEPTH_SIZE[0]
+"""Width of the figure, in inches."""
+MAP_IN = 3.1
+"""Height of a map, in inches."""
+HEAD_IN = 0.9
+"""Height of what stands above the maps, in inches."""
 BAR = (1.04, 0.0, 0.05, 1.0)
 """The colour bar beside a map, `(x, y, width, height)` in fractions of the map: as high as the image."""
 MOST_ELONGATED = 6.0

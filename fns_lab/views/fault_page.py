@@ -26,6 +26,7 @@ from fns_lab.targets import Target
 from fns_lab.views.frame import POLICY, framed
 
 WORKER = "onnx-worker.js"
+"""Name of the file with the engine's worker."""
 COMPILING = POLICY.replace("'wasm-unsafe-eval'", "'wasm-unsafe-eval' 'unsafe-eval'")
 """The content security policy of a page with ONNX.js before 0.1.8, which compiles code at run time."""
 LONGEST_ATTRIBUTE = 80

@@ -28,8 +28,20 @@ STATES = {
 }
 """States of a square and their colours, which differ in lightness as well, from the least to the most severe."""
 
-NOT_MEASURED, UNSUPPORTED, KNOWN, SOME, EVERY, FAILS, SILENT = range(len(STATES))
-"""Indices of `STATES`."""
+NOT_MEASURED = 0
+"""Index in `STATES`: not measured."""
+UNSUPPORTED = 1
+"""Index in `STATES`: unsupported."""
+KNOWN = 2
+"""Index in `STATES`: wrong, and the table says so."""
+SOME = 3
+"""Index in `STATES`: some cases right."""
+EVERY = 4
+"""Index in `STATES`: every case right."""
+FAILS = 5
+"""Index in `STATES`: fails, but the table says supported."""
+SILENT = 6
+"""Index in `STATES`: silently wrong."""
 
 
 def op_matrix(matrix: Matrix, *, panels: int = 3, title: str = "") -> Figure:

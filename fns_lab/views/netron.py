@@ -27,6 +27,7 @@ ORIGIN = "https://fns-lab.localhost"
 """Origin of the page while `svg` draws it. It exists nowhere: every request is answered by this module."""
 
 FRAME_HEIGHT_PX = 640
+"""Height of a frame, in pixels."""
 ASPECT_RATIO = 1.2
 """Width over height of a folded graph, approximately."""
 
@@ -34,6 +35,7 @@ ELSEWHERE = ("JUPYTERHUB_SERVICE_PREFIX", "SSH_CONNECTION", "COLAB_RELEASE_TAG")
 """Environment variables that say that the reader's browser is on another machine, which cannot reach a port of this."""
 
 LAYOUT_TIMEOUT_MS = 60_000
+"""Time that Netron may take to lay a graph out."""
 
 _PLAIN_BRACKETS = {ord("〈"): " (", ord("〉"): ")"}
 """Netron's angle brackets, which few fonts have."""

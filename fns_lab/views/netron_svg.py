@@ -9,6 +9,7 @@ import re
 from fns_lab.errors import InputError
 
 COLUMN_GAP_PX = 24
+"""Between two columns of a folded graph, in pixels."""
 NODE_MARGIN_PX = 8
 """Space that is left above a node where a column begins."""
 

@@ -28,7 +28,9 @@ FILL_COLOURS = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#AAAA00"
 """Of op types: Paul Tol's light palette for areas, distinct from the lines."""
 
 OTHER_COLOUR = "#DDDDDD"
+"""Colour of what is left over."""
 MARKERS = "os^Dv<>"
+"""Markers of the lines of a plot, in order."""
 DEPTH_SIZE = (11, 5)
 """Width and height of the plot along the depth, inches."""
 NAMED_VALUES = 24

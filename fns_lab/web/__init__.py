@@ -12,7 +12,9 @@ HERE = Path(__file__).parent
 """Folder of the modules, style sheets and pages."""
 
 IMPORT = re.compile(r'^import \{([^;"]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
+"""An import of a module, as these modules write it."""
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.MULTILINE)
+"""An export of a module, as these modules write it."""
 
 
 def text(name: str) -> str:

@@ -23,8 +23,10 @@ from fns_lab.measure.matrix.table import Matrix, joined
 from fns_lab.runtimes import open_runner
 from fns_lab.targets import Target
 
-OPSET, IR_VERSION = 7, 3
-"""Every target loads these unmodified."""
+OPSET = 7
+"""Opset of the pairs, which every target loads unmodified."""
+IR_VERSION = 3
+"""IR version of the pairs, which every target loads unmodified."""
 SHAPES: tuple[Shape, ...] = ((1, 4, 6, 10), (6, 10))
 """Shapes of x; a part takes the first that it supports. All dimensions differ."""
 DRAWN: tuple[Shape, ...] = tuple(
@@ -34,6 +36,7 @@ DRAWN: tuple[Shape, ...] = tuple(
 STRIDE = 7
 """Places in `DRAWN` between the shapes of a producer with one consumer and with the next."""
 ARROW = " > "
+"""Between the two ops in the name of a pair."""
 Build = Callable[[Sequence[Part], Shape], ModelProto | None]
 """Makes a model from parts and the shape of x; None if they do not fit."""
 PAIR_TARGETS = ("onnxjs-0.1.8/webgl", "ort-web/webgl")

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 Shape = tuple[int, ...]
+"""Size of each axis."""
 Arguments = tuple[list[np.ndarray], dict[str, Any]]
 """The inputs of an op after the first, and its attributes."""
 Make = Callable[[Shape], Arguments | None]
+"""Makes the arguments of an op for an input of this shape; None if it does not take it."""
 
 SEED = 0
+"""Of the numbers in inputs and weights."""
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,22 @@ TARGETS = tuple(name for name in targets.names() if targets.load(name).runtime i
 """The targets of the shipped tables: the engines of the worked case, and ONNX Runtime, with which they are compared."""
 
 FOLDER = Path(__file__).parent / "tables"
-NODES, PAIRS, FAULTS = FOLDER / "nodes.csv", FOLDER / "pairs.csv", FOLDER / "faults.csv"
+"""Folder of the tables that ship."""
+NODES = FOLDER / "nodes.csv"
+"""The table of ONNX's node tests."""
+PAIRS = FOLDER / "pairs.csv"
+"""The table of pairs of ops."""
+FAULTS = FOLDER / "faults.csv"
+"""The faults, with what they showed."""
 
 RESULT_OF = {"p": "pass", "w": "wrong", "e": "error", "u": "unsupported"}
+"""Results by the letter that stands for them in a table that ships."""
 LETTER_OF = {result: letter for letter, result in RESULT_OF.items()}
+"""Letters by result."""
 ALL_RIGHT = "p" * len(VARIANTS)
+"""The letters of a case that passes in every variant."""
 MESSAGE_CHARACTERS = 120
+"""Characters of an engine's message that a table keeps."""
 
 
 def write(matrix: Matrix, path: Path, notes: Sequence[str], *, leave_out_right: bool = False) -> None:

@@ -9,8 +9,11 @@ import pandas as pd
 from fns_lab.tables import json_rows
 
 RESULTS = ("pass", "wrong", "error", "unsupported")
+"""Results of a case, best first but for the last."""
 JSON_KEYS = ("target", "op", "case", "variant", "result", "max_abs")
+"""Keys of an entry of `rows` in `matrix --json`."""
 COLUMNS = (*JSON_KEYS, "supported", "message")
+"""Columns of a matrix."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Variant:
 
 
 BY_ONNX_CONVERTER = "written by onnx's version converter, which is not always right"
+"""Note on a variant."""
 
 
 def as_written(model: ModelProto, target: Target) -> Variant:
@@ -81,6 +82,7 @@ VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {
     "converted": converted,
     "lowered": lowered,
 }
+"""Functions that make the variants of a model for a target, by name."""
 
 
 def loadable(model: ModelProto, target: Target) -> ModelProto:

@@ -17,17 +17,24 @@ from fns_lab.targets.element_types import taken_types
 FIRST_OPSET = 7
 """ONNX Runtime, whose results are the expected ones, runs no older opset."""
 LAST_OPSET = 25
+"""The latest opset at which nodes are drawn."""
 LEFT_OUT = None
 """The value of an attribute or optional input that is not given."""
 
 BATCH = (1, 2, 3, 0)
+"""Values of the axis "batch"."""
 CHANNELS = (1, 3, 4, 5, 6, 9, 12, 16, 17, 64, 65, 127, 128, 129, 130, 256)
+"""Values of the axis "channels", around the numbers at which engines change their kernel."""
 SIZES = ((5, 7), (1, 1), (8, 8), (2, 3), (1, 7), (7, 1), (13, 11), (33, 4))
 """Height and width. In more dimensions they take turns."""
 IMAGES: Axes = {"batch": BATCH, "channels": CHANNELS, "size": SIZES}
+"""Axes of what takes an image."""
 KERNELS = ((1, 1), (3, 3), (2, 2), (3, 1), (1, 3), (5, 5), (4, 2), (1, 9), (7, 3), (9, 9), (6, 8))
+"""Kernels, height and width."""
 STRIDES = (LEFT_OUT, (1, 1), (2, 2), (1, 2), (2, 1), (3, 3))
+"""Strides, height and width."""
 DILATIONS = (LEFT_OUT, (1, 1), (2, 2), (1, 2), (3, 1))
+"""Dilations, height and width."""
 PADDING = ("none", "both", "begin", "end", "uneven", "negative", "VALID", "SAME_UPPER", "SAME_LOWER", "NOTSET")
 """Kinds of padding: the words in capitals are values of `auto_pad`."""
 TYPES = (

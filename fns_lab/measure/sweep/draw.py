@@ -159,6 +159,7 @@ def _limits(kind: np.dtype, values: Sequence[float]) -> tuple[float, float]:
 
 
 Inputs = Sequence[np.ndarray | None]
+"""Inputs of a node; None for one that is left out."""
 
 
 @dataclass(frozen=True)

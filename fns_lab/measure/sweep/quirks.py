@@ -16,11 +16,13 @@ from fns_lab.targets import Quirk, Target
 from fns_lab.targets.quirk_kinds import touches
 
 Fields = dict[str, object]
+"""Fields of a quirk."""
 UNKNOWN = "broken-op"
 """The kind that stands where no kind expresses the condition; the comment above it says what the condition is."""
 COMBINED = "all-of"
 """The kind of a quirk whose condition is about several axes."""
 WIDTH = 110
+"""Characters of a line of TOML."""
 NUMBERS = frozenset({"channels", "filters", "rows", "columns", "hidden"})
 """Axes whose values engines often treat alike if the same number divides them."""
 

@@ -23,6 +23,7 @@ ADDING = frozenset({"Mean", "Sum"})
 QUANTIZING = frozenset({"DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QuantizeLinear"})
 """Ops whose whole numbers are rounded ones. Those of others (indices, comparisons, counts) are right or wrong."""
 Outputs = Mapping[str, np.ndarray]
+"""Arrays by the name of the output."""
 
 
 def explains(case: Case, actual: Outputs, truth: Outputs) -> bool:

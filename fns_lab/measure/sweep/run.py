@@ -24,6 +24,7 @@ from fns_lab.runtimes.engines import runs_in_a_page
 from fns_lab.targets import EVERY_OP, Target
 
 VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {"native": as_written, "lowered": lowered}
+"""Functions that make the variants of a case for a target, by name."""
 
 
 class Result(NamedTuple):

@@ -27,7 +27,9 @@ from fns_lab.runtimes.float64 import Float64Runner
 from fns_lab.targets import Target, check
 
 Drawn = TypeVar("Drawn")
+"""What is drawn."""
 TIMEOUT_S = 20.0
+"""Seconds that an engine may take for one case."""
 NO_CODE = "NOT_IMPLEMENTED"
 """In a message of ONNX Runtime: the model is valid, but there is no code for one of its nodes."""
 MOST_VOID = 40

@@ -25,9 +25,13 @@ LEAST = 5
 FUTILE = 8
 """After so many first samples, none supported in any variant, an op that the target's table does not have is left."""
 JSON_KEYS = ("target", "op", "case", "variant", "result", "max_abs", "doubt")
+"""Keys of an entry of `rows` in `matrix --sweep --json`."""
 COLUMNS = (*JSON_KEYS, "supported", "message")
+"""Columns of a sweep's table."""
 GPU_BACKENDS = ("webgl", "webgpu")
+"""Backends that run on a GPU."""
 SWIFTSHADER = "Measured on a GPU that SwiftShader computes; whether a real GPU does the same was not seen."
+"""Note on what was measured on a software GPU."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from fns_lab.targets.target import Quirk
 GATES = frozenset({"Erf", "HardSigmoid", "Sigmoid", "Tanh"})
 """One of these makes several nodes that end in a Mul an activation, such as `Mul(x, Sigmoid(x))`."""
 INSIDE = GATES | {"Add", "Div", "Mul", "Softplus"}
+"""Ops inside an activation that several nodes make."""
 
 
 def norm_after_activation(node: ir.Node, quirk: Quirk, opset: int) -> bool:

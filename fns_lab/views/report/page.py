@@ -36,6 +36,7 @@ _MARKUP = re.compile(r"[*_`]|\[([^]]*)\]\([^)]*\)")
 """Markdown's emphasis, code and links; of a link, group 1 is the text."""
 
 INDEX_TITLE = "Fast neural style, converted and checked"
+"""Title of a report without one."""
 
 
 @dataclass(frozen=True)

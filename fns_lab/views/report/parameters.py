@@ -11,6 +11,7 @@ from typing import Any
 from fns_lab.errors import InputError
 
 Parameters = dict[str, Any]
+"""Values of a notebook's parameters, by name."""
 
 
 def parse(texts: Iterable[str]) -> dict[str, str]:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from playwright.async_api import PdfMargins
 
 MARGIN: PdfMargins = {"top": "14mm", "bottom": "16mm", "left": "14mm", "right": "14mm"}
+"""Margins of a page."""
 FOOTER = (
     '<div style="width: 100%; font: 8px sans-serif; text-align: center; color: #667078">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
 )
+"""Number of the page, and of how many."""
 PRINT_LIMIT_MS = 120_000
+"""Time that the browser may take to load a page."""
 
 
 def write_pdf(page: Path, path: Path, printed: Collection[str] = ()) -> None:

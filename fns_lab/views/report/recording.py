@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 CSV = "text/csv"
 """MIME type of a table's values in a cell's outputs."""
 RECORD = "record.json"
+"""File with what was recorded of a run."""
 RUNS = "runs_{name}.csv"
 """File with every run of a result: `name` is the result's in the notebook."""
 MOST_ROWS = 1000
 """Rows of a table that a page shows; in a notebook pandas cuts a table at 60."""
 TABLES = (("pandas", "DataFrame"), ("pandas.io.formats.style", "Styler"))
+"""Classes whose values are kept, by module and name."""
 
 
 def start(folder: str) -> None:

@@ -20,7 +20,10 @@ from fns_lab.views.site.models import SiteModel, Tune
 
 __all__ = ["SiteModel", "Tune", "write_folder", "write_single_file"]
 
-MAIN, WORKER = "site/main.js", "engines/worker.js"
+MAIN = "site/main.js"
+"""Module of the page."""
+WORKER = "engines/worker.js"
+"""Module of the page's worker."""
 POLICY = (
     "default-src 'none'; script-src {scripts} blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src {styles}; "
     "img-src 'self' blob: data:; connect-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; "

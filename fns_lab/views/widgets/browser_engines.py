@@ -18,6 +18,7 @@ from fns_lab.views.widgets.model_store import Ready
 from fns_lab.views.widgets.pixels import Pixels
 
 BROWSER_ENGINES = ("ort-web/wasm", "ort-web/webgl", "ort-web/webgpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl")
+"""Targets that run in the reader's own browser."""
 WORKER = "engines/worker.js"
 """The module that runs an engine in a Web Worker."""
 

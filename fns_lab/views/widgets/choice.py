@@ -15,11 +15,19 @@ from fns_lab.views.widgets.pixels import Pixels, pixels_of
 Network = ModelProto | Callable[[], ModelProto]
 """A model, or a function that returns it. A function that can be pickled is called in a process of its own."""
 
-KERNEL, BROWSER = "kernel", "browser"
-"""Where a model can run."""
+KERNEL = "kernel"
+"""A model runs in the notebook's kernel."""
+BROWSER = "browser"
+"""A model runs in the reader's browser."""
 
-REGULAR, BASE_OPS, LOWERED, TUNED = "regular", "base ops", "lowered", "tuned"
-"""The models of a network: unmodified, exported in basic ops, lowered for the engine, tuned for the engine."""
+REGULAR = "regular"
+"""The model of a network, unmodified."""
+BASE_OPS = "base ops"
+"""The model of a network, exported in basic ops."""
+LOWERED = "lowered"
+"""The model of a network, lowered for the engine."""
+TUNED = "tuned"
+"""The model of a network, tuned for the engine."""
 
 _WIDTH = re.compile(r"(.+)_nc(\d+)")
 
@@ -44,6 +52,7 @@ class Choice:
 
 
 CHOICES = tuple(field.name for field in fields(Choice))
+"""Names of what can be chosen."""
 
 
 @dataclass(frozen=True)

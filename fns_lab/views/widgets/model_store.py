@@ -31,6 +31,7 @@ REFERENCE = "ort/cpu"
 """The engine in which the regular model runs, with whose image the others are compared."""
 
 Value = TypeVar("Value")
+"""What is kept."""
 Key = tuple[str, str, str, tuple[int, ...]]
 """Network, model, engine and shape of the input."""
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from IPython.display import HTML
 
 ENGINES = ("ort/cpu", "onnxjs-0.1.8/wasm", "onnxjs-0.1.8/webgl", "ort-web/wasm")
+"""Engines that are offered unless said otherwise."""
 SIZES = ((96, 144), (128, 192), (192, 288), None)
+"""Sizes that are offered unless said otherwise: height and width in pixels; None: the image's own."""
 
 COLUMNS = (
     "image", "network", "model", "where", "engine", "height", "width", "nodes", "create_ms", "ms", "psnr_db",
