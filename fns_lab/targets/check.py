@@ -62,9 +62,16 @@ class Check:
         ops = [f"{row['count']} {row['op']}" for row in rows if self.target.leaves_to_cpu(row["op"], row["opset"])]
         return f"; on the CPU: {', '.join(ops)}" if ops else ""
 
+    @property
+    def undefined_values(self) -> dict[str, list[str]]:
+        """The values for which the target leaves the results of ops of the model open, as `Target.undefined_for`."""
+        return self.target.undefined_for(set(self.table.op))
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that `fns-lab check --json` prints."""
-        return {"target": self.target.name, "supported": bool(self), "ops": self.table.to_dict("records")}
+        left_open = [{"op": op, "values": values} for op, values in self.undefined_values.items()]
+        ops = self.table.to_dict("records")
+        return {"target": self.target.name, "supported": bool(self), "ops": ops, "undefined_values": left_open}
 
 
 def check(model: onnx.ModelProto, target: Target) -> Check:

@@ -13,7 +13,7 @@ from fns_lab.files import write_text
 from fns_lab.paths import ROOT
 from fns_lab.targets import Quirk, Target, WorkedAround
 from fns_lab.targets.quirk_kinds import QUIRK_KINDS
-from fns_lab.targets.target import EVERY_OP
+from fns_lab.targets.target import EVERY_OP, VALUE_MEANINGS
 
 T = TypeVar("T")
 """Any type."""
@@ -32,7 +32,8 @@ has. `check` compares a model with a target, `lower` rewrites a model until the 
 
 OVERVIEW = """\
 `opset` is the highest that `lower` writes. Where values are named under "undefined for", the engine or the language in
-which it computes leaves open what an op does with them; `check` promises nothing for a model in which they occur."""
+which it computes leaves open what an op does with them; `check` promises nothing for a model in which they occur. An op
+type behind a value says that this op alone leaves it open. Words of the project among these values:"""
 """Text above the table of targets."""
 
 LAYOUT = """\
@@ -81,6 +82,7 @@ def page() -> str:
         "## All targets",
         _table(("target", "engine", "opset", "loads IR", "ops", "undefined for", "quirks"), map(_overview, every)),
         OVERVIEW,
+        "\n".join(f"- `{value}`: {meaning}" for value, meaning in VALUE_MEANINGS.items()),
         "## The fields of a target",
         LAYOUT,
         *map(_fields, (Target, Quirk, WorkedAround)),

@@ -29,6 +29,14 @@ EVERY_OP = "*"
 EVERY_TYPE = "*"
 """Stands for every element type."""
 
+VALUE_MEANINGS: Mapping[str, str] = {
+    "beyond int32": "int64 numbers that int32 cannot hold",
+    "far": "beyond 1,000",
+    "low": "below -100,000",
+    "uncentred": "normalized together, with a mean of over 100 times their standard deviation",
+}
+"""What words of `Target.undefined_values` mean, except those that float32 has."""
+
 
 @dataclass(frozen=True)
 class Quirk:
@@ -109,9 +117,8 @@ class Target:
       theirs unless they stand here
     - `unfed_types`: types that ops take, but that cannot be given to the engine as inputs or returned as outputs
     - `undefined_values`: values for which the engine or its language leaves the results of ops open: `nan`, `infinite`,
-      `denormal`, `far` (beyond 1,000), `low` (below -100,000), `beyond int32` (int64 numbers that int32 cannot hold);
-      nothing is promised for a model in which they occur; an op type behind a value says that this op alone leaves it
-      open, such as `nan Sign`
+      `denormal`, or one of `VALUE_MEANINGS`; nothing is promised for a model in which they occur; an op type behind a
+      value says that this op alone leaves it open, such as `nan Sign`
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs

@@ -13,6 +13,7 @@ from fns_lab.errors import RuntimeFault
 from fns_lab.measure.op_type_cases import CASES, spellings
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
+from fns_lab.runtimes.float64 import Float64Runner
 from tests.runtimes.graphs import graph, image, node, worst_error
 
 pytestmark = pytest.mark.browser
@@ -146,6 +147,29 @@ def test_a_node_that_check_refuses_is_wrong_or_fails(name):
     assert not targets.check(faulty, TARGET)
     assert targets.check(right, TARGET)
     assert error_of(right, beside) < GPU_ERROR
+
+
+NORMS = {
+    "InstanceNormalization": (image(3, mean=1.0), {}),
+    "LayerNormalization": (image(64, mean=1.0), {}),
+    "GroupNormalization": (image(3, mean=1.0), {"num_groups": 1}),
+}
+
+
+@pytest.mark.parametrize("op", NORMS)
+def test_a_normalization_of_numbers_far_from_zero_is_left_open(op):
+    scale, attributes = NORMS[op]
+    noise = image(1, 3, 48, 64, mean=0.0, sd=1.0)
+    model = plain(node(op, "x s b", "y", **attributes), noise, {"s": scale, "b": scale})
+    assert targets.check(model, TARGET).undefined_values[op] == ["uncentred"]
+    limits = {}
+    for mean in (50, 1000):
+        x = (noise + np.float32(mean)).astype(np.float32)
+        with Float64Runner(model) as runner:
+            truth = runner.infer({"x": x})["y"]
+        with open_runner(model, TARGET) as runner:
+            limits[mean] = np.abs(runner.infer({"x": x})["y"] - truth).max() / np.ptp(truth)
+    assert limits[50] < GPU_ERROR < 3 * GPU_ERROR < limits[1000]
 
 
 @pytest.mark.parametrize("name", FAULTY)

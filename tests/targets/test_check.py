@@ -26,7 +26,13 @@ def test_a_supported_model():
         "target": "onnxjs-0.1.3/cpu",
         "supported": True,
         "ops": [{"op": "Relu", "opset": 7, "count": 1, "supported": True, "reason": ""}],
+        "undefined_values": [],
     }
+
+
+def test_the_values_that_ops_of_the_model_leave_open_are_listed():
+    left_open = targets.check(relu(), targets.load("ort-web/webgpu")).to_json()["undefined_values"]
+    assert left_open == [{"op": "*", "values": ["nan", "infinite", "denormal"]}]
 
 
 def test_a_model_without_nodes_is_not_supported():

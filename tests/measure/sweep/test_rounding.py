@@ -113,6 +113,14 @@ def test_nothing_is_promised_for_values_that_one_op_leaves_open():
         assert promised or native.message == "ort/cpu leaves open what Relu does with nan values"
 
 
+def test_nothing_is_promised_for_uncentred_values_of_an_op_that_leaves_them_open():
+    cpu = dataclasses.replace(targets.load("ort/cpu"), undefined_values=("uncentred InstanceNormalization",))
+    for level, promised in (("near zero", True), ("far from zero", False), ("flat", False)):
+        native, _ = SweptTarget(cpu, cached=False).measure(sample("InstanceNormalization", level=level))
+        assert native.supported is promised
+        assert promised or native.message.endswith("what InstanceNormalization does with uncentred values")
+
+
 def test_nothing_is_promised_for_a_result_that_float32_cannot_hold():
     narrow = dataclasses.replace(targets.load("ort/cpu"), float64_as_float32=True)
     for values, promised in (("plain", True), ("far", False)):

@@ -9,7 +9,8 @@ from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
 RANKS = (4, 3, 5, 2, 6)
-LEVELS = ("near zero", "far from zero", "flat")
+UNCENTRED = ("far from zero", "flat")
+LEVELS = ("near zero", *UNCENTRED)
 """Where the values lie: around 0, around 300 with the same spread, or all within a hundredth of 200."""
 
 
