@@ -247,6 +247,18 @@ def test_what_is_wrong_in_a_browser_alone_is_refused_there(name, target):
     assert_refused_and_lowered(name, target, *WRONG_IN_A_BROWSER[name])
 
 
+@pytest.mark.parametrize("target", TARGETS[:2])
+@pytest.mark.parametrize("op", ["ReduceMax", "ReduceMin"])
+def test_the_largest_and_the_least_of_nan_are_left_open(op, target):
+    """Of matrices with one NaN per row the engine loses it in most rows."""
+    x = np.zeros((5, 5), np.float32)
+    np.fill_diagonal(x, np.nan)
+    model = one(op, {"x": x}, {}, opset=11, axes=[1], keepdims=0)
+    assert check(model, targets.load(target)).undefined_values == {op: ["nan"]}
+    with open_runner(model, target) as runner:
+        assert np.isnan(runner.infer({"x": x})["y"]).sum() < 5
+
+
 def typed(op, shape, dtype, opset, **attributes):
     output_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return one(op, {"x": np.ones(shape, dtype)}, {}, opset=opset, output_type=output_type, **attributes)
