@@ -20,6 +20,8 @@ EXACT_INTEGERS = 2**24
 TO_INTEGER = 1.5 * 2**23
 """Added to a float32 v with |v| < 2^22 and subtracted again, it rounds v to an integer, half to even: float32 values
 between 2^23 and 2^24 are the integers."""
+ROUND_SINCE = 11
+"""The first opset that has Round."""
 QUANTIZED = frozenset({
     ir.DataType.INT4, ir.DataType.UINT4, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16,
 })  # fmt: skip
@@ -80,8 +82,13 @@ def to_integers(op: RewriterContext, v: ir.Value, dtype: ir.DataType, name: str)
     return cast
 
 
-def rounded(op: RewriterContext, v: ir.Value, like: ir.Value, name: str) -> ir.Value:
-    """Return `v` rounded to integers, half to even, where |v| < 2^22; beyond, a number within 1 of it."""
+def rounded(rule: Rule, op: RewriterContext, v: ir.Value, like: ir.Value, name: str) -> ir.Value:
+    """Return `v` rounded to integers, half to even, where |v| < 2^22; beyond, a number within 1 of it.
+
+    A target that has Round need not have sums that round: OpenVINO takes (v + c) - c for v.
+    """
+    if rule.opset >= ROUND_SINCE and rule.target.takes("Round", rule.opset):
+        return op.Round(v, _outputs=[name])
     shift = constant(op, like, np.array(TO_INTEGER), f"{name}.shift")
     return op.Sub(op.Add(v, shift, _outputs=[f"{name}.shifted"]), shift, _outputs=[name])
 
@@ -94,7 +101,7 @@ def limited(rule: Rule, op: RewriterContext, v: ir.Value, low: int, high: int, n
 
 def saturated(rule: Rule, op: RewriterContext, v: ir.Value, zero_point: np.ndarray, y: ir.Value) -> ir.Value:
     """Return float32 `v` rounded, plus a zero point, limited to the range of the type of `y`, and in this type."""
-    whole = rounded(op, v, y, f"{y.name}.rounded")
+    whole = rounded(rule, op, v, y, f"{y.name}.rounded")
     if zero_point.any():
         whole = op.Add(whole, constant(op, y, zero_point, f"{y.name}.zero_point"), _outputs=[f"{y.name}.moved"])
     kept = limited(rule, op, whole, *limits(y.dtype), f"{y.name}.kept")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from fns_lab import targets
+from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
     OPENCV,
@@ -73,6 +75,13 @@ def moved(op, dtype):
         return one(op, feeds | updates, {"i": ints(2).reshape(1, 1)}, inputs="x,i,u")
     index = {"i": ints(2, 0, 1, 0).reshape(1, 4)}
     return one(op, feeds, index) if op == "GatherElements" else one(op, feeds | updates, index, inputs="x,i,u")
+
+
+def shifted(constant):
+    """A value plus a constant minus the same."""
+    nodes = [helper.make_node("Add", ["x", "c"], ["sum"]), helper.make_node("Sub", ["sum", "c"], ["y"])]
+    feeds, shift = {"x": x(3, 4)}, {"c": np.float32([constant])}
+    return graph(nodes, feeds, shift, outputs={"y": (3, 4)}, ir_version=8, initializers_are_inputs=False), feeds
 
 
 def suppressed(*overlap):
@@ -230,6 +239,7 @@ CASES = {
     (OPENVINO, "beyond int32"): (
         one("Add", {"x": ints(3)}, {"k": ints(2**40)}), one("Add", {"x": ints(3)}, {"k": ints(2)})
     ),
+    (OPENVINO, "sums that round"): (shifted(12582912), shifted(2)),
     (OPENVINO, "empty"): (pooled(0), pooled(1)),
     (ORT, "layout"): (
         one("RNN", {"x": x(2, 5, 3)}, {"w": x(1, 4, 3), "r": x(1, 4, 4)}, opset=14, hidden_size=4, layout=1),

@@ -284,6 +284,10 @@ MATCHES = {
         one("Add", node("Squeeze", "c", "r", axes=[0]), inputs="r,r", constants={"c": values(1)}, opset=11),
     ),
     "unshifted": (one("Softmax"), one("Softmax", *SHIFT, inputs="r")),
+    "rounds-by-sums": (
+        one("Sub", node("Add", "x", "c", "r"), inputs="r,c", constants={"c": np.float32([12582912])}),
+        one("Sub", node("Add", "x", "c", "r"), inputs="r,c", constants={"c": np.float32([3])}),
+    ),
     "uncentred": (
         one("InstanceNormalization", *SHIFT, inputs="r,g,g", constants={"g": values(4)}),
         one("InstanceNormalization", *CENTRED, inputs="r,g,g", constants={"g": values(4)}),

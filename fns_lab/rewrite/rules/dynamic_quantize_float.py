@@ -55,9 +55,9 @@ class DynamicQuantizeFloat(Rule):
         extent = op.Add(above, below, _outputs=[f"{name}.extent"])
         step = op.Div(extent, constant(op, scale, np.array(255), f"{name}.steps"), _outputs=[f"{name}.step"])
         s = op.Add(step, self._one_for_zero(op, step, scale), _outputs=[f"{name}.scale"])
-        start = rounded(op, op.Div(below, s, _outputs=[f"{name}.start"]), scale, f"{name}.first")
+        start = rounded(self, op, op.Div(below, s, _outputs=[f"{name}.start"]), scale, f"{name}.first")
         z = limited(self, op, start, 0, 255, f"{name}.zero_point")
-        near = rounded(op, op.Div(x, s, _outputs=[f"{name}.scaled"]), x, f"{name}.rounded")
+        near = rounded(self, op, op.Div(x, s, _outputs=[f"{name}.scaled"]), x, f"{name}.rounded")
         kept = limited(self, op, op.Add(near, z, _outputs=[f"{name}.moved"]), 0, 255, f"{name}.kept")
         integers = [to_integers(op, v, ir.DataType.UINT8, f"{out.name}") for v, out in ((kept, y), (z, zero))]
         return [integers[0], s, integers[1]]

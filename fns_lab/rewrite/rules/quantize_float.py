@@ -3,7 +3,7 @@
     QuantizeLinear(x, s, z)  =  Cast(Clip(Round(x / s) + z, low, high)),   Round(v) = (v + 12582912) - 12582912
 
 `low` and `high` are the limits of the integer type. Float32 values between 2^23 and 2^24 are the integers, so that the
-Add rounds, half to even as QuantizeLinear does.
+Add rounds, half to even as QuantizeLinear does. A target that has Round gets it.
 
 - Supported: QuantizeLinear of any opset, float32 to integers of 4 to 16 bits; constant scale and zero point, one for
   all, one per index of an axis, or per block.

@@ -67,6 +67,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "read-after-alike": neighbours.read_after_alike,
     "scalar-read-after": neighbours.scalar_read_after,
     "unshifted": neighbours.unshifted,
+    "rounds-by-sums": neighbours.rounds_by_sums,
     "uncentred": neighbours.uncentred,
     "unlimited": neighbours.unlimited,
     "untruncated": neighbours.untruncated,

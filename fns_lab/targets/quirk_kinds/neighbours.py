@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import input_shape, inputs_computed_by, known_shapes, repeated_inputs
+from fns_lab.opset.nodes import input_constant, input_shape, inputs_computed_by, known_shapes, repeated_inputs
 from fns_lab.targets.target import Quirk
+
+ROUNDS_FROM = 2**20
+"""A float32 sum with a constant of this size or more counts as one that is meant to round."""
 
 
 def same_input_twice(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -184,6 +188,21 @@ def _reads_shifted(node: ir.Node, by: str) -> bool:
         return False
     reduction = _producer(shift, 1)
     return reduction is not None and reduction.op_type == by and reduction.inputs[0] is shift.inputs[0]
+
+
+def rounds_by_sums(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Sub that takes away the constant which the Add before it added, so large that float32 rounds the sum.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "rounds-by-sums"
+        ops = ["Sub"]
+    """
+    added, shift = _producer(node, 0), input_constant(node, 1)
+    if shift is None or added is None or added.op_type != "Add" or not (np.abs(shift) >= ROUNDS_FROM).all():
+        return False
+    return any((other := input_constant(added, i)) is not None and np.array_equal(other, shift) for i in (0, 1))
 
 
 def uncentred(node: ir.Node, quirk: Quirk, opset: int) -> bool:
