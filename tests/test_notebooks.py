@@ -67,6 +67,11 @@ def test_there_are_notebooks_and_their_names_are_in_order():
     assert len(set(numbers)) == len(numbers)
 
 
+def test_its_card_in_the_index_shows_key_figures_and_an_image(notebook):
+    assert any({"key-figures"} & tags(cell) and "print(" in cell.source for cell in notebook.cells)
+    assert sum("thumbnail" in tags(cell) for cell in notebook.cells) == 1
+
+
 def test_valid_and_without_outputs(notebook):
     nbformat.validate(notebook)
     for cell in notebook.cells:

@@ -36,6 +36,19 @@ class Slider(IntSlider):
         return super()._repr_mimebundle_(**kwargs) | {"text/html": "<b>stands for a slider</b>"}
 Slider()"""
 
+PREVIEW = """import numpy as np
+from IPython.display import HTML
+from fns_lab.views.widgets.choice import Choice
+from fns_lab.views.widgets.pixels import pixels_of
+from fns_lab.views.widgets.still import interactive
+before, after = (pixels_of(np.full((1, 3, 20, 30), value, np.float32)) for value in (10, 200))
+HTML(interactive(before, after, {}, Choice("cat", "b", None, "regular", "kernel", "ort/cpu"), "ran in 3 ms"))"""
+
+WIDE = (
+    "| notebook | needs | minutes | stage |\n|---|---|---|---|\n"
+    + "| a wide first cell | many words | 40 | and more of them |\n" * 3
+)
+
 PROGRESS = "for i in range(3): print(f'\\rstep {i}', end='')"
 
 SOURCES = ("src", "href", "data", "poster", "action")
@@ -78,6 +91,8 @@ def reports(tmp_path_factory):
         links,
         new_code_cell(TIMES),
         new_code_cell(LONG),
+        new_code_cell(PREVIEW),
+        new_markdown_cell(WIDE),
     )
     bad = write(folder / "02_bad.ipynb", title, new_code_cell("print('so far')"), new_code_cell("int('no\\nnumber')"))
     said = []
@@ -183,13 +198,18 @@ def test_the_page_sorts_and_searches_its_tables_and_runs_no_script_of_an_output(
         await table.locator("input[type=search]").fill("22.33")
         found = await table.locator("tbody tr").count()
         title = await tab.title()
+        line = tab.locator(".fns-preview").get_by_label("before | after")
+        await line.focus()
+        await tab.keyboard.press("End")
+        split = await tab.locator(".fns-preview .frame").evaluate("(e) => e.style.getPropertyValue('--split')")
         await context.close()
-        return before, first, found, title, said
+        return before, first, found, title, split, said
 
-    before, first, found, title, said = shared_chromium().run(used())
+    before, first, found, title, split, said = shared_chromium().run(used())
+    assert split == "100%", "the line of a preview moves"
     assert (before, first, found) == (25, "23.000000", 1)
     assert title == "Report & more: Tiny: is it so?"
-    assert all("Content Security Policy" in line for line in said), said
+    assert len(said) == 1 and "Content Security Policy" in said[0], "what another output brings does not run"
 
 
 @pytest.mark.browser

@@ -22,6 +22,9 @@ POLICY = (
 )
 """The content security policy: only the page's own scripts run, by their hash, and none that an output brings."""
 
+SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+"""A script in its tag."""
+
 
 def framed(
     title: str,
@@ -30,6 +33,7 @@ def framed(
     attributes: str,
     styles: Iterable[str],
     scripts: str = "",
+    allowed: Iterable[str] = (),
     author: str = "",
     policy: str = POLICY,
     template: str = "frame.html.j2",
@@ -38,8 +42,9 @@ def framed(
     """Return an HTML page with a title, a body and the reports' style sheet.
 
     `body` is the HTML of the visible part, `attributes` those of the `body` tag, `styles` more style sheets (CSS),
-    `scripts` the `script` tags that follow the visible part: these alone may run. `policy` is the page's content
-    security policy, with `{scripts}` for their hashes. `values` are those of `template`.
+    `scripts` the `script` tags that follow the visible part. These alone may run, and in `body` the scripts whose text
+    is one of `allowed`. `policy` is the page's content security policy, with `{scripts}` for their hashes. `values` are
+    those of `template`.
     """
     values |= {
         "title": title,
@@ -48,7 +53,7 @@ def framed(
         "styles": [read("report.css"), *styles],
         "scripts": scripts,
         "author": author,
-        "policy": policy.format(scripts=" ".join(_hashes(scripts))),
+        "policy": policy.format(scripts=" ".join(map(_hash, [*SCRIPT.findall(scripts), *allowed]))),
     }
     return _environment().get_template(template).render(values)
 
@@ -58,11 +63,9 @@ def read(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _hashes(scripts: str) -> list[str]:
-    """Return the hash of each script in these tags, as a content security policy writes it."""
-    texts = re.findall(r"<script>(.*?)</script>", scripts, re.DOTALL)
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
-    return [f"'sha256-{digest}'" for digest in digests]
+def _hash(script: str) -> str:
+    """Return the hash of a script as a content security policy writes it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 @functools.cache

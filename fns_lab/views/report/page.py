@@ -226,10 +226,20 @@ def _page(title: str, body: str, style: Style, *, template: str, **values: Any) 
         styles = [css, *styles]
         scripts = f'<script type="text/plain" id="datatables">{library}</script>\n<script>{read("tables.js")}</script>'
     kind = template.partition(".")[0]
+    own = _own_scripts(body)
     return framed(
-        title, body, attributes=f'class="{kind}"', styles=styles, scripts=scripts, template=template,
+        title, body, attributes=f'class="{kind}"', styles=styles, scripts=scripts, allowed=own, template=template,
         author=style.author, **values,
     )  # fmt: skip
+
+
+def _own_scripts(body: str) -> list[str]:
+    """Return the scripts of outputs that may run: that of an interactive preview."""
+    if "fns-preview" not in body:
+        return []
+    from fns_lab.views.widgets.still import script
+
+    return [script()]
 
 
 def _datatables() -> tuple[str, str]:

@@ -6,7 +6,6 @@ import base64
 import gzip
 import html
 import json
-import uuid
 from collections.abc import Mapping
 
 from fns_lab import web
@@ -31,14 +30,17 @@ def interactive(before: Pixels, after: Pixels, error: Pixels, choice: Choice, st
     """Return both images, one over the other, with the controls of how they are shown, and the module inside."""
     images = {"before": _packed(before), "after": _packed(after), "error": _packed(error)}
     state = {**images, "caption": caption(choice), "status": status}
-    place = f"fns-preview-{uuid.uuid4().hex}"
-    script = web.module("preview/page.js").replace("</script", "<\\/script")
-    values = json.dumps(state).replace("<", "\\u003c")
-    call = f'show(document.getElementById("{place}"), {values});'
     return (
-        f"<style>{web.text('preview/preview.css')}</style><div class='fns-preview' id='{place}'></div>"
-        f"<script type='module'>{script}{call}</script>"
+        f"<style>{web.text('preview/preview.css')}</style>"
+        f"<div class='fns-preview' data-state='{html.escape(json.dumps(state))}'></div>"
+        f"<script type='module'>{script()}</script>"
     )
+
+
+def script() -> str:
+    """Return the script of every interactive preview, the same for all, so that a page can allow it by its hash."""
+    show = "for (const place of document.querySelectorAll('.fns-preview[data-state]')) showKept(place);"
+    return web.module("preview/page.js").replace("</script", "<\\/script") + show
 
 
 def caption(choice: Choice) -> str:

@@ -44,3 +44,13 @@ export async function show(place, { before, after, error, caption, status }) {
     element("p", {}, caption, element("br"), element("span", { textContent: status })),
   );
 }
+
+/**
+ * Shows a preview in an element that keeps its state, once.
+ * @param {HTMLElement} place
+ */
+export function showKept(place) {
+  const state = JSON.parse(place.dataset.state ?? "");
+  delete place.dataset.state;
+  return show(place, state);
+}
