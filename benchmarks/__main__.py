@@ -13,6 +13,7 @@ from benchmarks import (
     comparing,
     foreign,
     isolation,
+    large_image,
     lowering,
     lowering_cost,
     preview,
@@ -30,8 +31,8 @@ from fns_lab.paths import REPORTS, SAVED_MODELS
 BENCHMARKS = (lowering_cost, random_cases, comparing, isolation, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
-ON_REQUEST = (preview, browsers, site_bytes, foreign, sweep, robustness)
-"""These run only if named: the first three open browsers and JupyterLab; the others take an hour or more."""
+ON_REQUEST = (preview, browsers, site_bytes, foreign, sweep, robustness, large_image)
+"""These run only if named: the first three open browsers and JupyterLab; the others take minutes to hours."""
 
 
 def main() -> int:

@@ -67,12 +67,15 @@ def load(
     """
     if size is not None and min(size) < 1:
         raise InputError(f"size {size[0]}x{size[1]}: height and width must be at least 1 pixel")
-    image = open_rgb(source, name)
-    if scale is not None:
-        image = _divided(image, scale)
+    image = _scaled(source, scale, name)
     if most_pixels is not None and image.width * image.height > most_pixels:
         image = _divided(image, math.sqrt(image.width * image.height / most_pixels))
     return array_from_image(image if size is None else resized(image, size))
+
+
+def load_pixels(source: Source, *, scale: float | None = None) -> np.ndarray:
+    """Read an image as `(H, W, 3)`, RGB, uint8, a quarter of what `load` takes in memory; raise as it does."""
+    return np.asarray(_scaled(source, scale, "the image"))
 
 
 def size_px(path: str | os.PathLike[str], *, scale: float | None = None) -> tuple[int, int]:
@@ -80,6 +83,11 @@ def size_px(path: str | os.PathLike[str], *, scale: float | None = None) -> tupl
     with open(open_regular(path, IMAGE_BYTES), "rb") as stream:
         width, height = _read(stream, path, _upright_size)
     return (height, width) if scale is None else _divided_size(width, height, scale)[::-1]
+
+
+def _scaled(source: Source, scale: float | None, name: str) -> Image.Image:
+    image = open_rgb(source, name)
+    return image if scale is None else _divided(image, scale)
 
 
 def _upright_size(file: Image.Image) -> tuple[int, int]:
@@ -115,9 +123,14 @@ def image_from_array(x: np.ndarray) -> Image.Image:
     if x.shape[:-2] not in ((3,), (1, 3)):
         raise InputError(f"an array of shape {x.shape} is no image; give (1, 3, H, W) or (3, H, W)")
     x = x.reshape(x.shape[-3:])
+    return Image.fromarray((x if x.dtype == np.uint8 else _rounded(x)).transpose(1, 2, 0))
+
+
+def _rounded(x: np.ndarray) -> np.ndarray:
     if not np.isfinite(x).all():
         raise InputError("the image holds NaN or Inf; `fns-lab compare` finds where they begin")
-    return Image.fromarray(np.rint(np.clip(x, 0, 255)).astype(np.uint8).transpose(1, 2, 0))
+    rounded: np.ndarray = np.rint(np.clip(x, 0, 255)).astype(np.uint8)
+    return rounded
 
 
 def save(x: np.ndarray, path: str | os.PathLike[str]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,16 @@ def require_memory(needed: int, what: str, fix: str) -> None:
         raise InputError(
             f"{what} takes about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free; {fix}, "
             f"or set {MEMORY_BYTES.variable} to try"
+        )
+
+
+def require_disk(needed: int, folder: Path, what: str, fix: str) -> None:
+    """Raise `InputError` if the disk of a folder has no room for `needed` bytes."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{what} takes {needed / GIB:.1f} GiB of temporary files in {folder}, "
+            f"and {free / GIB:.1f} GiB are free; {fix}"
         )
 
 

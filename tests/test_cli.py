@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import shutil
 
 import numpy as np
 import onnx
 import pytest
 
-from fns_lab import images, models
+from fns_lab import images, limits, models
 from fns_lab.cli import GOOD, MISSING, NO, main
 from fns_lab.compare import IMAGE_SAME_ENGINE
 
@@ -279,7 +281,28 @@ def test_eval_says_how_much_memory_an_image_takes(cli, request, network, photo_f
     out = tmp_path / "y.png"
     code, _, err = cli("eval", "--model", model, "--content-image", photo_file, "--output-image", out)
     assert code == 2
-    assert "512x512 px takes about 0.1 GiB of memory, and 0.0 GiB are free; give a --content-scale" in err
+    assert re.search(r"512x512 px takes about 0.\d GiB of memory, and 0.0 GiB are free; give a --content-scale", err)
+
+
+def test_eval_stylizes_in_strips_what_memory_does_not_hold(cli, checkpoint, photo_file, tmp_path, monkeypatch):
+    from fns_lab.nets import strips
+
+    whole, in_strips = tmp_path / "whole.png", tmp_path / "strips.png"
+    command = ("eval", "--model", checkpoint, "--content-image", photo_file, "--content-scale", 1.3, "--output-image")
+    assert cli(*command, whole)[0] == GOOD
+    monkeypatch.setattr(strips, "STRIP_BYTES", 2**16)
+    monkeypatch.setenv("FNS_LAB_MEMORY_BYTES", str(strips.memory_bytes(394, 394)))
+    code, _, err = cli(*command, in_strips)
+    assert code == GOOD
+    assert "394x394 px: in strips, with 0.0 GiB of temporary files in" in err
+    difference = np.abs(images.load(whole) - images.load(in_strips))
+    assert difference.max() <= 1, "of 0..255, both rounded to 8 bits"
+    assert (difference > 0).mean() < 1e-3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["strips.png", "whole.png"]
+    monkeypatch.setattr(limits.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    code, _, err = cli(*command, in_strips)
+    assert code == 2
+    assert "GiB of temporary files in" in err and "0.0 GiB are free; give a --content-scale" in err
 
 
 def test_lower_replaces_its_input_only_if_asked(cli, fns_file, tmp_path):

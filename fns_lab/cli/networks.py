@@ -69,7 +69,8 @@ def eval(
 
         device = pick_device(cuda, accel)
         net = checkpoints.load(model)
-        stylized = stylizer_of_net(net, content_scale, device)
+        scratch = output_image if many and output_image.is_dir() else output_image.parent
+        stylized = stylizer_of_net(net, content_scale, device, scratch)
     if many:
         return stylize_all(content_image, output_image, model, stylized, overwrite=overwrite)
     y = stylized(content_image[0])

@@ -20,26 +20,58 @@ Stylizer = Callable[[Path], "np.ndarray"]
 """Returns an image file stylized, `(1, 3, H, W)`, RGB, 0..255."""
 
 
-def stylizer_of_net(net: TransformerNet, scale: float | None, device: str) -> Stylizer:
-    """Return a stylizer that runs a network in PyTorch. It raises `InputError` for an image too large for memory."""
+def stylizer_of_net(net: TransformerNet, scale: float | None, device: str, scratch: Path) -> Stylizer:
+    """Return a stylizer that runs a network in PyTorch, on the CPU in strips where memory is too small for the whole.
+
+    The temporary files of strips lie in the folder `scratch`. It raises `InputError` for an image too large for memory
+    or for that folder's disk.
+    """
     import torch
 
     from fns_lab import images
-    from fns_lab.limits import require_memory
+    from fns_lab.limits import available_bytes
     from fns_lab.nets.transformer import memory_bytes, stylize
 
     net = net.to(device)
 
     def stylized(path: Path) -> np.ndarray:
         if device == "cpu":
-            height, width = images.size_px(path, scale=scale)
-            needed = memory_bytes(net.width, height, width)
-            require_memory(needed, f"{path}: {height}x{width} px", "give a --content-scale above 1")
+            size, free = images.size_px(path, scale=scale), available_bytes()
+            if free is not None and memory_bytes(net.width, *size) > free:
+                return _stylized_in_strips(net, path, size, scale, scratch)
         x = images.load(path, scale=scale)
         y: np.ndarray = stylize(net, torch.from_numpy(x).to(device)).cpu().numpy()
         return y
 
     return stylized
+
+
+def _stylized_in_strips(
+    net: TransformerNet, path: Path, size: tuple[int, int], scale: float | None, scratch: Path
+) -> np.ndarray:
+    """Return an image stylized, `(1, 3, H, W)`, uint8."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from fns_lab import images
+    from fns_lab.limits import GIB, require_disk, require_memory
+    from fns_lab.nets import strips
+
+    what, fix, disk = (
+        f"{path}: {shape_text(size)} px",
+        "give a --content-scale above 1",
+        strips.disk_bytes(net.width, *size),
+    )
+    require_memory(strips.memory_bytes(*size), what, fix)
+    require_disk(disk, scratch, what, fix)
+    note(f"{what}: in strips, with {disk / GIB:.1f} GiB of temporary files in {scratch}, to fit in memory")
+    y = np.empty((*size, 3), np.uint8)
+    first = 0
+    with tqdm(total=strips.LAYERS, desc=path.name, unit="layer", delay=1, leave=False) as bar:
+        for rows in strips.stylize(net, images.load_pixels(path, scale=scale), scratch, bar.update):
+            y[first : first + rows.shape[2]] = rows[0].permute(1, 2, 0).round().numpy()
+            first += rows.shape[2]
+    return y.transpose(2, 0, 1)[None]
 
 
 def stylizer_of_model(path: Path, scale: float | None) -> Stylizer:
