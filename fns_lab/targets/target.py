@@ -32,6 +32,7 @@ EVERY_TYPE = "*"
 VALUE_MEANINGS: Mapping[str, str] = {
     "beyond int32": "int64 numbers that int32 cannot hold",
     "far": "beyond 1,000",
+    "large": "from 80 on",
     "low": "below -100,000",
     "uncentred": "normalized together, with a mean of over 100 times their standard deviation",
 }

@@ -53,15 +53,13 @@ def unpooled(*size, channels=1):
     return one("MaxUnpool", {"x": x(*shape)}, {"i": places}, kernel_shape=kernel, strides=kernel)
 
 
-def biased(*, constant, kernel=2, **attributes):
-    feeds = {"x": np.arange(24, dtype=np.uint8).reshape(1, 2, 3, 4)}
+def biased():
+    feeds = {"x": np.arange(24, dtype=np.uint8).reshape(1, 2, 3, 4), "b": np.array([40, 400, 100], np.int32)}
     constants = {
-        "sx": np.float32(0.5), "zx": np.uint8(0), "w": np.ones((3, 2, kernel, kernel), np.int8), "sw": np.float32(0.5),
+        "sx": np.float32(0.5), "zx": np.uint8(0), "w": np.ones((3, 2, 2, 2), np.int8), "sw": np.float32(0.5),
         "zw": np.int8(0), "sy": np.float32(2), "zy": np.uint8(0),
     }  # fmt: skip
-    bias = {"b": np.array([40, 400, 100], np.int32)}
-    given = constants | (bias if constant else {})
-    return one("QLinearConv", feeds | ({} if constant else bias), given, inputs="x,sx,zx,w,sw,zw,sy,zy,b", **attributes)
+    return one("QLinearConv", feeds, constants, inputs="x,sx,zx,w,sw,zw,sy,zy,b")
 
 
 def gather_by(index):
@@ -84,10 +82,42 @@ def shifted(constant):
     return graph(nodes, feeds, shift, outputs={"y": (3, 4)}, ir_version=8, initializers_are_inputs=False), feeds
 
 
-def suppressed(*overlap):
-    """Two boxes that touch; with an overlap that is allowed, if one is given."""
+def suppressed(*overlap, limit=3):
+    """Two boxes that touch; with an overlap that is allowed, if one is given, and a limit unless it is None."""
     boxes = {"b": np.array([[[0, 0, 1, 1], [0, 1, 1, 2]]], np.float32), "s": np.array([[[0.9, 0.8]]], np.float32)}
-    return one("NonMaxSuppression", boxes, {"m": ints(3)} | {f"o{i}": value for i, value in enumerate(overlap)})
+    given = {"" if limit is None else "m": ints(limit or 0)} | {f"o{i}": np.float32(v) for i, v in enumerate(overlap)}
+    constants = {name: array for name, array in given.items() if name}
+    return one("NonMaxSuppression", boxes, constants, inputs=",".join([*boxes, *given]).rstrip(","))
+
+
+def enlarged(dtype):
+    image = {"x": np.arange(6).reshape(1, 1, 2, 3).astype(dtype)}
+    return one("Upsample", image, {"s": np.float32([1, 1, 2, 2])}, opset=9, mode="nearest")
+
+
+def chosen(op):
+    """An If that gives an image as it is, or with an axis more, or two copies one below the other."""
+    other = {"Unsqueeze": (["x"], {"axes": [0]}), "Concat": (["x", "x"], {"axis": 0})}[op]
+    nodes = {
+        "then": helper.make_node("Relu", ["x"], ["then"]), "else": helper.make_node(op, other[0], ["else"], **other[1])
+    }  # fmt: skip
+    branches = {
+        f"{name}_branch": helper.make_graph([node], name, [], [helper.make_tensor_value_info(name, 1, None)])
+        for name, node in nodes.items()
+    }
+    feeds = {"c": np.array(True), "x": x(2, 3)}
+    node = helper.make_node("If", ["c"], ["y"], **branches)
+    return graph([node], feeds, outputs={"y": None}, opset=11, ir_version=8), feeds
+
+
+def repeated(condition):
+    """A Loop without a state that collects an image three times, or never."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Relu", ["x"], ["part"])], "body",
+        [helper.make_tensor_value_info(*value) for value in (("i", 7, ()), ("go", 9, ()))],
+        [helper.make_tensor_value_info(*value) for value in (("on", 9, ()), ("part", 1, (2, 3)))],
+    )  # fmt: skip
+    return one("Loop", {"x": x(2, 3)}, {"n": np.array(3), "c": np.array(condition)}, inputs="n,c", body=body)
 
 
 def aligned(**attributes):
@@ -126,8 +156,7 @@ CASES = {
     ),
     (OPENCV, "MaxUnpool"): (unpooled(3), pooled(1)),
     (OPENCV, "MaxUnpool of channels"): (unpooled(3, 2, channels=2), pooled(1)),
-    (OPENCV, "padded point"): (biased(constant=True, kernel=1, pads=[1] * 4), biased(constant=True, kernel=1)),
-    (OPENCV, "bias"): (biased(constant=False), biased(constant=True)),
+    (OPENCV, "QLinearConv"): (biased(), one("Conv", {"x": x(1, 2, 3, 4)}, {"w": x(3, 2, 1, 1)})),
     (OPENCV, "negative index that is computed"): (gather_by(-1), gather_nd(1)),
     **{
         (OPENCV, f"{op} of uint32"): (moved(op, np.uint32), moved(op, np.int32))
@@ -228,6 +257,31 @@ CASES = {
     ),
     (OPENCV, "diagonal"): (
         one("Einsum", {"x": x(300, 300)}, equation="ii->i"), one("Einsum", {"x": x(300, 300)}, equation="ij->i")
+    ),
+    (OPENCV, "tall matrices"): (
+        one("Trilu", {"x": x(9, 5)}, opset=14), one("Trilu", {"x": x(5, 9)}, opset=14)
+    ),
+    (OPENCV, "unlimited boxes"): (suppressed(limit=None), suppressed(0.5)),
+    (OPENCV, "unstated limit"): (suppressed(0.5, limit=None), suppressed(0.5)),
+    (OPENCV, "upsampled integers"): (enlarged(np.int32), enlarged(np.uint8)),
+    (OPENCV, "Exp of float64"): (
+        one("Exp", {"x": np.array([90.0])}), one("Exp", {"x": np.array([8], np.float32)})
+    ),
+    (OPENVINO, "ties of Hardmax"): (
+        one("Hardmax", {"x": np.resize(LARGE, (4, 64))}), one("Softmax", {"x": x(4, 64)})
+    ),
+    (OPENVINO, "empty constant"): (
+        one("Identity", {}, {"c": np.zeros((0, 3), np.float32)}), one("Identity", {}, {"c": x(1, 3)})
+    ),
+    (OPENVINO, "windows"): (
+        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": np.ones(16, np.float32)}, opset=17, onesided=0),
+        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": np.ones(16, np.float32)}, opset=17, onesided=1),
+    ),
+    (OPENVINO, "branches"): (chosen("Unsqueeze"), chosen("Concat")),
+    (OPENVINO, "no iteration"): (repeated(False), repeated(True)),
+    (OPENVINO, "uneven parts"): (
+        one("Split", {"x": x(3, 5)}, outputs=2, opset=18, axis=-1, num_outputs=2),
+        one("Split", {"x": x(3, 6)}, outputs=2, opset=18, axis=-1, num_outputs=2),
     ),
     (OPENCV, "rotary"): (rotated("c", "s"), rotated("c")),
     (OPENCV, "scalar"): (reduced_to(0, 1), reduced_to(1)),

@@ -41,6 +41,35 @@ def lengths(op, *, fed):
     return one(op, feeds, constants, inputs="x,w,r,,n", outputs=2, opset=14, hidden_size=4)
 
 
+def shrunk(dtype):
+    """An image at half its size, smoothed."""
+    image = {"x": np.arange(35).reshape(1, 1, 5, 7).astype(dtype)}
+    return one("Resize", image, {"s": F32([1, 1, 0.5, 0.5])}, inputs="x,,s", opset=18, mode="linear", antialias=1)
+
+
+def compared(dtype, rows):
+    return one("Greater", {"x": np.ones((rows, 3), dtype)}, {"y": np.ones((rows, 3), dtype)})
+
+
+def suppressed(inputs):
+    """Two boxes that overlap, with these inputs."""
+    boxes = {"b": F32([[[0, 0, 1, 1], [0, 0.2, 1, 1.2]]]), "s": F32([[[0.9, 0.8]]])}
+    limits = {"m": ints(2), "i": F32([0.5]), "o": F32(0.5)}
+    given = {name: limits[name] for name in inputs.split(",") if name in limits}
+    return one("NonMaxSuppression", boxes, given, inputs=inputs)
+
+
+def cell_state(batch):
+    """An LSTM that gives out the last state of its cell."""
+    weights = {"w": x(1, 16, 3), "r": x(1, 16, 4)}
+    return one("LSTM", {"x": x(5, batch, 3)}, weights, outputs=3, opset=14, hidden_size=4)
+
+
+def far(dtype):
+    """A volume around 300, whose squares float16 does not hold in a sum."""
+    return (x(1, 1, 8, 8, 8) + 300).astype(dtype)
+
+
 def typed_zeros(**value):
     """Zeros whose type and shape the file states, and what is added to them."""
     nodes = [
@@ -69,6 +98,22 @@ def chosen(copies):
 
 
 CASES = {
+    "stated-length": (
+        one("DFT", {"x": x(1, 8, 1)}, {"n": np.array(11)}, opset=17), one("DFT", {"x": x(1, 8, 1)}, opset=17)
+    ),
+    "filtered-integers": (shrunk(np.int32), shrunk(F32)),
+    "empty-unsigned": (compared(np.uint32, 0), compared(np.uint32, 2)),
+    "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
+    "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),
+    "cell-state": (cell_state(2), cell_state(1)),
+    "length of STFT": (
+        one("STFT", {"x": x(1, 64, 1), "n": np.array(16)}, {"s": np.array(4)}, inputs="x,s,,n", opset=17, onesided=0),
+        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "n": np.array(16)}, inputs="x,s,,n", opset=17, onesided=0),
+    ),
+    "flat far halves": (
+        one("InstanceNormalization", {"x": far(np.float16)}, {name: np.ones(1, np.float16) for name in "sb"}),
+        one("InstanceNormalization", {"x": far(F32)}, {name: np.ones(1, F32) for name in "sb"}),
+    ),
     "scalar-fill": (filled(v=F32([1.5]), mode="constant"), filled(v=F32(1.5), mode="constant")),
     "stated-fill": (typed_zeros(), typed_zeros(value=numpy_helper.from_array(F32([0.0])))),
     "branches-of-one-shape": (chosen(2), chosen(1)),

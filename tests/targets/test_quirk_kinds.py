@@ -67,20 +67,38 @@ def chosen(shape):
     return model([node("If", "c", "y", **branches)], SHAPE, {"c": np.array(True)})
 
 
+def looped(condition):
+    body = helper.make_graph(
+        [node("Identity", "go", "on"), node("Relu", "s", "t")], "body",
+        [helper.make_tensor_value_info(*value) for value in (("i", 7, ()), ("go", 9, ()), ("s", 1, SHAPE))],
+        [helper.make_tensor_value_info(*value) for value in (("on", 9, ()), ("t", 1, SHAPE))],
+    )  # fmt: skip
+    return one("Loop", inputs="n,c,x", constants={"n": np.array(3), "c": np.array(condition)}, body=body)
+
+
+def cell(batch):
+    proto = one("LSTM", constants={"w": values(1, 16, 3), "r": values(1, 16, 4)}, shape=(5, batch, 3), hidden_size=4)
+    proto.graph.node[0].output.extend(["h", "c"])
+    return proto
+
+
 def no_axes():
     proto = one("ReduceMean")
     proto.graph.node[0].attribute.append(helper.make_attribute("axes", [], attr_type=AttributeProto.INTS))
     return proto
 
 
+QUANTIZERS = {"s": np.float32(1), "z": np.uint8(0)}
+DEQUANTIZED = node("QuantizeLinear", "x", "s", "z", "q"), node("DequantizeLinear", "q", "s", "z", "d")
+
+
 def quantized(op_type):
     """The graph's output is that of `op_type`, which QuantizeLinear reads as well."""
-    constants = {"s": np.float32(1), "z": np.uint8(0)}
     around = [
-        node("QuantizeLinear", "x", "s", "z", "q"), node("DequantizeLinear", "q", "s", "z", "d"),
-        *([node("Relu", "d", "r")] if op_type == "Relu" else []), node("QuantizeLinear", "y", "s", "z", "p"),
+        *DEQUANTIZED, *([node("Relu", "d", "r")] if op_type == "Relu" else []),
+        node("QuantizeLinear", "y", "s", "z", "p"),
     ]  # fmt: skip
-    return one("Softmax", *around, constants=constants, inputs="r" if op_type == "Relu" else "d")
+    return one("Softmax", *around, constants=QUANTIZERS, inputs="r" if op_type == "Relu" else "d")
 
 
 def quantized_alone(*shape):
@@ -294,6 +312,11 @@ MATCHES = {
     ),
     "unlimited": (one("Tanh"), one("Tanh", node("Clip", "x", "r"), inputs="r")),
     "untruncated": (one("Cast", to=9), one("Cast", node("Floor", "x", "r"), node("Relu", "y", "z"), inputs="r", to=6)),
+    "dequantized": (
+        one("MaxPool", *DEQUANTIZED, node("Relu", "d", "r"), inputs="r", constants=QUANTIZERS, kernel_shape=[2, 2]),
+        one("MaxPool", *DEQUANTIZED, node("QuantizeLinear", "y", "s", "z", "p"), inputs="d", constants=QUANTIZERS,
+            kernel_shape=[2, 2]),
+    ),
     "between-quantizers": (quantized("Softmax"), quantized("Relu")),
     "broken-since": (
         one("Upsample", constants={"s": np.ones(4, np.float32)}, opset=9), one("Upsample", scales=[1.0] * 4, opset=7)
@@ -308,6 +331,7 @@ MATCHES = {
     "extra-outputs": (
         with_mask(), one("MaxPool", kernel_shape=[2, 2])
     ),
+    "branches-of-other-ranks": (chosen((1, 4, 8)), chosen((6, 8))),
     "branches-of-other-shapes": (chosen((6, 8)), chosen((4, 8))),
     "repeated-subscript": (
         one("Einsum", equation="...ii -> ...i", shape=(2, 5, 5)),
@@ -421,7 +445,12 @@ MATCHES = {
         one("Mean", inputs="c,x", constants={"c": values(1, 1, 1, 8)}),
     ),
     "result-of-nothing": (one("ReduceMax", axes=[0], shape=(0, 3)), one("ReduceMax", axes=[1], shape=(0, 3))),
-    "one-column": (one("Trilu", shape=(7, 1), opset=14), one("Trilu", shape=(1, 7), opset=14)),
+    "tall-matrices": (one("Trilu", shape=(2, 7, 6), opset=14), one("Trilu", shape=(2, 6, 6), opset=14)),
+    "uneven-parts": (
+        one("Split", opset=18, axis=-1, num_outputs=3), one("Split", opset=18, axis=-1, num_outputs=4)
+    ),
+    "false-at-first": (looped(False), looped(True)),
+    "cell-state-from-zero": (cell(2), cell(1)),
     "single-element": (quantized_alone(1, 1), quantized_alone(1, 2)),
     "no-window": (
         one("MaxPool", kernel_shape=[7, 1], strides=[2, 2], shape=(1, 1, 6, 8)), one("MaxPool", kernel_shape=[6, 1])

@@ -116,7 +116,7 @@ def _not_promised(sample: Sample, model: ModelProto, target: Target, *, exact: b
     `exact`: whether all rules that wrote the model are.
     """
     values = "uncentred" if sample.row.get("level") in UNCENTRED else str(sample.row.get("values", ""))
-    left_open = target.undefined_for({node.op_type for node in model.graph.node})
+    left_open = target.undefined_for({sample.op, *(node.op_type for node in model.graph.node)})
     for op, undefined in left_open.items():
         if values in undefined:
             return f"{target} leaves open what {'an op' if op == EVERY_OP else op} does with {values} values"

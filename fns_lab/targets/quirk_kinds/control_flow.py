@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import known_shapes
+from fns_lab.opset.nodes import input_constant, known_shapes
 from fns_lab.targets.target import Quirk
 
 
@@ -17,12 +17,41 @@ def branches_of_other_shapes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "branches-of-other-shapes"
         ops = ["If"]
     """
+    return any(_differ(then, other) for then, other in _results(node))
+
+
+def branches_of_other_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an If whose branches give results that are known to differ in their number of dimensions.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "branches-of-other-ranks"
+        ops = ["If"]
+    """
+    return any(len(then) != len(other) for then, other in _results(node))
+
+
+def _results(node: ir.Node) -> list[list[ir.Shape]]:
+    """Return the shapes that each output of an If has in the two branches, for those of which both are known."""
     branches = [node.attributes[name].as_graph().outputs for name in ("then_branch", "else_branch")]
-    shapes = [known_shapes(pair) for pair in zip(*branches, strict=True)]
-    return any(len(pair) == 2 and _differ(*pair) for pair in shapes)
+    return [shapes for pair in zip(*branches, strict=True) if len(shapes := known_shapes(pair)) == 2]
 
 
 def _differ(shape: ir.Shape, other: ir.Shape) -> bool:
     """Return whether two shapes have different sizes whatever their open sizes are."""
     sizes = zip(shape, other, strict=False)
     return len(shape) != len(other) or any(isinstance(m, int) and isinstance(n, int) and m != n for m, n in sizes)
+
+
+def false_at_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Loop whose condition before the first iteration is constant and false, so that it does nothing.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "false-at-first"
+        ops = ["Loop"]
+    """
+    condition = input_constant(node, 1)
+    return condition is not None and not condition.any()

@@ -276,6 +276,21 @@ def between_quantizers(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return _comes_from(node, "DequantizeLinear") and _goes_to(node, "QuantizeLinear")
 
 
+def dequantized(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read what a DequantizeLinear gives, or a Relu of it, unless a QuantizeLinear reads their result.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "dequantized"
+        ops = ["MaxPool"]
+    """
+    before = _producer(node, 0)
+    while before is not None and before.op_type == "Relu":
+        before = _producer(before, 0)
+    return before is not None and before.op_type == "DequantizeLinear" and not _goes_to(node, "QuantizeLinear")
+
+
 def _comes_from(node: ir.Node, op_type: str) -> bool:
     before = _producer(node, 0)
     while before is not None and before.op_type != op_type:

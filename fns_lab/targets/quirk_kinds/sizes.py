@@ -229,17 +229,31 @@ def no_window(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(isinstance(size, int) and size + begin + end < (k - 1) * d + 1 for size, k, d, begin, end in axes)
 
 
-def one_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes whose first input is known to have one column, its last axis, and more than one row.
+def tall_matrices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is known to have more rows than columns, its last axis. Unknown sizes do not count.
 
     Fields: none.
 
         [[quirk]]
-        kind = "one-column"
+        kind = "tall-matrices"
         ops = ["Trilu"]
     """
-    x = input_shape(node, 0)
-    return x is not None and len(x) > 1 and x[-1] == 1 != x[-2]
+    rows, columns = (input_shape(node, 0) or ())[-2:] if len(input_shape(node, 0) or ()) > 1 else (0, 0)
+    return isinstance(rows, int) and isinstance(columns, int) and rows > columns
+
+
+def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Split by `num_outputs` whose last part is smaller than the others. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "uneven-parts"
+        ops = ["Split"]
+    """
+    x, axis = input_shape(node, 0), node.attributes.get_int("axis", 0)
+    parts = node.attributes.get_int("num_outputs", 1)
+    return x is not None and isinstance(size := x[axis], int) and size % parts != 0
 
 
 def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:

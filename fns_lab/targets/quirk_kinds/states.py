@@ -46,6 +46,20 @@ def given_apart(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(given[1:]) and not all(given)
 
 
+def cell_state_from_zero(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an LSTM that gives out the last state of its cell and is given no state, unless the batch is known to be 1.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "cell-state-from-zero"
+        ops = ["LSTM"]
+    """
+    x = input_shape(node, 0)
+    from_zero = not has_input(node, 5) and not has_input(node, 6)
+    return from_zero and len(node.outputs) > 2 and bool(node.outputs[2].name) and (x is None or x[1] != 1)
+
+
 def past_without_present(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match an Attention that is given past keys or values, unless it names both present ones, its next two outputs.
 
