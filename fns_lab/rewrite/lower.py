@@ -46,6 +46,8 @@ class Lowering:
     - `node`: name of the node
     - `rule`: name of the rule
     - `reason`: what keeps the rule from rewriting the node
+
+    It has no rows if the target runs all of `model`.
     """
 
     model: onnx.ModelProto
@@ -128,9 +130,7 @@ def lower(
     clean_up(lowered, target)
     restore_claims(lowered, model)
     checked = check_ir(lowered, target)
-    if converted is None and checked:
-        run.refused = []  # the target runs every node at the model's own opset
-    elif converted is None:
+    if converted is None and not checked:
         checked = check_ir(lowered, target, converted_refusal)
     result = ir.to_proto(lowered)
     if checked:
@@ -139,7 +139,7 @@ def lower(
         model=result,
         target=target,
         applied=pd.DataFrame([row for row in applied if row[1]], columns=["rule", "count", "fidelity"]),
-        refused=pd.DataFrame(_still_refused(lowered, run.refused), columns=list(Refused._fields)),
+        refused=pd.DataFrame(_still_refused(lowered, run.refused, checked), columns=list(Refused._fields)),
         nodes_before=len(model.graph.node),
         nodes_after=len(lowered.graph),
         check=checked,
@@ -177,7 +177,10 @@ def _record_unsupported(model: ir.Model, run: LoweringRun) -> None:
             run.refused.append(Refused(name, OPSET_RULE, reason))
 
 
-def _still_refused(model: ir.Model, refused: Sequence[Refused]) -> list[Refused]:
-    """Return the refusals of nodes that are still in the graph, each once."""
-    left = {node.name for node in model.graph.all_nodes()}
+def _still_refused(model: ir.Model, refused: Sequence[Refused], checked: Check) -> list[Refused]:
+    """Return the refusals of nodes that are still in the graph, each once; none if the target runs all nodes.
+
+    It runs what a preferred rule refused, and what it takes at the model's own opset.
+    """
+    left = set() if checked else {node.name for node in model.graph.all_nodes()}
     return [row for row in dict.fromkeys(refused) if row.node in left]

@@ -26,14 +26,16 @@ def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.
     require_few_calls(model)
     result = read_graph(model)
     try:
+        for function in result.functions.values():
+            _compute_what_it_returns(function)
         passes.InlinePass()(result)
+        passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
         if model.functions:
             require_defined(ir.to_proto(result))  # a call may leave out inputs that the body needs
         name_domain_alike(result)
         passes.RemoveInitializersFromInputsPass()(result)
         free_negative_sizes(result.graph.inputs)
         _fix_input_shapes(result, shapes)
-        passes.NameFixPass()(result)  # refusals name nodes; ONNX Runtime crashes on a Split with an unnamed output
         passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(result)
         infer_anew(result)
     except InputError:
@@ -41,6 +43,20 @@ def prepared(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> ir.
     except Exception as error:  # such as the ValueError for functions that call each other
         raise unreadable(error) from None
     return result
+
+
+def _compute_what_it_returns(function: ir.Function) -> None:
+    """In place: let a node compute each output of a function that is one of its inputs, or given out already.
+
+    The inlining would give a graph input the name of the output.
+    """
+    seen = set(function.inputs)
+    for index, value in enumerate(function.outputs):
+        if value in seen:
+            copy = ir.node("Identity", [value])
+            function.append(copy)
+            function.outputs[index] = copy.outputs[0]
+        seen.add(value)
 
 
 def require_few_calls(model: onnx.ModelProto) -> None:

@@ -110,8 +110,8 @@ def _stated_sizes(node: ir.Node, old: list[int]) -> tuple[list[int], list[float]
 def sources(node: ir.Node, axis: Axis) -> np.ndarray:
     """Return the old index that each element of the new axis copies, `(new,)`, in mode nearest."""
     x = _with_ties(_coordinates(node, axis))
-    if _before_opset_11(node):
-        rounding = "floor"
+    if _before_opset_11(node):  # as in onnx's own test of Resize 10 and in ONNX Runtime
+        rounding = "ceil" if axis.scale < 1 else "floor"
     else:
         rounding = node.attributes.get_string("nearest_mode", "round_prefer_floor")
     indices: np.ndarray = np.clip(ROUNDINGS[rounding](x), 0, axis.old - 1)

@@ -162,6 +162,8 @@ def _converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
         return f"the {target.backend} backend has no {spec.op_type} at opset {to_opset}"
     attributes = type(node.attributes)(spec.attributes.values(), node)
     detached = cast("ir.Node", _DetachedNode(spec.op_type, spec.inputs, node.outputs, attributes))
+    if target.reads_as_opset and (reason := _why_misread(detached, to_opset, target.reads_as_opset)):
+        return reason
     quirks = [quirk for quirk in target.quirks if quirk.kind not in SOLVED_WITHOUT_RULES]
     return type_refusal(detached, target, to_opset) or _quirk_refusal(detached, quirks, to_opset)
 
@@ -174,6 +176,7 @@ class _DetachedNode:
     inputs: Sequence[ir.Value | None]
     outputs: Sequence[ir.Value]
     attributes: Mapping[str, ir.Attr]
+    domain: str = ""
 
 
 def runs_converted(node: ir.Node, target: Target, opset: int) -> bool:

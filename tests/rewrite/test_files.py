@@ -66,3 +66,28 @@ def test_what_is_no_graph_is_refused_in_one_line():
     recursive.graph.node.append(helper.make_node("f", ["y"], ["z"], domain="own"))
     with pytest.raises(InputError, match="(?i)cyclic"):
         lower(recursive, target)
+
+
+def calling(returned, body, names):
+    """Return a model of one call, whose outputs are `names`, of a function of `x` that returns these values."""
+    own = helper.make_opsetid("own", 1)
+    call = helper.make_node("f", ["x"], names, domain="own")
+    proto = whole_model([call], [value("x", (2, 4))], [value(name, (2, 4)) for name in names if name])
+    proto.functions.append(helper.make_function("own", "f", ["p"], returned, body, [helper.make_opsetid("", 17)]))
+    proto.opset_import.append(own)
+    return proto
+
+
+def test_a_call_may_leave_an_output_out():
+    body = [helper.make_node("Neg", ["p"], ["a"]), helper.make_node("Relu", ["p"], ["b"])]
+    proto = calling(["a", "b"], body, ["", "y"])
+    assert_lowers_to_the_same(proto, "onnxjs-0.1.8/wasm", {"x": values(2, 4)})
+
+
+def test_a_function_may_return_its_input_and_one_value_twice():
+    body = [helper.make_node("Relu", ["p"], ["b"])]
+    lowered = lower(calling(["p", "b", "b"], body, ["y", "z", "w"]), targets.load("onnxjs-0.1.8/wasm"))
+    assert lowered
+    inlined = [helper.make_node(op, ["x"], [name]) for op, name in (("Identity", "y"), ("Relu", "z"), ("Relu", "w"))]
+    expected = whole_model(inlined, [value("x", (2, 4))], [value(name, (2, 4)) for name in "yzw"])
+    assert_same_outputs(expected, lowered.model, {"x": values(2, 4)})

@@ -14,6 +14,7 @@ from tests.rewrite.graphs import EXACT, assert_same, model, node, values
 
 IMAGE_TOLERANCE = 0.05
 """Of 255: the rewrites reorder float32 sums, the weights scale them up to the image's range."""
+WASM = "onnxjs-0.1.8/wasm"
 MOST_NODES = 190
 """The hand-made rewrite of the same network has 371."""
 
@@ -110,7 +111,7 @@ def test_every_node_that_nothing_can_lower_is_named_and_no_other():
         node("Bernoulli", "a", "b"),
         node("RandomUniformLike", "b", "y"),
     ]
-    lowered = lower(model(nodes, (1, 3, 6, 8)), targets.load("onnxjs-0.1.8/wasm"))
+    lowered = lower(model(nodes, (1, 3, 6, 8)), targets.load(WASM))
     assert not lowered
     assert "2 Bernoulli" in str(lowered) and "1 RandomUniformLike" in str(lowered)
     assert "MaxPool" not in str(lowered)
@@ -132,6 +133,20 @@ def test_a_model_that_runs_at_its_own_opset_only_is_left_there():
     lowered = lower(newer, targets.load("ort/cpu"))
     assert lowered and not len(lowered.refused)
     assert lowered.model.opset_import[0].version == 24
+
+
+def test_success_stands_beside_no_refusal():
+    """ONNX.js runs the Pad; `pad-gather`, which it would prefer since it is faster, refuses it."""
+    lowered = lower(model([node("Pad", "x", "p", "y")], (1, 2, 5, 6), {"p": np.ones(8, int)}), targets.load(WASM))
+    assert lowered
+    assert lowered.refused.empty
+
+
+def test_a_node_of_an_opset_that_the_runtime_reads_otherwise_is_refused_with_the_reason():
+    add = model([node("Add", "x", "b", "y", broadcast=1, axis=1)], (2, 3, 4), {"b": np.ones(3, np.float32)}, opset=6)
+    lowered = lower(add, targets.load("onnxjs-0.1.3/cpu"))
+    assert not lowered
+    assert "is read as of opset 7" in lowered.refused.reason[0]
 
 
 def shape_arithmetic(size):

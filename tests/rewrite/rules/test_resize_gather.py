@@ -29,6 +29,12 @@ def test_gathers_equal_the_resize(scales, gathers, attributes):
     assert_same(before, lowered.model, values(*SHAPE), EXACT)
 
 
+def test_opset_10_rounds_up_where_it_shrinks():
+    scales = {"scales": np.array([1, 1, 0.6, 2.3], np.float32)}
+    before = model([node("Resize", "x", "scales", "y", mode="nearest")], SHAPE, scales, opset=10)
+    assert_same(before, lower(before, TARGET).model, values(*SHAPE), EXACT)
+
+
 def test_sizes_instead_of_scales():
     nodes = [node("Resize", "x", "", "", "sizes", "y", **NEAREST)]
     before = model(nodes, SHAPE, {"sizes": np.array([2, 3, 10, 21])})
