@@ -284,6 +284,19 @@ def test_eval_says_how_much_memory_an_image_takes(cli, request, network, photo_f
     assert re.search(r"512x512 px takes about 0.\d GiB of memory, and 0.0 GiB are free; give a --content-scale", err)
 
 
+def test_eval_shares_images_between_processes(cli, checkpoint, photo_file, tmp_path, monkeypatch):
+    photographs, out = tmp_path / "photographs", tmp_path / "out"
+    photographs.mkdir()
+    for i in range(5):
+        images.save(images.load(photo_file, size=(20, 24)), photographs / f"{i}.png")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, written in enumerate((3, 2)):
+        monkeypatch.setenv("RANK", str(rank))
+        command = ("eval", "--model", checkpoint, "--content-image", photographs, "--output-image", out)
+        assert cli(*command)[1] == f"{out}: {written} written, 0 were done, 0 could not be read or stylized\n"
+    assert len(list(out.iterdir())) == 5
+
+
 def test_eval_stylizes_in_strips_what_memory_does_not_hold(cli, checkpoint, photo_file, tmp_path, monkeypatch):
     from fns_lab.nets import strips
 
@@ -346,7 +359,7 @@ def test_train_resumes_and_ends_in_a_checkpoint_that_eval_takes(cli, photo_file,
     arguments = (
         *("train", "--dataset", photo_file.parent, "--style-image", photo_file, "--save-model-dir", tmp_path / "out"),
         *("--checkpoint-model-dir", tmp_path / "way", "--checkpoint-interval", 1, "--batch-size", 1),
-        *("--image-size", 32, "--style-size", 32, "--num-channels", 2, "--cuda", 0),
+        *("--image-size", 32, "--style-size", 32, "--num-channels", 2, "--device", "cpu"),
     )
     assert cli(*arguments, "--max-steps", 1)[0] == GOOD
     code, out, err = cli(*arguments, "--max-steps", 2, "--resume", tmp_path / "way")

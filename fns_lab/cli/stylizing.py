@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,13 +123,14 @@ def is_many(contents: Sequence[Path]) -> bool:
 def stylize_all(contents: Sequence[Path], folder: Path, model: Path, stylized: Stylizer, *, overwrite: bool) -> int:
     """Stylize images and folders of them into `folder`, under their names, and return the exit code.
 
-    An output that is newer than its input and the network is left alone, unless `overwrite`.
+    An output that is newer than its input and the network is left alone, unless `overwrite`. Of the processes of
+    `accelerate launch` or torchrun each takes its share; they do not wait for each other.
     """
     from tqdm import tqdm
 
     from fns_lab import images
 
-    jobs = _jobs(contents, folder)
+    jobs = _jobs(contents, folder)[_number("RANK", 0) :: _number("WORLD_SIZE", 1)]
     waiting = [job for job in jobs if overwrite or not _is_done(*job, model)]
     failed = 0
     bar = tqdm(waiting, "stylizing", delay=1, leave=False)
@@ -145,6 +147,11 @@ def stylize_all(contents: Sequence[Path], folder: Path, model: Path, stylized: S
     done = len(jobs) - len(waiting)
     print(f"{folder}: {len(waiting) - failed} written, {done} were done, {failed} could not be read or stylized")
     return 1 if failed else 0
+
+
+def _number(variable: str, default: int) -> int:
+    """Return a number that accelerate and torchrun tell each process that they start."""
+    return int(os.environ.get(variable, default))
 
 
 def _jobs(contents: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
