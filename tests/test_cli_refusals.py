@@ -12,6 +12,7 @@ import pytest
 
 from fns_lab import images, models
 from fns_lab.cli import BAD_INPUT, MISSING, NO
+from fns_lab.cli.devices import spelled_out
 
 
 class RunsCode:
@@ -75,7 +76,7 @@ def _with_a_flipped_bit(data: bytes) -> bytes:
 ORT = "--target ort/cpu"
 EVAL = "eval --content-image photo.png --output-image OUT.png --model"
 EVAL_NET = "eval --model net.pth --output-image OUT.png --content-image"
-TRAIN = "train --save-model-dir OUT.dir --max-steps 1 --cuda 0"
+TRAIN = "train --save-model-dir OUT.dir --max-steps 1 --device cpu"
 BAD = {
     "no such checkpoint": ("export none.pth -o OUT.onnx", "none.pth: no such file"),
     "no such model": (f"lower none.onnx {ORT} -o OUT.onnx", "none.onnx: no such file"),
@@ -175,9 +176,44 @@ def test_what_is_missing_here_is_exit_3(cli, checkpoint, photo_file, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA, so nothing is missing")
     arguments = ("--model", checkpoint, "--content-image", photo_file, "--output-image", tmp_path / "y.png")
-    code, out, err = cli("eval", *arguments, "--cuda", 1)
-    assert (code, out) == (MISSING, "")
-    assert err.startswith("fns-lab: CUDA is not available here")
+    for device in ("cuda", "cuda:3", "accel"):
+        code, out, err = cli("eval", *arguments, "--device", device)
+        assert (code, out) == (MISSING, "")
+        assert "available here; leave" in err
+    code, _, err = cli("eval", *arguments, "--device", "gpu")
+    assert (code, err) == (2, "fns-lab: --device gpu: give cpu, cuda, cuda:1, mps, xpu or accel\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [("--cuda 0", "cpu"), ("--cuda 1", "cuda"), ("--cuda=1", "cuda"), ("--accel", "accel"), ("--device mps", "mps")],
+)
+def test_upstream_s_flags_are_values_of_device(flags, meant):
+    assert spelled_out(["eval", *flags.split(), "--model", "m"]) == ["eval", "--device", meant, "--model", "m"]
+
+
+@pytest.mark.parametrize("flags", ["--cuda 2", "--cuda", "--cuda=", "--cuda --model"])
+def test_a_wrong_value_of_upstream_s_flag_is_bad_input(cli, flags):
+    code, out, err = cli("eval", *flags.split())
+    assert (code, out) == (2, "")
+    assert err.endswith(": give --device cpu or --device cuda\n")
+
+
+def test_export_says_that_a_network_counts_its_calls(cli, tmp_path, monkeypatch):
+    text = """import torch
+class Counter(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+    def forward(self, x):
+        self.calls += 1
+        return x * self.calls
+"""
+    (tmp_path / "counting.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    code, _, err = cli("export", "counting:Counter", "--input", "x=1x3", "-o", tmp_path / "counter.onnx")
+    assert code == 0
+    assert "counting:Counter: each call changes the buffer 'calls', on which the result depends" in err
 
 
 def test_an_engine_s_refusal_is_one_line_and_exit_1(cli, fns_model, photo_file, tmp_path):

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fns_lab.cli import common, compare, convert, course, fetch, matrix, measure, networks, show
+from fns_lab.cli import common, compare, convert, course, devices, fetch, matrix, measure, networks, show
 from fns_lab.cli import export as exporting
 from fns_lab.cli import site as web_site
 from fns_lab.cli import targets as target_list
@@ -72,11 +72,12 @@ def build_app() -> typer.Typer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `argv` is without the program's name; None takes the process's own."""
-    argv = exporting.spelled_out(list(sys.argv[1:] if argv is None else argv)) or ["--help"]
+    given = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     common.set_verbosity(0)
     with Signals() as signals:
         try:
             with contextlib.redirect_stdout(VisibleText(sys.stdout)):
+                argv = devices.spelled_out(exporting.spelled_out(given))
                 code = typer.main.get_command(build_app()).main(argv, prog_name="fns-lab", standalone_mode=False)
                 sys.stdout.flush()
         except Stopped as stop:

@@ -14,6 +14,7 @@ from fns_lab.cli.arrays import Inputs
 from fns_lab.cli.common import JsonFlag, Top, checked_folder, checked_model, checked_output, print_json, print_table
 from fns_lab.cli.compare_files import PLOT_SUFFIXES, draw, write_files
 from fns_lab.cli.compare_runs import counted, experiment_of, feeds_of, reference_name
+from fns_lab.cli.devices import Device
 from fns_lab.cli.export import Weights
 from fns_lab.cli.image_options import NO_IMAGE_OPTIONS, ImageOptions, takes_image_options
 from fns_lab.errors import InputError
@@ -73,6 +74,7 @@ def compare(
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write models, inputs, outputs and table.")] = None,
     load: Annotated[Path | None, typer.Option(metavar="DIR", help="Show what --save wrote; runs nothing.")] = None,
     weights: Weights = None,
+    device: Device = None,
     image: ImageOptions = NO_IMAGE_OPTIONS,
     top: Top = None,
     json: JsonFlag = False,
@@ -118,7 +120,7 @@ def compare(
         changes = image.changes()
         feeds = partial(feeds_of, inputs=input, changes=changes)
         with _progress_bar() as bar:
-            experiment = experiment_of(a, weights, b, feeds, target_a, target_b, tolerance, bar)
+            experiment = experiment_of(a, weights, device, b, feeds, target_a, target_b, tolerance, bar)
             comparison = _compared(experiment, bar, by_halves=bisect, truth=truth)
         write_files(experiment, comparison, target_b, save=save, reduce=reduce, reference=reference_name(a, target_a))
     else:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from fns_lab.cli.arrays import load_feeds
-from fns_lab.cli.export import load_network
+from fns_lab.cli.devices import pick_device
+from fns_lab.cli.export import load_network, note_carried
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DRAWN_SIZE = 64
 def experiment_of(
     a: str,
     weights: Path | None,
+    device: str | None,
     b: Path,
     feeds: Callable[[ModelProto], Feeds],
     target_a: str,
@@ -46,7 +48,9 @@ def experiment_of(
     if is_network(a):
         source = load_network(a, weights)
         run_b = _model_run(b, feeds, engine_b, bar)
-        run_a = _network_run(source, a, run_b, bar)
+        run_a = _network_run(source, a, pick_device(device or "cpu"), run_b, bar)
+    elif device:
+        raise InputError(f"--device {device}: A runs in PyTorch only if it is a network: .pth, .pt2, module:factory")
     else:
         run_a = _model_run(Path(a), feeds, engine_a, bar)
         run_b = _model_run(b, feeds, engine_b, bar)
@@ -81,7 +85,7 @@ def _model_run(path: Path, feeds: Callable[[ModelProto], Feeds], target: Target,
     return ModelRun(model, feeds(model), run, piecewise=target.ops_are_independent, engine=str(target))
 
 
-def _network_run(source: Source, label: str, other: ModelRun, bar: tqdm[NoReturn]) -> ModelRun:
+def _network_run(source: Source, label: str, device: str, other: ModelRun, bar: tqdm[NoReturn]) -> ModelRun:
     """Run a network in PyTorch for its values; its export names them, and runs in parts in ONNX Runtime."""
     from fns_lab.compare import ModelRun
     from fns_lab.export import export
@@ -93,10 +97,11 @@ def _network_run(source: Source, label: str, other: ModelRun, bar: tqdm[NoReturn
         exported = export(source.net, args, kwargs, input_names=source.input_names)
     except InputError as error:
         raise InputError(f"{label}: {error}") from None
+    note_carried(label, exported)
     feeds = dict(zip(exported.call.input_names, other.feeds.values(), strict=True))
     if other.feeds.keys() == set(exported.call.input_names):
         feeds = {name: other.feeds[name] for name in exported.call.input_names}
-    with TorchRunner(source.net, call=exported.call) as runner:
+    with TorchRunner(source.net, device=device, call=exported.call) as runner:
         values = runner.values(feeds, exported.modules)
     return ModelRun(exported.model, feeds, counted(run_in("ort/cpu"), bar), values=values, engine="ort/cpu")
 

@@ -1,41 +1,72 @@
-"""The device that torch runs on: the flags that choose it, and a check that it is available."""
+"""The device that PyTorch runs on: the option that chooses it, and a check that it is available."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from fns_lab.errors import InputError, MissingError
 
-Cuda = Annotated[int | None, typer.Option(help="1: CUDA, or fail; 0: the CPU; default: the best available device.")]
-Accel = Annotated[bool, typer.Option("--accel", help="An accelerator (CUDA, MPS, XPU), or fail.")]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="D",
+        help="Device of PyTorch: cpu, cuda, cuda:1, mps, xpu, or accel, any accelerator. Default: best; compare: cpu.",
+    ),
+]
+
+ACCEL = "accel"
+"""Value of --device for whatever accelerator there is."""
+UPSTREAM = {"--cuda=0": "cpu", "--cuda=1": "cuda", "--accel": ACCEL}
+"""Flags of upstream's script, which its users have in their command lines, as values of --device."""
 
 
-def pick_device(cuda: int | None, accel: bool) -> str:
-    """Return the type of the torch device that the flags ask for, such as "cpu" or "cuda".
+def spelled_out(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with --device in place of upstream's flags `--cuda 0`, `--cuda 1` and `--accel`."""
+    spelled: list[str] = []
+    texts = iter(argv)
+    for text in texts:
+        flag = f"--cuda={next(texts, '')}" if text == "--cuda" else text
+        if flag.startswith("--cuda=") and flag not in UPSTREAM:
+            raise InputError(f"{flag}: give --device cpu or --device cuda")
+        spelled += ["--device", UPSTREAM[flag]] if flag in UPSTREAM else [text]
+    return spelled
 
-    Raises `MissingError` if it is not available, `InputError` for flags that contradict each other.
+
+def pick_device(device: str | None) -> str:
+    """Return the name of the torch device for a value of --device, such as "cpu" or "cuda:1".
+
+    Of the processes of `accelerate launch` each gets its own, where no number is given. Raises `MissingError` for one
+    that is not available, `InputError` for a name that PyTorch does not know.
     """
     import torch
 
-    if cuda not in (None, 0, 1):
-        raise InputError(f"--cuda {cuda}: give 1 or 0")
-    if cuda == 0 and accel:
-        raise InputError("--cuda 0 and --accel contradict each other; leave one out")
-    if cuda == 1 and not torch.cuda.is_available():
-        raise MissingError("CUDA is not available here; leave --cuda out, or see `fns-lab doctor`")
-    if accel and not torch.accelerator.is_available():
-        raise MissingError("no accelerator is available here; leave --accel out, or see `fns-lab doctor`")
     accelerator = torch.accelerator.current_accelerator(check_available=True)
-    if cuda == 0 or accelerator is None:
+    if device is None or device == ACCEL:
+        if device and accelerator is None:
+            raise MissingError("no accelerator is available here; leave --device out, or see `fns-lab doctor`")
+        wanted = accelerator or torch.device("cpu")
+    else:
+        try:
+            wanted = torch.device(device)
+        except RuntimeError:
+            raise InputError(f"--device {device}: give cpu, cuda, cuda:1, mps, xpu or {ACCEL}") from None
+    if wanted.type == "cpu":
         return "cpu"
-    return "cuda" if cuda else accelerator.type
+    is_here = accelerator is not None and wanted.type == accelerator.type
+    if not is_here or (wanted.index or 0) >= torch.accelerator.device_count():
+        raise MissingError(f"--device {device}: not available here; leave it out, or see `fns-lab doctor`")
+    local = os.environ.get("LOCAL_RANK")
+    return f"{wanted.type}:{local}" if local and wanted.index is None else str(wanted)
 
 
-def prefer_cpu(use_cpu: bool) -> None:
-    """Make accelerate use the CPU, if `use_cpu`; it picks the device when a `Trainer` is created."""
-    import os
-
-    if use_cpu:
+def prefer(device: str) -> None:
+    """Make accelerate use a device; it picks it when a `Trainer` is created."""
+    if device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
+    elif "LOCAL_RANK" not in os.environ:
+        os.environ["ACCELERATE_TORCH_DEVICE"] = device

@@ -86,6 +86,7 @@ def export(
     changes = image.changes()
     source = load_network(network, weights)
     exported = _exported(source, input or [], dynamic or [], size, opset)
+    note_carried(network, exported)
     settings = image_settings(changes, exported.model)
     return write(store(exported.model, settings) if settings else exported.model, output, lower_for)
 
@@ -97,6 +98,15 @@ def load_network(text: str, weights: Path | None) -> Source:
     if factory.is_factory(text) and not Path(text).exists():
         note(f"running the code of {text.partition(':')[0]}")
     return sources.load(text, weights)
+
+
+def note_carried(network: str, exported: Exported) -> None:
+    """Say so if a network's result depends on earlier calls, which that of a model cannot."""
+    if exported.carried:
+        note(
+            f"{network}: each call changes the buffer {exported.carried!r}, on which the result depends; the model "
+            "always gives what the first call gives"
+        )
 
 
 def write(model: ModelProto, output: Path, target: Target | None) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fns_lab.cli.common import checked_folder, checked_model, checked_output, keep_inputs
-from fns_lab.cli.devices import Accel, Cuda, pick_device
+from fns_lab.cli.devices import Device, pick_device
 from fns_lab.cli.stylizing import is_many, stylize_all, stylizer_of_model, stylizer_of_net
 from fns_lab.errors import InputError
 
@@ -25,8 +25,7 @@ def eval(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Of several images, also write those again that are done.")
     ] = False,
-    cuda: Cuda = None,
-    accel: Accel = False,
+    device: Device = None,
     export_onnx: Annotated[
         Path | None, typer.Option("--export_onnx", help="Also export the network to this file, at the image's size.")
     ] = None,
@@ -35,7 +34,7 @@ def eval(
     """Stylize an image, or many.
 
     Of several images, or a folder, one is done if its output is newer than it and the network. One that can't be
-    stylized is named and left out, exit 1.
+    stylized is named and left out, exit 1. `accelerate launch -m fns_lab eval ...` shares them between processes.
 
     \b
     Examples:
@@ -67,10 +66,10 @@ def eval(
     else:
         from fns_lab.nets import checkpoints
 
-        device = pick_device(cuda, accel)
+        picked = pick_device(device)
         net = checkpoints.load(model)
         scratch = output_image if many and output_image.is_dir() else output_image.parent
-        stylized = stylizer_of_net(net, content_scale, device, scratch)
+        stylized = stylizer_of_net(net, content_scale, picked, scratch)
     if many:
         return stylize_all(content_image, output_image, model, stylized, overwrite=overwrite)
     y = stylized(content_image[0])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fns_lab.cli.devices import Accel, Cuda, pick_device, prefer_cpu
+from fns_lab.cli.devices import Device, pick_device, prefer
 
 
 def train(
@@ -23,8 +23,7 @@ def train(
     style_size: Annotated[
         int | None, typer.Option(min=16, help="Scale the style image so that its shorter edge has this length, pixels.")
     ] = None,
-    cuda: Cuda = None,
-    accel: Accel = False,
+    device: Device = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights and the crops.")] = 42,
     content_weight: Annotated[float, typer.Option(help="Weight of the content loss.")] = 1e5,
     style_weight: Annotated[float, typer.Option(help="Weight of the style loss.")] = 1e10,
@@ -60,7 +59,7 @@ def train(
       fns-lab train --dataset data/photos --style-image data/style-images/mosaic.jpg \\
           --save-model-dir saved_models --num-channels 16 --max-steps 800
     """
-    prefer_cpu(pick_device(cuda, accel) == "cpu")
+    prefer(pick_device(device))
     from accelerate import PartialState
 
     from fns_lab.nets.vgg import WEIGHTS

@@ -77,6 +77,23 @@ def outputs_of(program: ExportedProgram, log: CallLog) -> dict[str, tuple[str, .
     return found
 
 
+def carried_buffer(program: ExportedProgram) -> str | None:
+    """Return a buffer that the network changes and on whose old value its result depends, or None."""
+    signature = program.graph_signature
+    changed = set(signature.buffers_to_mutate.values())
+    nodes = {node.name: node for node in program.graph.nodes}
+    reached: set[fx.Node] = set()
+    waiting = [nodes[name] for name in signature.user_outputs if isinstance(name, str)]
+    while waiting:
+        node = waiting.pop()
+        buffer: str | None = signature.inputs_to_buffers.get(node.name)
+        if buffer in changed:
+            return buffer
+        waiting += [source for source in node.all_input_nodes if source not in reached]
+        reached.update(node.all_input_nodes)
+    return None
+
+
 def _copied(graph: fx.Graph, log: CallLog) -> dict[str, tuple[str, ...]]:
     """Return the traced values of which each call's copies were made."""
     count = sum(map(len, log.copies.values()))

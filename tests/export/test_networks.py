@@ -111,6 +111,7 @@ def test_tensors_of_one_shape_are_told_apart_in_every_call():
     feeds = {"x": np.random.default_rng(1).normal(size=(3, 2, 6)).astype(np.float32)}
     before = feeds["x"].copy()
     exported = export(net, (torch.zeros(3, 2, 6),))
+    assert exported.carried == "calls"
     assert list(exported.modules) == ["cell", "cell@1", "cell@2"]
     with TorchRunner(net, call=exported.call) as runner:
         values = [runner.values(feeds, exported.modules) for _ in range(2)][1]
@@ -122,6 +123,27 @@ def test_tensors_of_one_shape_are_told_apart_in_every_call():
         np.testing.assert_allclose(actual[name], expected, atol=TOLERANCE, err_msg=name)
     assert (feeds["x"] == before).all()
     assert net.calls == 0
+
+
+class Counter(nn.Module):
+    """Counts its calls, or remembers its last input, and gives neither out."""
+
+    def __init__(self, *, remembers: bool) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1, 3))
+        self.remembers = remembers
+
+    def forward(self, x):
+        if not self.remembers:
+            self.calls += 1
+            return x * 2
+        self.calls.copy_(x)
+        return x * self.calls
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_buffer_that_no_result_depends_on_is_no_matter(remembers):
+    assert export(Counter(remembers=remembers).eval(), (torch.ones(1, 3),)).carried is None
 
 
 @dataclasses.dataclass

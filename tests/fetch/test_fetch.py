@@ -196,6 +196,6 @@ def test_photographs_come_without_a_network_and_train(capsys, tmp_path, monkeypa
     assert Path(capsys.readouterr().out.strip()) == folder
     assert {path.stem for path in folder.iterdir()} == set(photos.NAMES)
     places = f"--dataset {folder} --style-image {DATA}/style-images/mosaic.jpg --save-model-dir {tmp_path}"
-    small = "--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --cuda 0 --max-steps 1"
+    small = "--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --device cpu --max-steps 1"
     assert main(f"train {places} {small}".split()) == GOOD
     assert checkpoints.load(capsys.readouterr().out.strip()).width == 2

@@ -26,10 +26,10 @@ LAUNCHERS = {
 NOTEBOOK = """
 from pathlib import Path
 from accelerate import notebook_launcher
-from fns_lab.cli.devices import prefer_cpu
+from fns_lab.cli.devices import prefer
 from fns_lab.training.config import TrainConfig
 from fns_lab.training.run import train
-prefer_cpu(True)
+prefer("cpu")
 small = dict(max_steps=2, batch_size=1, image_size=16, style_size=16, num_channels=2, mixed_precision="no")
 config = TrainConfig(Path({folder!r}), Path({style!r}), **small)
 free_port = dict(use_port="0", rdzv_backend="c10d", rdzv_endpoint="127.0.0.1:0")
@@ -44,7 +44,7 @@ def folder(tmp_path_factory) -> Path:
 
 def start(folder: Path, out: Path, batch_size: int, steps: int, launcher: list[str] | None = None, *more: str):
     """`fns-lab train` in one process, or in several by a launcher."""
-    flags = "--image-size 16 --style-size 16 --num-channels 2 --cuda 0 --mixed-precision no --checkpoint-interval 1"
+    flags = "--image-size 16 --style-size 16 --num-channels 2 --device cpu --mixed-precision no --checkpoint-interval 1"
     places = ("--dataset", folder, "--style-image", folder / "near/photo01.jpg", "--save-model-dir", out / "saved")
     argv = ["train", *map(str, places), "--checkpoint-model-dir", str(out / "run"), *flags.split(), *more]
     argv += ["--batch-size", str(batch_size), "--max-steps", str(steps)]

@@ -165,7 +165,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_cause_and_checkpoint(config, 
 
 
 def command(folder: Path, out: Path, steps: int) -> list[str]:
-    flags = "--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --cuda 0 --mixed-precision no"
+    flags = "--image-size 16 --style-size 16 --num-channels 2 --batch-size 1 --device cpu --mixed-precision no"
     places = ("--dataset", folder, "--style-image", folder / "near/photo01.jpg", "--save-model-dir", out / "saved")
     checkpoints = ("--checkpoint-model-dir", out / "run", "--checkpoint-interval", 1)
     more = ("--max-steps", steps)

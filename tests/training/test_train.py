@@ -23,7 +23,7 @@ def train(capsys, photo_file, tmp_path):
 
     def run(dataset: Path, *more):
         out = tmp_path / "out"
-        flags = ("--image-size", 16, "--style-size", 16, "--num-channels", 2, "--batch-size", 1, "--cuda", 0)
+        flags = ("--image-size", 16, "--style-size", 16, "--num-channels", 2, "--batch-size", 1, "--device", "cpu")
         argv = ("train", "--dataset", dataset, "--style-image", photo_file, "--save-model-dir", out, *flags, *more)
         code = main([str(arg) for arg in argv])
         return code, *capsys.readouterr()
@@ -159,6 +159,6 @@ def test_upstream_s_command_line_says_in_one_line_that_there_is_no_cuda(
     places = ("--dataset", photographs, "--save-model-dir", tmp_path / "out", "--style-image", photo_file)
     assert main(["train", *map(str, places), *line.split()]) == MISSING
     err = capsys.readouterr().err
-    assert err.startswith("fns-lab: CUDA is not available here")
+    assert err.startswith("fns-lab: --device cuda: not available here")
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
