@@ -1,0 +1,51 @@
+"""Faults of OpenVINO that a sweep found, each refused, beside a node that is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fns_lab import targets
+from tests.runtimes.one_node import OPENVINO, ints, is_right, one, x
+
+NUMBER = np.array(0.5, np.float32)
+NEAR_ZERO = x(2, 64) * np.float32(1e-7)
+
+
+def shifted(*shape):
+    number = np.full(shape, 3, np.uint8)
+    return one("BitShift", {"x": number}, {"n": number}, direction="LEFT")
+
+
+def coded(opset):
+    constants = {"d": np.array(5), "v": np.array([0.0, 1.0], np.float32)}
+    return one("OneHot", {"i": ints(-7, -1, 0, 3, 4, 1)}, constants, opset=opset)
+
+
+def spectrum(axis, dtype=np.float32):
+    return one("DFT", {"x": x(2, 6, 5, 1).astype(dtype)}, opset=17, axis=axis)
+
+
+CASES = {
+    "near zero": (one("LpNormalization", {"x": NEAR_ZERO}, axis=0), one("Softmax", {"x": NEAR_ZERO})),
+    "scalar": (shifted(), shifted(1)),
+    "axis from the end": (spectrum(-2), spectrum(2)),
+    "float64": (spectrum(1, np.float64), spectrum(1)),
+    "empty Dropout": (one("Dropout", {}, {"x": x(0, 3)}, opset=13), one("Dropout", {}, {"x": x(1, 3)}, opset=13)),
+    "empty Flatten": (one("Flatten", {"x": x(0, 3, 5)}, axis=2), one("Flatten", {"x": x(1, 3, 5)}, axis=2)),
+    "Min of opset 7": (
+        one("Min", {"x": NUMBER}, {"k": NUMBER + 1}, opset=7), one("Min", {"x": NUMBER}, {"k": NUMBER + 1}, opset=8)
+    ),
+    "OneHot of opset 9": (coded(9), coded(11)),
+}  # fmt: skip
+"""By fault: a model that OpenVINO gets wrong or fails on, and one beside it that is right; each with its feeds."""
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
+    target = targets.load(OPENVINO)
+    (faulty, its_feeds), (right, feeds) = CASES[fault]
+    assert is_right(right, feeds, OPENVINO)
+    assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
+    assert not is_right(faulty, its_feeds, OPENVINO)
+    assert not targets.check(faulty, target)
