@@ -86,7 +86,12 @@ def explicit_pads(node: ir.Node) -> list[int]:
         zip(kernel, attributes.get_ints("strides", ones), attributes.get_ints("dilations", ones), strict=True)
     ):
         size = fixed_size(x, 2 + i)
-        total = max((math.ceil(size / s) - 1) * s + (k - 1) * d + 1 - size, 0)
+        total = (math.ceil(size / s) - 1) * s + (k - 1) * d + 1 - size
+        if total < -1:
+            raise Refusal(
+                f"the {node.op_type} has auto_pad {auto_pad} and skips {-total} elements: engines differ in which"
+            )
+        total = max(total, 0)
         smaller, larger = total // 2, total - total // 2
         begin.append(smaller if auto_pad == "SAME_UPPER" else larger)
         end.append(larger if auto_pad == "SAME_UPPER" else smaller)

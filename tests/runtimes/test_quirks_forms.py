@@ -84,6 +84,11 @@ CASES = {
     "wrapped-padding-on-a-cpu": Faulty(
         node("Pad", "x", "y", mode="wrap", pads=[0, 0, 1, 0, 0, 0, 0, 2]), {}, (2, 3, 5, 7), ("0.1.8",), ("cpu", "wasm")
     ),
+    "fewer-limits": Faulty(node("Slice", "x", "y", starts=[1], ends=[2]), {}, (1, 3, 4, 5), ALL, ("webgl",)),
+    "unread-end": Faulty(
+        node("Conv", "x w", "y", strides=[2, 2], auto_pad="SAME_UPPER"), {"w": np.ones((4, 3, 1, 1), np.float32)},
+        (2, 4, 2, 3), (), (),
+    ),
     "equal-shapes": Faulty(
         node("Sum", "x b", "y"), {"b": np.ones((3, 1, 1), np.float32)}, X.shape, ("0.1.8",), EVERY, 8
     ),
@@ -107,7 +112,7 @@ CASES = {
 ROWS = [
     *((name, f"onnxjs-{v}/{b}") for name, case in CASES.items() for v in case.versions for b in case.backends),
     *((name, "ort-web/webgl") for name in ("computed-limits-of-clip", "computed-pads", "equal-shapes")),
-    ("wrapped-padding", "ort-web/webgl"),
+    *((name, "ort-web/webgl") for name in ("fewer-limits", "unread-end", "wrapped-padding")),
 ]
 
 
@@ -134,6 +139,28 @@ def test_a_node_that_fails_or_is_wrong_and_right_when_lowered(name, target):
         actual = outputs(lowered.model, target, feeds)
         assert actual.shape == expected.shape
         assert worst_error(actual, expected) < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("op", ["AveragePool", "MaxPool"])
+def test_a_pool_that_skips_the_last_row_skips_the_first_on_webgl(op):
+    target, rows = targets.load("ort-web/webgl"), np.arange(8, dtype=np.float32).reshape(1, 1, 8, 1)
+    pool = node(op, "x", "y", kernel_shape=[1, 1], strides=[2, 1], auto_pad="SAME_UPPER")
+    model = graph([pool], {"x": rows}, outputs={"y": (1, 1, 4, 1)})
+    assert not check(model, target)
+    np.testing.assert_array_equal(outputs(model, target, {"x": rows}), rows[:, :, 1::2])
+    np.testing.assert_array_equal(outputs(lower(model, target).model, target, {"x": rows}), rows[:, :, ::2])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.uint64])
+@pytest.mark.parametrize("target", [*(f"onnxjs-{v}/{b}" for v in ALL for b in EVERY), "ort-web/webgl"])
+def test_an_input_of_these_types_is_refused(target, dtype):
+    """Also if its shape alone counts, so that no node of the lowered model reads it."""
+    x = np.ones(3, dtype)
+    size = graph([node("Size", "x", "y")], {"x": x}, outputs={"y": ()}, output_type=TensorProto.INT64)
+    lowered = lower(size, targets.load(target))
+    assert not lowered and "Size" not in {each.op_type for each in lowered.model.graph.node}
+    with pytest.raises(RuntimeFault, match="unsupported data type|unspecified error"):
+        outputs(lowered.model, target, {"x": x})
 
 
 @pytest.mark.parametrize("backend", EVERY)

@@ -257,6 +257,19 @@ def test_what_is_wrong_in_a_browser_alone_is_refused_there(name, target):
 
 
 @pytest.mark.parametrize("target", TARGETS[:2])
+def test_an_average_whose_strides_skip_the_end_fails_before_opset_19(target):
+    (old, feeds), (new, _) = (pool("AveragePool", 8, 1, 1, opset=opset, strides=[2, 2]) for opset in (18, 19))
+    target = targets.load(target)
+    assert "AveragePool that pads SAME" in check(old, target).table.reason.iloc[0]
+    with open_runner(old, target) as runner, pytest.raises(RuntimeFault, match="padding values must be non-negative"):
+        runner.infer(feeds)
+    for right in (new, lower(old, target).model):
+        assert check(right, target)
+        with open_runner(right, target) as runner:
+            np.testing.assert_array_equal(runner.infer(feeds)["y"], feeds["x"][:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize("target", TARGETS[:2])
 @pytest.mark.parametrize("op", ["ReduceMax", "ReduceMin"])
 def test_the_largest_and_the_least_of_nan_are_left_open(op, target):
     """Of matrices with one NaN per row the engine loses it in most rows."""

@@ -370,6 +370,7 @@ MATCHES = {
         one("RotaryEmbedding", constants={"c": values(2, 4, 4), "s": values(2, 4, 4)}, opset=23),
         one("RotaryEmbedding", inputs="x,x,s", constants={"s": values(2, 4, 4)}, opset=23),
     ),
+    "fewer-limits": (one("Slice", starts=[0], ends=[1], opset=9), one("Slice", starts=[0] * 4, ends=[1] * 4, opset=9)),
     "unnamed-output": (split("y,,z"), split("y,z")),
     "other-attribute": (one("Attention", inputs="x,x,x", softcap=2.0), one("Attention", inputs="x,x,x", softcap=0.0)),
     "attributes-together": (

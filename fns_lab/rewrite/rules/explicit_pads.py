@@ -4,10 +4,11 @@
 
 SAME_UPPER puts the larger half of `total` at the end, SAME_LOWER at the beginning; VALID means no padding.
 
-- Supported: Conv, MaxPool and AveragePool of any opset, a fixed size.
+- Supported: Conv, MaxPool and AveragePool of any opset, a fixed size. Where `total` without the limit of 0 would be
+  below -1, engines begin at different elements, and even one engine does for different ops.
 - Fidelity: exact.
-- Needed by: ONNX.js, which computes other sizes for SAME_UPPER with strides; ONNX Runtime, whose MaxPool fails where
-  `total` would be below 0.
+- Needed by: ONNX.js, which computes other sizes for SAME_UPPER with strides; where `total` would be below 0, ONNX
+  Runtime, whose pools fail, and ONNX Runtime Web on webgl, which begins after the first element.
 """
 
 from __future__ import annotations

@@ -97,6 +97,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "only-first-computed": forms.only_first_computed,
     "data-dependent-inputs": forms.data_dependent_inputs,
     "unstated-axes": forms.unstated_axes,
+    "fewer-limits": forms.fewer_limits,
     "unnamed-output": forms.unnamed_output,
     "other-attribute": forms.other_attribute,
     "attributes-together": forms.attributes_together,

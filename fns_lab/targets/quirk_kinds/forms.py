@@ -88,6 +88,22 @@ def unstated_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return "axes" not in node.attributes and not has_input(node, 1)
 
 
+def fewer_limits(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Slice that states no axes, unless it has as many limits as its input has dimensions.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "fewer-limits"
+        ops = ["Slice"]
+    """
+    if "axes" in node.attributes or has_input(node, 3):
+        return False
+    x, starts = input_shape(node, 0), input_shape(node, 1)
+    count = len(node.attributes.get_ints("starts", [])) if starts is None else starts[0]
+    return x is None or count != len(x)
+
+
 def unnamed_output(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that leave out an output before another one by giving it an empty name.
 

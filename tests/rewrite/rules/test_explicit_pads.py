@@ -35,3 +35,13 @@ def test_refusals():
     row = lower(conv("SAME_UPPER", shape=(1, 3, "h", 7)), TARGET).refused.iloc[0]
     assert (row.node, row.rule) == ("node_y", "explicit-pads")
     assert "--shape" in row.reason
+    skipping = model(
+        [node("MaxPool", "x", "y", kernel_shape=[1, 1], strides=[3, 1], auto_pad="SAME_UPPER")], (1, 3, 6, 7)
+    )
+    assert "skips 2 elements" in lower(skipping, TARGET).refused.iloc[0].reason
+
+
+def test_a_window_that_skips_the_last_element_begins_at_the_first():
+    before = conv("SAME_UPPER", shape=(1, 3, 6, 8), strides=[4, 3])
+    lowered = lower(before, TARGET)
+    assert_same(before, lowered.model, values(1, 3, 6, 8), EXACT)
