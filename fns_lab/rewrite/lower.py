@@ -119,10 +119,13 @@ def lower(
     run = LoweringRun(target, onnx_opset(lowered), lowered.graph, choices or {})
     sites = SiteList(run) if list_sites else None
     fold_constants(lowered, run, inferred=True)
-    applied = []
+    applied, op_types = [], _op_types(lowered)
     for rule in rules:
-        if rule.FIDELITY != "approximate" or allow_approximate:
-            applied.append((rule.NAME, _apply(rule, lowered, run, sites), rule.FIDELITY))
+        if op_types.isdisjoint(rule.roots(target)) or (rule.FIDELITY == "approximate" and not allow_approximate):
+            continue
+        if count := _apply(rule, lowered, run, sites):
+            applied.append((rule.NAME, count, rule.FIDELITY))
+            op_types = _op_types(lowered)
     passes.RemoveUnusedNodesPass()(lowered)  # a node that no output needs must not block the conversion
     _record_unsupported(lowered, run)
     converted = convert_opset(lowered, run)
@@ -149,8 +152,7 @@ def lower(
 
 def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList | None) -> int:
     """In place: apply a rule wherever it matches and return how often it did."""
-    roots = set(rule.roots(run.target))
-    if rule.missing_ops(run.target) or not any(node.op_type in roots for node in model.graph.all_nodes()):
+    if rule.missing_ops(run.target):
         return 0
     instances = rule.instances(run)
     if not instances:
@@ -166,6 +168,10 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     if count:
         fold_constants(model, run)
     return count
+
+
+def _op_types(model: ir.Model) -> set[str]:
+    return {node.op_type for node in model.graph.all_nodes()}
 
 
 def _record_unsupported(model: ir.Model, run: LoweringRun) -> None:
