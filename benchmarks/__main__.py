@@ -16,6 +16,7 @@ from benchmarks import (
     large_image,
     lowering,
     lowering_cost,
+    many_nodes,
     preview,
     random_cases,
     robustness,
@@ -28,7 +29,7 @@ from fns_lab.errors import InputError, MissingError
 from fns_lab.files import atomic_write
 from fns_lab.paths import REPORTS, SAVED_MODELS
 
-BENCHMARKS = (lowering_cost, random_cases, comparing, isolation, architectures, lowering, tuning, training)
+BENCHMARKS = (lowering_cost, many_nodes, random_cases, comparing, isolation, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
 ON_REQUEST = (preview, browsers, site_bytes, foreign, sweep, robustness, large_image)

@@ -10,6 +10,7 @@ from benchmarks import (
     isolation,
     lowering,
     lowering_cost,
+    many_nodes,
     preview,
     random_cases,
     runs,
@@ -57,6 +58,16 @@ def test_isolation_times_both_and_compares_their_outputs():
         assert row["here_ms"] > 0
         assert row["own_process_ms"] > 0
         assert row["within"] == (row["ratio"] <= isolation.BOUND)
+
+
+def test_chains_of_nodes_are_compared_and_lowered():
+    result = many_nodes.run([60], [6])
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [(row["what"], row["nodes"], row["right"]) for row in result["rows"]] == [
+        ("compare", 60, True),
+        ("lower", 6, True),
+    ]
+    assert len(many_nodes.table(result)) == 2
 
 
 def test_random_models_of_every_rule_are_within_their_limits():
