@@ -13,6 +13,7 @@ from fns_lab.models import RULE_PREFIX, fed_inputs
 from fns_lab.opset.convert import convert
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.nodes import NodeError
+from fns_lab.opset.schemas import schema
 from fns_lab.rewrite.rule import LoweringRun
 from fns_lab.rewrite.values import names_of_values, unused_name
 from fns_lab.targets import Target
@@ -66,6 +67,7 @@ def clean_up(model: ir.Model, target: Target) -> None:
     passes.RemoveUnusedOpsetsPass()(model)
     passes.DeduplicateInitializersPass()(model)
     passes.NameFixPass()(model)
+    _restore_required_inputs(model)
     model.ir_version = min(model.ir_version, target.ir_version)
     for node in model.graph.all_nodes():
         if rule := node.metadata_props.get(RULE_NAME_TAG):
@@ -74,6 +76,16 @@ def clean_up(model: ir.Model, target: Target) -> None:
         _remove_metadata(model)
     if target.initializers_are_inputs or model.ir_version < INITIALIZERS_APART_SINCE:
         passes.AddInitializersToInputsPass()(model)
+
+
+def _restore_required_inputs(model: ir.Model) -> None:
+    """In place: give each node the fewest inputs that its op takes; a Loop without a condition has an empty one.
+
+    Removing what is unused has removed empty inputs from the end.
+    """
+    for node in model.graph.all_nodes():
+        if node.domain == "" and (op := schema(node.op_type, onnx_opset(model))):
+            node.resize_inputs(max(len(node.inputs), op.min_input))
 
 
 def _name_present_outputs(model: ir.Model, target: Target) -> None:

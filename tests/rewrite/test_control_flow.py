@@ -196,3 +196,12 @@ def test_a_loop_stays_where_the_target_runs_it():
     nodes, constants = [node("Loop", "n yes x", "y", body=step)], {"n": np.array(2), "yes": np.array(True)}
     proto = whole_model(nodes, [value("x", X)], [value("y", X)], constants)
     assert ops(assert_lowers_to_the_same(proto, "ort/cpu", {"x": values(*X)}).model) == ["Loop"]
+
+
+def test_a_loop_without_a_condition_keeps_the_empty_input_that_it_must_have():
+    nodes = [node("Identity", "go", "on"), node("Gather", "x i", "row", axis=1)]
+    step = body(nodes, [value("i", (), INT64), value("go", (), BOOL)], [value("on", (), BOOL), "row"])
+    proto = whole_model([node("Loop", "n", "y", body=step)], [value("x", X)], ["y"], {"n": np.array(3)})
+    proto.graph.node[0].input.append("")
+    lowered = assert_lowers_to_the_same(proto, "ort/cpu", {"x": values(*X)})
+    assert list(lowered.model.graph.node[0].input) == ["n", ""]
