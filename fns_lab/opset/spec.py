@@ -58,5 +58,11 @@ def new_constant(node: ir.Node, array: np.ndarray, name: str) -> ir.Value:
 
 def constant(array: np.ndarray, name: str) -> ir.Value:
     """Return an initializer that is in no graph yet."""
-    tensor = ir.tensor(array, name=name)
+    tensor = _string_tensor(array, name) if array.dtype.kind in "OSU" else ir.tensor(array, name=name)
     return ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
+
+
+def _string_tensor(array: np.ndarray, name: str) -> ir.StringTensor:
+    """Return strings as a tensor that can be written to a file, which onnx_ir's tensor of an array of them can't."""
+    strings = [text if isinstance(text, bytes) else str(text).encode() for text in array.reshape(-1)]
+    return ir.StringTensor(strings, shape=ir.Shape(array.shape), name=name)

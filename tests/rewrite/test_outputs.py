@@ -153,3 +153,13 @@ def test_what_an_unknown_op_gives_is_as_claimed():
     proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     proto.graph.value_info.append(value("a", X))
     assert [n.op_type for n in lower(proto, targets.load("ort/cpu")).model.graph.node] == [COPY]
+
+
+@pytest.mark.parametrize(
+    ("constant", "expected"), [({"value_string": "a"}, "a"), ({"value_strings": ["a", "b"]}, ["a", "b"])]
+)
+def test_a_constant_of_strings_is_given_out(constant, expected):
+    proto = whole_model([node("Constant", "", "c", **constant), node("Relu", "x", "y")], [value("x", X)], ["y"])
+    proto.graph.output.append(helper.make_tensor_value_info("c", TensorProto.STRING, np.shape(expected)))
+    with open_runner(lower(proto, targets.load("ort/cpu")).model, "ort/cpu") as runner:
+        assert runner.infer({"x": values(*X)})["c"].tolist() == expected
