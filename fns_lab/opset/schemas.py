@@ -19,6 +19,14 @@ def schema(op_type: str, opset: int) -> onnx.defs.OpSchema | None:
     return None if op.deprecated else op
 
 
+def unnamed_required_output(node: ir.Node, opset: int) -> int | None:
+    """Return the number of the first output that the op must have and `node` leaves out, None if there is none."""
+    op = schema(node.op_type, opset)
+    required = [output.option == onnx.defs.OpSchema.FormalParameterOption.Single for output in op.outputs] if op else []
+    given = [index < len(node.outputs) and bool(node.outputs[index].name) for index in range(len(required))]
+    return next((index for index, needed in enumerate(required) if needed and not given[index]), None)
+
+
 MEANING_CHANGED_AT: Mapping[str, int] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Less", "Greater"), 7),
     **dict.fromkeys(("PRelu", "Gemm", "BatchNormalization", "Dropout", "GRU", "LSTM", "RNN"), 7),

@@ -26,7 +26,7 @@ from fns_lab.rewrite.site_list import SiteList
 from fns_lab.rewrite.sites import Site
 from fns_lab.rewrite.values import names_of_values
 from fns_lab.targets import Check, Target
-from fns_lab.targets.check import check_ir, converted_refusal
+from fns_lab.targets.check import check_ir, converted_refusal, file_refusals
 
 __all__ = ["OPSET_RULE", "Lowering", "lower"]
 
@@ -42,7 +42,8 @@ class Lowering:
     - `count`: how often it was applied
     - `fidelity`: exact, rounding or approximate
 
-    `refused`, one row per node and rule that could not rewrite it (nodes that another rule rewrote are left out):
+    `refused`, one row per node and rule that could not rewrite it (nodes that another rule rewrote are left out), none
+    if the target runs all of `model`:
     - `node`: name of the node
     - `rule`: name of the rule
     - `reason`: what keeps the rule from rewriting the node
@@ -132,10 +133,11 @@ def lower(
     applied += [(CONTROL_FLOW_RULE, run.inlined, "exact"), (OPSET_RULE, converted or 0, "exact")]
     clean_up(lowered, target)
     restore_claims(lowered, model)
-    checked = check_ir(lowered, target)
-    if converted is None and not checked:
-        checked = check_ir(lowered, target, converted_refusal)
     result = ir.to_proto(lowered)
+    of_file = file_refusals(result, lowered, target)
+    checked = check_ir(lowered, target, file_refusals=of_file)
+    if converted is None and not checked:  # else the target runs every node at the model's own opset
+        checked = check_ir(lowered, target, converted_refusal, file_refusals=of_file)
     if checked:
         require_whole(result, model)
     return Lowering(

@@ -17,7 +17,9 @@ from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.inference import infer_anew
 from fns_lab.opset.nodes import NodeError
 from fns_lab.opset.reading import read_graph
+from fns_lab.opset.schemas import unnamed_required_output
 from fns_lab.targets.element_types import type_refusal
+from fns_lab.targets.file_faults import FILE_FAULTS
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
 from fns_lab.targets.target import EVERY_OP, Quirk, Target, matches
 
@@ -81,18 +83,31 @@ def check(model: onnx.ModelProto, target: Target) -> Check:
     """
     copied = read_graph(model)
     infer_anew(copied)
-    return check_ir(copied, target)
+    return check_ir(copied, target, file_refusals=file_refusals(model, copied, target))
+
+
+def file_refusals(model: onnx.ModelProto, inferred: ir.Model, target: Target) -> list[str]:
+    """Return why `target` does not load the file of a model whose nodes it may run.
+
+    `inferred` is the same model with the types and shapes that follow from its inputs.
+    """
+    return [reason for fault in target.refuses for reason in FILE_FAULTS[fault](model, inferred)]
 
 
 def check_ir(
-    model: ir.Model, target: Target, why_unsupported: Callable[[ir.Node, Target, int], str] | None = None
+    model: ir.Model,
+    target: Target,
+    why_unsupported: Callable[[ir.Node, Target, int], str] | None = None,
+    *,
+    file_refusals: Sequence[str] = (),
 ) -> Check:
     """Return the `Check` of a model of onnx_ir.
 
-    `why_unsupported` (`refusal` unless given) returns why the target cannot run a node, empty if it can.
+    - `why_unsupported` (`refusal` unless given) returns why the target cannot run a node, empty if it can
+    - `file_refusals`: why the target does not load the file, as the function of this name returns it
     """
     opset, reason_of = onnx_opset(model), why_unsupported or refusal
-    rows = [(MODEL, opset, False, reason) for reason in _model_refusals(model, target)]
+    rows = [(MODEL, opset, False, reason) for reason in (*_model_refusals(model, target), *file_refusals)]
     for node in _every_node(model):
         is_call = node.op_identifier() in model.functions
         reason = _call_refusal(node, target) if is_call else reason_of(node, target, opset)
@@ -121,6 +136,8 @@ def _refusal(node: ir.Node, target: Target, opset: int) -> str:
         return f"ONNX has no {node.op_type} at opset {opset}"
     if target.reads_as_opset and (reason := _why_misread(node, opset, target.reads_as_opset)):
         return reason
+    if (unnamed := unnamed_required_output(node, opset)) is not None:
+        return f"its output {unnamed}, which ONNX requires, has no name"
     if not target.takes(node.op_type, opset):
         return f"supported at opset {', '.join(selectors)}; the model has opset {opset}"
     return type_refusal(node, target, opset) or _quirk_refusal(node, target.quirks, opset)
@@ -160,6 +177,8 @@ def _converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     spec = convert(node, opset, to_opset)
     if not target.takes(spec.op_type, to_opset):
         return f"the {target.backend} backend has no {spec.op_type} at opset {to_opset}"
+    if to_opset < (target.reads_as_opset or 0) and (reason := _why_misread(node, opset, target.reads_as_opset or 0)):
+        return reason
     attributes = type(node.attributes)(spec.attributes.values(), node)
     detached = cast("ir.Node", _DetachedNode(spec.op_type, spec.inputs, node.outputs, attributes))
     if target.reads_as_opset and (reason := _why_misread(detached, to_opset, target.reads_as_opset)):

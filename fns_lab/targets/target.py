@@ -122,6 +122,8 @@ class Target:
       value says that this op alone leaves it open, such as `nan Sign`
     - `reads_as_opset`: the opset as of which every model is read, if the runtime does not look at the model's own
     - `initializers_are_inputs`: whether each initializer must be a graph input as well
+    - `refuses`: faults of a file as a whole for which the runtime does not load it, keys of
+      `fns_lab.targets.file_faults.FILE_FAULTS`
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
       that a node reads too
     - `fuses_after_conv`: op types that the runtime fuses into the Conv before them, with the same effect
@@ -157,6 +159,7 @@ class Target:
     version: str | None = None
     reads_as_opset: int | None = None
     initializers_are_inputs: bool = False
+    refuses: tuple[str, ...] = ()
     removes_at_load: tuple[str, ...] = ()
     fuses_after_conv: tuple[str, ...] = ()
     int64_as_int32: bool = False

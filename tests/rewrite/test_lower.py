@@ -210,3 +210,18 @@ def test_a_loop_s_body_still_ends_in_two_values():
     (case,) = (case for case in node_cases() if case.name == "test_scan9_sum")
     target = targets.load("ort/cpu")
     assert run_case(case, lower(case.model, target).model, target).result == "pass"
+
+
+def test_a_preferred_rule_that_refuses_is_no_refusal_where_the_target_runs_the_node():
+    proto = model([node("Pad", "x", "pads", "y")], (1, 3, 6, 8), {"pads": np.array([0, 0, 1, 1] * 2)})
+    target = targets.load("onnxjs-0.1.8/wasm")
+    lowered = lower(proto, target)
+    assert "pad-gather" in target.prefer
+    assert lowered and not len(lowered.refused)
+
+
+def test_a_node_of_an_older_opset_than_the_target_reads_says_why_it_is_not_supported():
+    proto = model([node("Add", "x", "c", "y", broadcast=1, axis=1)], (2, 3, 4), {"c": values(3)}, opset=6)
+    lowered = lower(proto, targets.load("onnxjs-0.1.3/cpu"))
+    assert not lowered
+    assert list(lowered.refused.reason) == ["is read as of opset 7: Add changed its meaning at opset 7"]

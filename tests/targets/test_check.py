@@ -130,3 +130,9 @@ def test_what_stands_inside_an_if_is_checked():
     assert targets.check(proto, targets.load("ort/cpu"))
     assert set(reasons(proto, "tract/cpu")) == {"Det"}
     assert set(reasons(proto, "ort-web/webgl")) == {"If", "Det"}
+
+
+@pytest.mark.parametrize(("outputs", "missing"), [(["", "indices"], 0), (["largest", ""], 1)])
+def test_an_output_that_the_op_must_have_needs_a_name(outputs, missing):
+    proto = model([helper.make_node("TopK", ["x", "k"], outputs)], SHAPE, {"k": np.array([2])})
+    assert reasons(proto, "ort/cpu") == {"TopK": f"its output {missing}, which ONNX requires, has no name"}

@@ -67,6 +67,6 @@ def test_an_op_of_booleans_alone_takes_them():
 def test_types_of_inner_values_follow_from_the_inputs():
     proto = of_type("FLOAT16", node("Relu", "x", "a"), node("Abs", "a", "y"))
     proto.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, SHAPE))
-    chosen = target(op_types={"Abs": ("FLOAT",)})
+    chosen = target(op_types={"Abs": ("FLOAT",)}, refuses=())
     assert reasons(proto, chosen) == ["Abs of float16; the cpu backend takes float"]
     assert not lower(proto, chosen)
