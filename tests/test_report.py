@@ -140,7 +140,7 @@ def test_loads_nothing_and_says_so_in_its_policy(reports, name):
 
 def test_shows_table_image_and_the_static_view_of_a_widget(reports):
     text = html(reports, "01_good.html")
-    assert "<td>7</td>" in text, "the parameter did not arrive"
+    assert '<td class="number">7</td>' in text, "the parameter did not arrive"
     assert "data:image/png;base64," in text
     assert "stands for a slider" in text
     assert "step 2" in text
@@ -234,8 +234,9 @@ def test_nothing_is_wider_than_the_window(reports, name, width):
 def test_the_pdf_is_a4_with_all_rows_and_live_links_and_without_code(reports, tmp_path):
     notebook = nbformat.read(reports[1].parent / "01_good.ipynb", as_version=4)
     other = write(tmp_path / "02_bad.ipynb", new_markdown_cell("# Other"))
+    preview = new_code_cell(PREVIEW)
     links = new_markdown_cell("[unprinted](no/other.ipynb), [worked out](solutions/short.ipynb)")
-    short = write(tmp_path / "short.ipynb", notebook.cells[0], links, notebook.cells[7], notebook.cells[9])
+    short = write(tmp_path / "short.ipynb", notebook.cells[0], links, notebook.cells[7], notebook.cells[9], preview)
     run_notebooks([short, other], tmp_path, style=Style(code=False), pdf=True)
     pdf = pypdf.PdfReader(tmp_path / "short.pdf")
     text = "\n".join(page.extract_text() for page in pdf.pages)
@@ -248,6 +249,7 @@ def test_the_pdf_is_a4_with_all_rows_and_live_links_and_without_code(reports, tm
     assert {"https://example.org/", "02_bad.pdf", "data.txt#part", "solutions/short.ipynb"} <= addresses
     assert not [address for address in addresses if address.startswith("file:")], "the folder can be moved"
     assert pdf.outline
+    assert "ran in 3 ms" in text, "a preview stands still on paper"
     right = max(float(note["/Rect"][2]) for note in annotations)
     assert right < float(pdf.pages[0].mediabox.right), "nothing is beyond the page"
 

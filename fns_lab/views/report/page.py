@@ -29,6 +29,9 @@ FIGURES_TAG = "key-figures"
 MOST_FIGURES = 4
 """Lines of figures on a card."""
 
+NUMBER = re.compile(r"<td>(?=[-+]?[\d.,]+(?:e[-+]?\d+)?</td>)")
+"""The start of a table's cell that holds a number, which is not broken into two lines."""
+
 _MIME_TYPES = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 """MIME types that a report shows of an output, best first: no script, no widget. Our widgets have `text/html` too."""
 
@@ -124,7 +127,7 @@ def notebook_page(run: Run, card: Card, style: Style, link: Callable[[str], str]
 
     `link` turns a link of the notebook into one of the page.
     """
-    body = _linked(_body(run.notebook, card, style), link)
+    body = NUMBER.sub('<td class="number">', _linked(_body(run.notebook, card, style), link))
     timings = timed(run.data)
     return _page(
         f"{style.title}: {card.title}" if style.title else card.title,

@@ -27,12 +27,16 @@ def still(figures: Mapping[str, Pixels], choice: Choice, status: str) -> str:
 
 
 def interactive(before: Pixels, after: Pixels, error: Pixels, choice: Choice, status: str) -> str:
-    """Return both images, one over the other, with the controls of how they are shown, and the module inside."""
+    """Return both images, one over the other, with the controls of how they are shown, and the module inside.
+
+    Where no script runs, as in a PDF, they stand side by side.
+    """
     images = {"before": _packed(before), "after": _packed(after), "error": _packed(error)}
     state = {**images, "caption": caption(choice), "status": status}
+    printed = still({"before": before, "after": after}, choice, status)
     return (
         f"<style>{web.text('preview/preview.css')}</style>"
-        f"<div class='fns-preview' data-state='{html.escape(json.dumps(state))}'></div>"
+        f"<div class='fns-preview' data-state='{html.escape(json.dumps(state))}'><noscript>{printed}</noscript></div>"
         f"<script type='module'>{script()}</script>"
     )
 
