@@ -32,20 +32,24 @@ def commands(text):
 
 
 @pytest.fixture
-def folder(tmp_path, checkpoint, photo_file, fns_model, monkeypatch):
-    """A folder with the files that the documents name, made from a small model."""
+def folder(request, tmp_path, checkpoint, photo_file, fns_model, monkeypatch):
+    """A folder with the files that the documents name. A how-to makes its models itself, as for a new user."""
     from fns_lab import images, models, photos, targets
     from fns_lab.rewrite.lower import lower
 
+    how_to = "how-to" in str(getattr(request.node, "callspec", None) and request.node.callspec.params.get("path"))
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
     (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
     images.save(photos.load("cat", (64, 96)) * 0 + 120, tmp_path / "flat.png")
-    models.save(fns_model, tmp_path / "mosaic.onnx")
-    models.save(lower(fns_model, targets.load(TARGET)).model, tmp_path / "mosaic.js.onnx")
+    if how_to:
+        (tmp_path / "notebooks").mkdir()
+    else:
+        models.save(fns_model, tmp_path / "mosaic.onnx")
+        models.save(lower(fns_model, targets.load(TARGET)).model, tmp_path / "mosaic.js.onnx")
     parameters = new_code_cell("runs = 2", metadata={"tags": ["parameters"]})
     cells = [new_markdown_cell("# Mine"), parameters, new_code_cell("print(runs)")]
-    nbformat.write(new_notebook(cells=cells), tmp_path / "mine.ipynb")
+    nbformat.write(new_notebook(cells=cells), tmp_path / ("notebooks/mine.ipynb" if how_to else "mine.ipynb"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
