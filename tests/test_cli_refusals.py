@@ -119,6 +119,14 @@ BAD = {
         "compare net.onnx net.onnx --input photo.png --tolerance -1",
         "--tolerance -1.0: give a fraction",
     ),
+    "an input of no numbers to run": (
+        f"run net.onnx {ORT} --input 1x3x0x0 -o OUT.npy",
+        "--input 1x3x0x0: holds no number; give sizes of at least 1",
+    ),
+    "an input of no numbers to export with": (
+        "-q export torch.nn:Identity --input input=1x3x0 -o OUT.onnx",
+        "--input 1x3x0: holds no number; give sizes of at least 1",
+    ),
     "no size": ("export net.pth -o OUT.onnx --size big", "--size big: give height x width"),
     "no shape": (f"lower net.onnx {ORT} -o OUT.onnx --shape 1x3", "--shape 1x3: give NAME="),
     "a shape of no input": (f"lower net.onnx {ORT} -o OUT.onnx --shape x=1x3x8x8", "x"),

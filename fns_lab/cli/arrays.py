@@ -79,6 +79,8 @@ def drawn_input(text: str) -> np.ndarray | None:
     if not match:
         return None
     shape = () if match[1] == "scalar" else tuple(map(int, match[1].split("x")))
+    if 0 in shape:
+        raise InputError(f"--input {text}: holds no number; give sizes of at least 1, or an .npy file")
     try:
         dtype = np.dtype(match[2] or "float32")
     except TypeError:
