@@ -225,3 +225,10 @@ def test_a_node_of_an_older_opset_than_the_target_reads_says_why_it_is_not_suppo
     lowered = lower(proto, targets.load("onnxjs-0.1.3/cpu"))
     assert not lowered
     assert list(lowered.refused.reason) == ["is read as of opset 7: Add changed its meaning at opset 7"]
+
+
+def test_a_deprecated_op_that_the_target_runs_is_left():
+    constants = {"scale": values(2), "bias": values(2)}
+    proto = model([node("GroupNormalization", "x", "scale", "bias", "y", num_groups=2)], (2, 4, 3, 5), constants)
+    lowered = lower(proto, targets.load("tract/cpu"))
+    assert lowered and [n.op_type for n in lowered.model.graph.node] == ["GroupNormalization"]
