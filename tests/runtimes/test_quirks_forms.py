@@ -13,7 +13,7 @@ from fns_lab.errors import RuntimeFault
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
 from fns_lab.targets import check
-from tests.runtimes.graphs import FLOAT32_ERROR, graph, image, node, relu, worst_error
+from tests.runtimes.graphs import FLOAT32_ERROR, PIP_TARGETS, graph, image, node, relu, worst_error
 
 pytestmark = pytest.mark.browser
 
@@ -253,3 +253,22 @@ def test_a_result_of_float64_comes_back_as_float32(target):
     assert check(model, target) and target.float64_as_float32
     np.testing.assert_array_equal(outputs(model, target, {"x": x[:, None]}), [[1], [np.inf]])
     np.testing.assert_array_equal(outputs(model, "ort/cpu", {"x": x[:, None]}), x[:, None] ** 2)
+
+
+NORM_TARGETS = [f"onnxjs-{v}/{b}" for v in ALL for b in EVERY] + ["ort-web/webgl", "ort-web/wasm", "ort-web/webgpu"]
+
+
+@pytest.mark.parametrize("target", [*NORM_TARGETS, *PIP_TARGETS])
+def test_a_normalization_with_a_mean_for_each_element(target):
+    statistics = {name: np.abs(image(3, 4, 5, mean=1.0, sd=0.2)) for name in ("scale", "bias", "mean", "var")}
+    only = node("BatchNormalization", "x scale bias mean var", "y", spatial=0)
+    model = graph([only], {"x": X}, statistics, outputs={"y": X.shape})
+    scale, bias, mean, var = statistics.values()
+    if check(model, targets.load(target)):
+        with open_runner(model, target) as runner:
+            y = runner.infer({"x": X})["y"]
+        np.testing.assert_allclose(y, (X - mean) / np.sqrt(var + 1e-5) * scale + bias, rtol=1e-4, atol=1e-5)
+        return
+    assert "a mean for each element" in lower(model, targets.load(target)).refused.reason.iloc[0]
+    with pytest.raises(RuntimeFault), open_runner(model, target) as runner:
+        runner.infer({"x": X})
