@@ -42,13 +42,12 @@ class Lowering:
     - `count`: how often it was applied
     - `fidelity`: exact, rounding or approximate
 
-    `refused`, one row per node and rule that could not rewrite it (nodes that another rule rewrote are left out), none
-    if the target runs all of `model`:
+    `refused`, one row per node and rule that could not rewrite it (nodes that another rule rewrote are left out):
     - `node`: name of the node
     - `rule`: name of the rule
     - `reason`: what keeps the rule from rewriting the node
 
-    It has no rows if the target runs all of `model`.
+    It has no rows if the target runs all of `model`. `declined` has them then: what refused was only preferred.
     """
 
     model: onnx.ModelProto
@@ -58,6 +57,7 @@ class Lowering:
     nodes_before: int
     nodes_after: int
     check: Check
+    declined: pd.DataFrame
     sites: tuple[Site, ...] = ()
 
     @property
@@ -140,14 +140,16 @@ def lower(
         checked = check_ir(lowered, target, converted_refusal, file_refusals=of_file)
     if checked:
         require_whole(result, model)
+    refused = _still_refused(lowered, run.refused)
     return Lowering(
         model=result,
         target=target,
         applied=pd.DataFrame([row for row in applied if row[1]], columns=["rule", "count", "fidelity"]),
-        refused=pd.DataFrame(_still_refused(lowered, run.refused, checked), columns=list(Refused._fields)),
+        refused=refused.iloc[:0] if checked else refused,
         nodes_before=len(model.graph.node),
         nodes_after=len(lowered.graph),
         check=checked,
+        declined=refused if checked else refused.iloc[:0],
         sites=tuple(sites.sites.values()) if sites else (),
     )
 
@@ -185,10 +187,8 @@ def _record_unsupported(model: ir.Model, run: LoweringRun) -> None:
             run.refused.append(Refused(name, OPSET_RULE, reason))
 
 
-def _still_refused(model: ir.Model, refused: Sequence[Refused], checked: Check) -> list[Refused]:
-    """Return the refusals of nodes that are still in the graph, each once; none if the target runs all nodes.
-
-    It runs what a preferred rule refused, and what it takes at the model's own opset.
-    """
-    left = set() if checked else {node.name for node in model.graph.all_nodes()}
-    return [row for row in dict.fromkeys(refused) if row.node in left]
+def _still_refused(model: ir.Model, refused: Sequence[Refused]) -> pd.DataFrame:
+    """Return the refusals of nodes that are still in the graph, each once."""
+    left = {node.name for node in model.graph.all_nodes()}
+    rows = [row for row in dict.fromkeys(refused) if row.node in left]
+    return pd.DataFrame(rows, columns=list(Refused._fields))

@@ -50,6 +50,8 @@ SOFTWARE_GPU = (
 """Flags for a GPU that SwiftShader computes, the same on every machine."""
 MACHINE_GPU = ("--ignore-gpu-blocklist", "--enable-unsafe-webgpu", "--enable-features=Vulkan")
 """Flags for the machine's own GPU."""
+LAUNCH_S = 60.0
+"""Seconds that a browser may take to start; one that stays silent is then ended."""
 CLOSE_S = 5.0
 """Seconds that the browser or Playwright may take to close."""
 INSTALL_HINT = (
@@ -154,7 +156,11 @@ class Chromium:
         self.executable = str(path or self._playwright.chromium.executable_path)
         try:
             return await self._playwright.chromium.launch(
-                executable_path=self.executable, args=flags(), handle_sigint=False, handle_sigterm=False
+                executable_path=self.executable,
+                args=flags(),
+                handle_sigint=False,
+                handle_sigterm=False,
+                timeout=1000 * LAUNCH_S,
             )
         except Error as error:
             await self._stop()

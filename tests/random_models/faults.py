@@ -200,7 +200,7 @@ def fused(draw):
     constants = {"w": random_weights(draw, 2, c, 2, 3)} | {k: np.abs(random_weights(draw, 2)) for k in "gbmv"}
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"]),
-        helper.make_node(draw(st.sampled_from(["Sigmoid", "Tanh", "Elu"])), ["c"], ["a"]),
+        helper.make_node(draw(st.sampled_from(["Sigmoid", "HardSigmoid", "Elu"])), ["c"], ["a"]),
         helper.make_node("BatchNormalization", ["a", *"gbmv"], ["y"], name="node"),
     ]
     return "opencv/cpu", model_of(nodes, (n, c, h, w), constants, opset=opset)

@@ -96,6 +96,7 @@ def assert_refused(before: onnx.ModelProto, target, rule: str, reason: str, *, a
     from fns_lab.rewrite.rules import RULES
 
     lowered = lower(before, target, rules=[each for each in RULES if not alone or rule == each.NAME])
-    rows = lowered.refused[lowered.refused.rule == rule]
+    refused = lowered.declined if lowered else lowered.refused
+    rows = refused[refused.rule == rule]
     assert reason in " ".join(rows.reason)
     assert rule not in set(lowered.applied.rule)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fns_lab import targets
@@ -43,6 +45,19 @@ def test_a_driver_that_does_not_start_is_reported_in_one_line(capsys, monkeypatc
     assert install.main(["browser"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert "Playwright's driver does not start" in line
+
+
+def test_a_browser_that_stays_silent_is_given_up(capsys, monkeypatch, tmp_path):
+    silent = tmp_path / "chromium"
+    silent.write_text("#!/bin/sh\nexec sleep 100\n", encoding="utf-8")
+    silent.chmod(0o755)
+    monkeypatch.setenv("FNS_LAB_BROWSER", str(silent))
+    monkeypatch.setattr("fns_lab.runtimes.chromium.LAUNCH_S", 1.0)
+    started = time.monotonic()
+    assert install.main(["browser"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(silent) in line and "Timeout 1000ms exceeded" in line
+    assert time.monotonic() - started < 90, "without a limit Playwright waits for 180 s"
 
 
 def test_an_unknown_unit_is_named(capsys):

@@ -1,4 +1,4 @@
-"""Nodes that OpenCV joins with those before them, and states that it mixes up: wrong as they are, right lowered."""
+"""Nodes that an engine joins with those before them, and states that it mixes up: wrong as they are, right lowered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fns_lab.runtimes import open_runner
 from tests import seeds
 from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, worst_error
 
-OPENCV, OPENVINO, ORT = "opencv/cpu", "openvino/cpu", "ort/cpu"
+OPENCV, ORT, WEBGL = "opencv/cpu", "ort/cpu", "ort-web/webgl"
 GAUSS = seeds.generator()
 
 
@@ -113,3 +113,30 @@ def test_nodes_beside_it_are_right_and_left_alone(name):
     model, feeds = RIGHT[name]
     assert is_right(model, feeds)
     assert targets.check(model, targets.load(OPENCV)), targets.check(model, targets.load(OPENCV)).table.to_string()
+
+
+def two_convolutions(first, second=None):
+    constants = {"v": x(4, 4, 3, 3), "w": x(4, 4, 3, 3)}
+    nodes = [node("Conv", "x v", "c", pads=[1] * 4), node(first, "c", "a"), node("Conv", "a w", "y", pads=[1] * 4)]
+    if second:
+        nodes[-1].output[:] = ["d"]
+        nodes.append(node(second, "d", "y"))
+    return built(nodes, {"x": x(1, 4, 8, 7)}, constants)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("activations", [("Relu",), ("Sigmoid",), ("Relu", "Sigmoid")])
+def test_an_activation_is_not_taken_for_that_of_another_convolution(activations):
+    model, feeds = two_convolutions(*activations)
+    assert error(model, feeds, WEBGL) > 10 * FLOAT32_ERROR
+    assert not targets.check(model, targets.load(WEBGL))
+    lowered = lower(model, targets.load(WEBGL))
+    assert error(lowered.model, feeds, WEBGL) < 10 * FLOAT32_ERROR
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("activations", [("Relu", "Relu"), ("Tanh",)])
+def test_activations_that_agree_stay_joined(activations):
+    model, feeds = two_convolutions(*activations)
+    assert targets.check(model, targets.load(WEBGL))
+    assert error(model, feeds, WEBGL) < 10 * FLOAT32_ERROR

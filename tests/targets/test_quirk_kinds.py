@@ -174,7 +174,7 @@ def recurrent(op, inputs, outputs):
     return proto
 
 
-CONV = node("Conv", "x", "w", "c")
+CONV, OTHER = (node("Conv", "x", "w", y) for y in "cd")
 NORM = {"w": W} | {name: values(3) for name in "gbmv"}
 SWISH = [CONV, node("Sigmoid", "c", "s"), node("Mul", "c", "s", "a")]
 SHIFT = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
@@ -410,6 +410,10 @@ MATCHES = {
     "norm-after-activation": (
         one("BatchNormalization", *SWISH, constants=NORM, inputs="a,g,b,m,v"),
         one("BatchNormalization", CONV, node("Relu", "c", "a"), constants=NORM, inputs="a,g,b,m,v"),
+    ),
+    "activation-of-another": (
+        one("Relu", CONV, OTHER, constants={"w": values(2, 3, 3, 3)}, inputs="c"),
+        one("Relu", CONV, OTHER, node("Relu", "d", "r"), constants={"w": values(2, 3, 3, 3)}, inputs="c"),
     ),
     "fused-bias": (
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 6), "c": values(6, 1)}, inputs="p,c"),

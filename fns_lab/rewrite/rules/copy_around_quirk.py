@@ -120,13 +120,16 @@ class CopySecondOperand(CopyAroundQuirk):
 
 
 class CopyBeforeFusion(CopyAroundQuirk):
-    """BatchNormalization(Sigmoid(Conv(x)))  =  BatchNormalization(Sigmoid(Conv(x)) + 0); so with Add(MatMul(x, w), c).
+    """BatchNormalization(Sigmoid(Conv(x)))  =  BatchNormalization(Sigmoid(Conv(x)) + 0).
 
-    Needed by OpenCV, which joins the nodes to one that computes something else.
+    So with Add(MatMul(x, w), c) and Relu(Conv(x)).
+
+    Needed by OpenCV, which joins the nodes to one that computes something else, and by ONNX Runtime Web on webgl, which
+    joins a convolution with its activation and takes the result for all convolutions of these sizes.
     """
 
     NAME = "copy-before-fusion"
-    WORKS_AROUND = ("norm-after-activation", "fused-bias")
+    WORKS_AROUND = ("norm-after-activation", "fused-bias", "activation-of-another")
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         return inputs_computed_by(node, ("MatMul",)) if node.op_type == "Add" else (0,)

@@ -117,6 +117,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "negative-pads": forms.negative_pads,
     "all-ranks": forms.all_ranks,
     "norm-after-activation": fusions.norm_after_activation,
+    "activation-of-another": fusions.activation_of_another,
     "fused-bias": fusions.fused_bias,
     "log-softmax-by-parts": fusions.log_softmax_by_parts,
     "split-by-gathers": fusions.split_by_gathers,

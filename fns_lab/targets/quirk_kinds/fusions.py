@@ -50,6 +50,49 @@ def _inside(values: list[ir.Value | None]) -> set[ir.Node]:
     return {node for node in producers if node is not None and node.op_type in INSIDE}
 
 
+def activation_of_another(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an activation that alone reads a convolution, if the program of another convolution has another activation.
+
+    The engine makes both one program, and finds it again by the sizes of the convolution alone: all those of one number
+    of outputs, of weights per output and of inputs get the activation of the first that ran.
+
+    Fields: `before`, the activations that the engine takes into the program of the convolution before them.
+
+        [[quirk]]
+        kind = "activation-of-another"
+        ops = ["Relu", "Sigmoid"]
+        before = ["Relu", "Sigmoid"]
+    """
+    conv = _fused_into(node, quirk)
+    if conv is None or node.graph is None:
+        return False
+    sizes = _program_sizes(conv)
+    alike = (other for other in node.graph if other.op_type == "Conv" and _program_sizes(other) == sizes)
+    return any(_activation(other, quirk) != _activation(conv, quirk) for other in alike)
+
+
+def _fused_into(node: ir.Node, quirk: Quirk) -> ir.Node | None:
+    x = node.inputs[0]
+    conv = None if x is None or len(x.uses()) > 1 or x.is_graph_output() else x.producer()
+    return conv if conv is not None and conv.op_type == "Conv" and node.op_type in quirk.before else None
+
+
+def _activation(conv: ir.Node, quirk: Quirk) -> tuple[object, ...]:
+    """Return what identifies the activation in a convolution's program; nothing where it has none."""
+    readers = [use.node for use in conv.outputs[0].uses()]
+    if len(readers) != 1 or _fused_into(readers[0], quirk) is None:
+        return ()
+    (reader,) = readers
+    limits = [constant if (constant := input_constant(reader, i)) is None else constant.item() for i in (1, 2)]
+    return (reader.op_type, *limits, *(reader.attributes.get_float(name, None) for name in ("min", "max")))
+
+
+def _program_sizes(conv: ir.Node) -> tuple[object, ...]:
+    weights, y = input_shape(conv, 1), conv.outputs[0].shape
+    per_output = None if weights is None or not weights.is_static() else math.prod(weights.numpy()[1:])
+    return y, per_output, len(conv.inputs)
+
+
 def fused_bias(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match an Add of a constant to a product with constant weights, if the constant is taken for a bias and is none.
 
