@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from fns_lab.cli.arrays import load_feeds
 from fns_lab.cli.devices import pick_device
-from fns_lab.cli.export import load_network, note_carried
+from fns_lab.cli.export import load_network, note_changed_buffer
 from fns_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _network_run(source: Source, label: str, device: str, other: ModelRun, bar: 
         exported = export(source.net, args, kwargs, input_names=source.input_names)
     except InputError as error:
         raise InputError(f"{label}: {error}") from None
-    note_carried(label, exported)
+    note_changed_buffer(label, exported)
     feeds = dict(zip(exported.call.input_names, other.feeds.values(), strict=True))
     if other.feeds.keys() == set(exported.call.input_names):
         feeds = {name: other.feeds[name] for name in exported.call.input_names}

@@ -86,7 +86,7 @@ def export(
     changes = image.changes()
     source = load_network(network, weights)
     exported = _exported(source, input or [], dynamic or [], size, opset)
-    note_carried(network, exported)
+    note_changed_buffer(network, exported)
     settings = image_settings(changes, exported.model)
     return write(store(exported.model, settings) if settings else exported.model, output, lower_for)
 
@@ -100,11 +100,11 @@ def load_network(text: str, weights: Path | None) -> Source:
     return sources.load(text, weights)
 
 
-def note_carried(network: str, exported: Exported) -> None:
+def note_changed_buffer(network: str, exported: Exported) -> None:
     """Say so if a network's result depends on earlier calls, which that of a model cannot."""
-    if exported.carried:
+    if exported.changed:
         note(
-            f"{network}: each call changes the buffer {exported.carried!r}, on which the result depends; the model "
+            f"{network}: each call changes the buffer {exported.changed!r}, on which the result depends; the model "
             "always gives what the first call gives"
         )
 

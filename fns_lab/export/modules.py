@@ -77,7 +77,7 @@ def outputs_of(program: ExportedProgram, log: CallLog) -> dict[str, tuple[str, .
     return found
 
 
-def carried_buffer(program: ExportedProgram) -> str | None:
+def changed_buffer(program: ExportedProgram) -> str | None:
     """Return a buffer that the network changes and on whose old value its result depends, or None."""
     signature = program.graph_signature
     changed = set(signature.buffers_to_mutate.values())

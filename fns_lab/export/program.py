@@ -16,7 +16,7 @@ from onnx import ModelProto
 
 from fns_lab.errors import InputError, first_line, shape_text
 from fns_lab.export.inputs import Arguments, output_names
-from fns_lab.export.modules import CallLog, carried_buffer, outputs_of
+from fns_lab.export.modules import CallLog, changed_buffer, outputs_of
 from fns_lab.export.names import name_values
 from fns_lab.process import quiet
 from fns_lab.runtimes.torch_runner import Call, tensors
@@ -44,14 +44,14 @@ class Exported:
     - `call`: how feeds become the network's arguments, and its result the model's outputs
     - `modules`: for each call of a module (`act`, `act@1` for the second call of `act`) the names of the values in
       `model` that it gave, `""` for one that the model does not have
-    - `carried`: a buffer that the network changes and on whose old value its result depends, None if there is none;
+    - `changed`: a buffer that the network changes and on whose old value its result depends, None if there is none;
       the model, which keeps nothing between runs, always gives what the first call gives
     """
 
     model: ModelProto
     call: Call
     modules: Mapping[str, tuple[str, ...]]
-    carried: str | None = None
+    changed: str | None = None
 
 
 def onnx_from_torch(
@@ -103,7 +103,7 @@ def export(
     program, log, outputs = _traced(net, call, opset, shapes)
     assert program is not None and program.exported_program is not None, "they are None only with dynamo=False"
     _check_written(program.model, opset)
-    modules, carried = outputs_of(program.exported_program, log), carried_buffer(program.exported_program)
+    modules, changed = outputs_of(program.exported_program, log), changed_buffer(program.exported_program)
     del program.model.graph.outputs[len(outputs) :]
     program.optimize()
     _drop_identities(program.model)
@@ -112,7 +112,7 @@ def export(
         value.name = name
     named = _tidy(program.model, net, modules)
     model = _proto(program.model)
-    return Exported(model, Call(call.args, call.kwargs, tuple(call.input_names), tuple(outputs)), named, carried)
+    return Exported(model, Call(call.args, call.kwargs, tuple(call.input_names), tuple(outputs)), named, changed)
 
 
 def onnx_from_checkpoint(path: str | os.PathLike[str], *, base_ops: bool = False) -> ModelProto:

@@ -111,7 +111,7 @@ def test_tensors_of_one_shape_are_told_apart_in_every_call():
     feeds = {"x": np.random.default_rng(1).normal(size=(3, 2, 6)).astype(np.float32)}
     before = feeds["x"].copy()
     exported = export(net, (torch.zeros(3, 2, 6),))
-    assert exported.carried == "calls"
+    assert exported.changed == "calls"
     assert list(exported.modules) == ["cell", "cell@1", "cell@2"]
     with TorchRunner(net, call=exported.call) as runner:
         values = [runner.values(feeds, exported.modules) for _ in range(2)][1]
@@ -143,7 +143,7 @@ class Counter(nn.Module):
 
 @pytest.mark.parametrize("remembers", [True, False])
 def test_a_buffer_that_no_result_depends_on_is_no_matter(remembers):
-    assert export(Counter(remembers=remembers).eval(), (torch.ones(1, 3),)).carried is None
+    assert export(Counter(remembers=remembers).eval(), (torch.ones(1, 3),)).changed is None
 
 
 @dataclasses.dataclass
