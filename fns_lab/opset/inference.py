@@ -8,7 +8,7 @@ import onnx
 import onnx_ir as ir
 
 from fns_lab import models
-from fns_lab.opset.nodes import name_of
+from fns_lab.opset.nodes import input_shape, name_of
 
 Claim = tuple[ir.TypeProtocol | None, ir.Shape | None]
 """Type and shape that a file claims of a value."""
@@ -90,6 +90,8 @@ def _complete(value: ir.Value, claim: Claim, sizes_count: bool) -> bool:
     claimed_type, claimed = claim
     before = (value.type, value.shape)
     value.type = value.type or claimed_type
+    if claimed is not None and has_other_rank(value, claimed):
+        claimed = None
     if claimed is not None and (value.shape is None or len(value.shape) == len(claimed)):
         known = value.shape if value.shape is not None else ir.Shape([None] * len(claimed))
         pairs = zip(known, claimed, strict=True)
@@ -131,6 +133,13 @@ def _state_onesided(node: onnx.NodeProto) -> None:
     """In place: state that an STFT is one-sided if it says nothing. onnx's inference takes it for two-sided then."""
     if node.op_type == "STFT" and all(attribute.name != "onesided" for attribute in node.attribute):
         node.attribute.append(onnx.helper.make_attribute("onesided", 1))
+
+
+def has_other_rank(value: ir.Value, shape: ir.Shape) -> bool:
+    """Return whether a value is known to have another number of dimensions: a Reshape takes one size for each."""
+    node = value.producer()
+    sizes = input_shape(node, 1) if node is not None and node.op_type == "Reshape" else None
+    return sizes is not None and len(sizes) == 1 and isinstance(sizes[0], int) and sizes[0] != len(shape)
 
 
 def is_fixed(value: ir.Value) -> bool:

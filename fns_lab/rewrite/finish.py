@@ -12,6 +12,7 @@ from fns_lab.errors import InputError, one_line
 from fns_lab.models import RULE_PREFIX, fed_inputs
 from fns_lab.opset.convert import convert
 from fns_lab.opset.domain import onnx_opset
+from fns_lab.opset.inference import has_other_rank
 from fns_lab.opset.nodes import NodeError
 from fns_lab.opset.schemas import schema
 from fns_lab.rewrite.rule import LoweringRun
@@ -117,7 +118,7 @@ def restore_claims(model: ir.Model, original: onnx.ModelProto) -> None:
         claim = ir.serde.deserialize_value_info_proto(declared, None)
         if value.type is None:
             value.type = claim.type
-        if claim.shape is None or value in model.graph.inputs:
+        if claim.shape is None or value in model.graph.inputs or has_other_rank(value, claim.shape):
             continue
         if value.shape is None:
             value.shape = claim.shape

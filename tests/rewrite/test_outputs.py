@@ -136,6 +136,22 @@ def test_claimed_shapes_are_not_trusted(declared, inner):
         assert np.array_equal(runner.infer({"x": x})["y"], x.transpose(0, 2, 1).reshape(X))
 
 
+def test_a_claim_that_no_reshape_can_give_is_left_out():
+    """The rank is known by the number of sizes, though an op of another domain lets no shape follow."""
+    nodes = [
+        helper.make_node("Gelu", ["x"], ["a"], domain="com.microsoft"), node("Shape", "a", "s"),
+        node("Gather", "s zero", "first"), node("Concat", "first first rest", "sizes", axis=0),
+        node("Reshape", "a sizes", "y"),
+    ]  # fmt: skip
+    constants = {"zero": np.array([0]), "rest": np.array([-1])}
+    proto = whole_model(nodes, [value("x", X)], [value("y", (1, "n"))], constants)
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    lowered = lower(proto, targets.load("ort/cpu"))
+    assert not lowered.model.graph.output[0].type.tensor_type.HasField("shape")
+    with open_runner(lowered.model, "ort/cpu") as runner:
+        assert runner.infer({"x": values(*X)})["y"].shape == (2, 2, 6)
+
+
 def test_a_claim_about_an_initializer_is_not_trusted():
     proto = whole_model([node("Expand", "c shape", "y"), node("Add", "x y", "z")], [value("x", X)], ["z"],
                         {"c": np.ones((1, 1, 4), np.float32), "shape": np.array(X)})  # fmt: skip
