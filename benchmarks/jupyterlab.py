@@ -17,7 +17,7 @@ from fns_lab.paths import ROOT
 START_S = 60
 INTERFACES = {"lab": ("jupyterlab", "lab/tree"), "notebook": ("notebook", "notebooks")}
 """The module that starts each interface, and where it shows a notebook."""
-RUN_MS = 90_000
+RUN_MS = 240_000
 
 
 @contextlib.contextmanager

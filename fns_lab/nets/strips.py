@@ -35,6 +35,7 @@ LAYERS = 16
 """Convolutions of the network."""
 
 Layer = ConvLayer | UpsampleConvLayer
+"""A convolution with the padding, and perhaps the upsampling, before it."""
 
 
 def memory_bytes(height: int, width_px: int) -> int:

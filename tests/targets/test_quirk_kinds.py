@@ -221,6 +221,10 @@ MATCHES = {
         one("MaxPool", kernel_shape=[1, 1], strides=[2, 2], auto_pad="SAME_UPPER"),
         one("MaxPool", kernel_shape=[2, 1], strides=[2, 1], auto_pad="SAME_UPPER"),
     ),
+    "unread-start": (
+        one("AveragePool", kernel_shape=[1, 1], strides=[3, 3], auto_pad="SAME_UPPER"),
+        one("AveragePool", kernel_shape=[1, 1], strides=[2, 2], auto_pad="SAME_UPPER"),
+    ),
     "cropped-to-shape": (transposed(output_shape=[11, 17]), transposed(output_shape=[13, 17])),
     "unevenly-cropped": (
         transposed(output_shape=[12, 16], auto_pad="SAME_UPPER"),

@@ -45,6 +45,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "padded-points": convolutions.padded_points,
     "off-centre-same": convolutions.off_centre_same,
     "unread-end": convolutions.unread_end,
+    "unread-start": convolutions.unread_start,
     "cropped-to-shape": convolutions.cropped_to_shape,
     "unevenly-cropped": convolutions.unevenly_cropped,
     "enlarged-same": convolutions.enlarged_same,

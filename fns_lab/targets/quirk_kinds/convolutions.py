@@ -132,14 +132,35 @@ def unread_end(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "unread-end"
         ops = ["MaxPool"]
     """
+    return any(count > 0 for count in _unread(node))
+
+
+def unread_start(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that pad SAME and whose windows leave so much of the image that half of it is before the first.
+
+    Of one element the half is rounded down, to none, with SAME_UPPER. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "unread-start"
+        ops = ["AveragePool"]
+    """
+    least = 2 if node.attributes.get_string("auto_pad", "NOTSET") == "SAME_UPPER" else 1
+    return any(count >= least for count in _unread(node))
+
+
+def _unread(node: ir.Node) -> list[int]:
+    """Return along each axis how many elements the windows of a node that pads SAME leave, below 0 where they pad."""
     x, kernel = input_shape(node, 0), _kernel(node)
     if x is None or not node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
-        return False
+        return []
     axes = zip(x[2:], kernel, *_strides_and_dilations(node, len(kernel)), strict=True)
-    return any(
-        isinstance(size, int) and (math.ceil(size / stride) - 1) * stride + (k - 1) * dilation + 1 < size
+    return [
+        size - (math.ceil(size / stride) - 1) * stride - (k - 1) * dilation - 1
         for size, k, stride, dilation in axes
-    )
+        if isinstance(size, int)
+    ]
 
 
 def cropped_to_shape(node: ir.Node, quirk: Quirk, opset: int) -> bool:
