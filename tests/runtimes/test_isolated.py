@@ -44,7 +44,8 @@ def test_a_crash_in_mid_run_is_a_fault_that_names_the_signal(number):
     model, feeds = slow_model()
     with open_runner(model, "openvino/cpu") as runner:
         threading.Timer(0.5, os.kill, [process_of(runner), number]).start()
-        with pytest.raises(RuntimeFault, match=rf"openvino/cpu .*{LAYERS} nodes.*signal {int(number)} \({number.name}\)"):
+        died = rf"openvino/cpu .*{LAYERS} nodes.*signal {int(number)} \({number.name}\)"
+        with pytest.raises(RuntimeFault, match=died):
             runner.infer(feeds)
     with open_runner(relu(X), "openvino/cpu") as runner:
         assert is_right(runner)
@@ -195,7 +196,7 @@ def test_a_forked_child_starts_a_process_of_its_own_and_leaves_its_parent_s_alon
     script = """
 import os, sys, threading
 from fns_lab.runtimes import open_runner
-from tests.runtimes.own_process import LAYERS, X, is_right, process_of, slow_model
+from tests.runtimes.own_process import X, is_right, process_of, slow_model
 from tests.runtimes.graphs import relu
 runner = open_runner(relu(X), "tract/cpu")
 theirs = process_of(runner)
