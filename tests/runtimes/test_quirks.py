@@ -336,3 +336,17 @@ def test_a_scalar_straight_after_squeeze_cannot_be_broadcast(op, inputs, target)
         with pytest.raises(RuntimeFault, match="'undefined' : undeclared identifier"):
             error_of(model, target, feeds)
     assert error_of(lower(model, target).model, target, feeds) < FLOAT32_ERROR
+
+
+WEBGL = ("onnxjs-0.1.3/webgl", "onnxjs-0.1.4/webgl", "onnxjs-0.1.8/webgl", "ort-web/webgl")
+
+
+@pytest.mark.parametrize("name", WEBGL)
+@pytest.mark.parametrize(("shape", "right"), [((1, 3, 7, 5), False), ((2, 3, 7, 1), False), ((1, 3, 7, 4), True)])
+def test_reflection_along_axes_of_size_one(name, shape, right):
+    target, x, padded = targets.load(name), image(*shape), (*shape[:2], shape[2] + 1, shape[3])
+    pad = node("Pad", "x", "y", mode="reflect", pads=[0, 0, 1, 0, 0, 0, 0, 0])
+    model = graph([pad], {"x": x}, outputs={"y": padded})
+    assert (error_of(model, target, {"x": x}) < FLOAT32_ERROR) is right
+    assert bool(check(model, target)) is right
+    assert error_of(lower(model, target).model, target, {"x": x}) < FLOAT32_ERROR

@@ -405,6 +405,10 @@ MATCHES = {
     ),
     "noop-reduction": (one("ReduceL1", opset=18, noop_with_empty_axes=1), one("ReduceL1", opset=18)),
     "training": (dropped(True), dropped(False)),
+    "reflected-ones": (
+        one("Pad", shape=(1, 3, 7, 5), mode="reflect", pads=[0, 0, 1, 0] * 2, opset=2),
+        one("Pad", shape=(1, 3, 7, 4), mode="reflect", pads=[0, 0, 1, 0] * 2, opset=2),
+    ),
     "wrapped-and-cut": (wrapped(-1, 1), wrapped(-1, 0)),
     "negative-pads": (
         one("Pad", constants={"p": np.array([0, 1, 0, -1]), "v": np.float32(0), "a": np.array([2, 3])}, opset=18),

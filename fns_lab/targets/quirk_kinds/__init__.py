@@ -115,6 +115,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "uneven-parts": sizes.uneven_parts,
     "training": forms.training,
     "wrapped-and-cut": forms.wrapped_and_cut,
+    "reflected-ones": forms.reflected_ones,
     "negative-pads": forms.negative_pads,
     "all-ranks": forms.all_ranks,
     "norm-after-activation": fusions.norm_after_activation,

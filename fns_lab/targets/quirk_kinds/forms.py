@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import NodeError, full_pads, has_input, input_constant, input_shape, stated_axes
@@ -258,6 +260,25 @@ def wrapped_and_cut(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     except NodeError:
         return True
     return min(pads) < 0 < max(pads)
+
+
+def reflected_ones(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes in mode reflect for which an odd number of elements is skipped by one step along all axes of size 1.
+
+    The engine divides by 2 (size - 1), and multiplies what it makes of NaN by the elements that a step skips. Unknown
+    sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "reflected-ones"
+        ops = ["Pad"]
+    """
+    shape = input_shape(node, 0)
+    if shape is None or not shape.is_static() or node.attributes.get_string("mode", "constant") != "reflect":
+        return False
+    sizes = shape.numpy()
+    return sum(math.prod(sizes[axis + 1 :]) for axis, size in enumerate(sizes) if size == 1) % 2 == 1
 
 
 def _plain(attribute: ir.Attr) -> object:
