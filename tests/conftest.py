@@ -52,10 +52,10 @@ def pytest_fixture_setup(fixturedef, request):
 
 @pytest.fixture(scope="session")
 def net():
-    """The shipped network of width 16."""
+    """The narrowest shipped network: tests run it in every engine."""
     from fns_lab.nets import checkpoints
 
-    return checkpoints.load(SAVED_MODELS / "mosaic_nc16.pth")
+    return checkpoints.load(SAVED_MODELS / "mosaic_nc8.pth")
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +64,17 @@ def checkpoint(net, tmp_path_factory) -> Path:
     from fns_lab.nets import checkpoints
 
     return checkpoints.save(net, tmp_path_factory.mktemp("net") / "net.pth")
+
+
+@pytest.fixture
+def documented(checkpoint, photo_file, tmp_path, monkeypatch) -> Path:
+    """A folder to work in, with the checkpoint (that of `net`, whatever its name says) and the photograph that the
+    documents name."""
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
+    (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -32,26 +32,22 @@ def commands(text):
 
 
 @pytest.fixture
-def folder(request, tmp_path, checkpoint, photo_file, fns_model, monkeypatch):
+def folder(request, documented, fns_model):
     """A folder with the files that the documents name. A how-to makes its models itself, as for a new user."""
     from fns_lab import images, models, photos, targets
     from fns_lab.rewrite.lower import lower
 
     how_to = "how-to" in str(getattr(request.node, "callspec", None) and request.node.callspec.params.get("path"))
-    (tmp_path / "saved_models").mkdir()
-    (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
-    (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
-    images.save(photos.load("cat", (64, 96)) * 0 + 120, tmp_path / "flat.png")
+    images.save(photos.load("cat", (64, 96)) * 0 + 120, documented / "flat.png")
     if how_to:
-        (tmp_path / "notebooks").mkdir()
+        (documented / "notebooks").mkdir()
     else:
-        models.save(fns_model, tmp_path / "mosaic.onnx")
-        models.save(lower(fns_model, targets.load(TARGET)).model, tmp_path / "mosaic.js.onnx")
+        models.save(fns_model, documented / "mosaic.onnx")
+        models.save(lower(fns_model, targets.load(TARGET)).model, documented / "mosaic.js.onnx")
     parameters = new_code_cell("runs = 2", metadata={"tags": ["parameters"]})
     cells = [new_markdown_cell("# Mine"), parameters, new_code_cell("print(runs)")]
-    nbformat.write(new_notebook(cells=cells), tmp_path / ("notebooks/mine.ipynb" if how_to else "mine.ipynb"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    nbformat.write(new_notebook(cells=cells), documented / ("notebooks/mine.ipynb" if how_to else "mine.ipynb"))
+    return documented
 
 
 @pytest.mark.browser

@@ -209,11 +209,7 @@ def test_contributing_names_files_that_exist():
 
 @pytest.mark.browser
 @pytest.mark.timeout(900)
-def test_every_command_of_the_readme_runs(checkpoint, photo_file, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "saved_models").mkdir()
-    (tmp_path / "saved_models" / "mosaic_nc16.pth").write_bytes(checkpoint.read_bytes())
-    (tmp_path / "photo.jpg").write_bytes(photo_file.read_bytes())
+def test_every_command_of_the_readme_runs(documented, capsys):
     lines = [line for line in readme_lines("fns-lab") if "# takes minutes" not in line]  # these have tests of their own
     assert {shlex.split(line)[1] for line in lines} >= {"eval", "export", "check", "lower", "run", "compare", "bench"}
     for line in lines:

@@ -87,14 +87,14 @@ def test_weights_are_float16_and_inputs_and_outputs_float32(fns_model, fp16):
     assert [(v.name, v.type.tensor_type.elem_type) for v in inputs_and_outputs] == [("input", 1), ("output", 1)]
 
 
-def test_int8_keeps_the_first_and_the_last_convolution_in_float32(fns_model, int8):
+def test_int8_keeps_the_first_and_the_last_convolution_in_float32(net, fns_model, int8):
     first, *inner, last = weight_types(int8)
     assert (first, last) == (TensorProto.FLOAT, TensorProto.FLOAT)
     assert set(inner) == {TensorProto.INT8}
     added = {"QuantizeLinear": 28, "DequantizeLinear": 56}
     assert models.count_ops(int8) == models.count_ops(fns_model) | added
     scales = [t for t in int8.graph.initializer if t.name == "res1.conv1.conv2d.weight_scale"]
-    assert [len(numpy_helper.to_array(t)) for t in scales] == [64], "one for each output channel"
+    assert [len(numpy_helper.to_array(t)) for t in scales] == [4 * net.width], "one for each output channel"
 
 
 def test_values_keep_their_names(fns_model, fp16, int8):
