@@ -28,7 +28,8 @@ def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position:
         feeds = _renamed(feeds, list(inputs))
     for name in feeds:
         if name not in inputs:
-            raise InputError(f"the model has no input {name!r}; its inputs are {_listed(inputs)}")
+            why = "takes no value for" if name in models.optional_inputs(model) else "has no"
+            raise InputError(f"the model {why} input {name!r}; its inputs are {_listed(inputs)}")
     arrays = {name: _checked(value, feeds) for name, value in inputs.items()}
     _check_named_sizes({name: models.shape_of(value) for name, value in inputs.items()}, arrays)
     return arrays

@@ -45,6 +45,8 @@ ONNX_DOMAINS = ("", "ai.onnx")
 """The two names of the domain of ONNX's own operators."""
 FLOAT_TYPES = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
 """Element types of floating-point numbers."""
+INITIALIZERS_APART_SINCE = 4
+"""IR version from which an initializer need not be a graph input."""
 LARGEST_OPSET = 2**31 - 1
 """onnx counts opsets in 32 bits."""
 UNKNOWN_DIM = "?"
@@ -130,6 +132,15 @@ def fed_inputs(model: ModelProto) -> dict[str, ValueInfoProto]:
     """Return the inputs that a caller must feed, by name; initializers listed as inputs too (IR 3) are left out."""
     initializers = _initializer_names(model.graph)
     return {value.name: value for value in model.graph.input if value.name not in initializers}
+
+
+def optional_inputs(model: ModelProto) -> list[str]:
+    """Return the inputs that have a value in the file, for callers who feed none. Here that value is a constant.
+
+    Up to IR 3 every initializer is an input, so that none of them is meant to be fed.
+    """
+    apart = model.ir_version >= INITIALIZERS_APART_SINCE
+    return [value.name for value in model.graph.input if value.name in _initializer_names(model.graph)] if apart else []
 
 
 def input_shapes(model: ModelProto) -> dict[str, tuple[int | str, ...]]:

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from fns_lab import images, limits, models
-from fns_lab.cli import GOOD, MISSING, NO, main
+from fns_lab.cli import BAD_INPUT, GOOD, MISSING, NO, main
 from fns_lab.compare import IMAGE_SAME_ENGINE
 
 TARGET = "onnxjs-0.1.3/webgl"
@@ -87,6 +87,25 @@ def test_lower_writes_nothing_that_the_target_does_not_support(cli, dynamic_file
     assert "--shape" in out
     assert out.endswith("nothing written\n")
     assert not any(tmp_path.iterdir())
+
+
+def test_lower_says_which_inputs_are_constants_from_now_on(cli, tmp_path):
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Mul", ["x", "factor"], ["y"])],
+        "g",
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2]) for name in ("x", "factor")],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2])],
+        [onnx.numpy_helper.from_array(np.full(2, 3, np.float32), "factor")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    path, lowered = tmp_path / "m.onnx", tmp_path / "l.onnx"
+    onnx.save(model, path)
+    code, _, err = cli("lower", path, "--target", TARGET, "-o", lowered)
+    assert (code, err) == (GOOD, f"inputs with a value in {path} are constants in {lowered}: factor\n")
+    np.savez(tmp_path / "both.npz", x=np.ones(2, np.float32), factor=np.ones(2, np.float32))
+    code, _, err = cli("run", path, "--target", "ort/cpu", "--input", tmp_path / "both.npz", "-o", tmp_path / "y.npy")
+    assert code == BAD_INPUT
+    assert "takes no value for input 'factor'" in err
 
 
 def test_lower_writes_nothing_that_gives_another_result(cli, fns_file, tmp_path, monkeypatch):

@@ -90,6 +90,8 @@ def lower(
         verification = verify_model(original, result, shapes)
     written = bool(result) and verification.verified is not False
     if written:
+        if fixed := models.optional_inputs(original):
+            note(f"inputs with a value in {model} are constants in {output}: {', '.join(fixed)}")
         models.save(result.model, output)
     if json:
         print_json(result.to_json() | {"verified": verification.verified, "verified_reason": verification.reason})

@@ -9,7 +9,7 @@ from onnxscript.rewriter import RULE_NAME_TAG
 
 from fns_lab import weights
 from fns_lab.errors import InputError, one_line
-from fns_lab.models import RULE_PREFIX, fed_inputs
+from fns_lab.models import INITIALIZERS_APART_SINCE, RULE_PREFIX, fed_inputs
 from fns_lab.opset.convert import convert
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.inference import has_other_rank
@@ -22,8 +22,6 @@ from fns_lab.targets.quirk_kinds import touches
 
 NODE_METADATA_SINCE = 10
 """IR version from which nodes and values may have metadata."""
-INITIALIZERS_APART_SINCE = 4
-"""IR version from which an initializer need not be a graph input."""
 OPSET_RULE = "opset"
 """Stands in the tables `applied` and `refused` for converting nodes to the target's opset."""
 
