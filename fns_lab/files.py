@@ -1,8 +1,8 @@
 """The one door for files that go out and come in: atomic writing, regular files only, limits of size, checksums.
 
-A regular file is written beside its place, then renamed to it. A device or a pipe, such as /dev/stdout, is written
-through. A link is followed. While a file is being written it is locked, so that what a killed run left is known by
-having no lock; it is deleted the next time a file is written to the folder.
+A regular file or a folder is written beside its place, then renamed to it. A device or a pipe, such as /dev/stdout, is
+written through. A link is followed. What is being written is locked, so that what a killed run left is known by having
+no lock; it is deleted the next time a file is written to the folder.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fns_lab.errors import InputError
@@ -27,6 +28,8 @@ LONGEST_NAME_BYTES = 200
 """Bytes of a file's name that the name of its temporary file begins with; file systems allow 255 in all."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of the system that say that a file has no room."""
+CHILDREN_END_S = 3
+"""Seconds after which the processes of a killed one have ended: a notebook's kernel looks once per second."""
 FREE_BYTES = 2**16
 """A disk with less than this is full: libraries hide the system's error behind others of their own."""
 
@@ -154,10 +157,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file; a folder is to be written there")
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-    except OSError as error:
-        raise InputError(f"{path}: cannot write there ({error.strerror}); create the folder first") from None
+    temporary, handle = _locked_temporary(path, path, _make_folder)
     old = temporary.with_suffix(".old")
     try:
         yield temporary
@@ -170,6 +170,30 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             old.replace(path)
         for folder in (temporary, old):
             shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a new folder in the system's temporary one, and delete it at the end, or when this process is killed.
+
+    A shell reads from a pipe of this process. Where the process is killed the pipe ends, and the shell deletes the
+    folder after `CHILDREN_END_S`.
+    """
+    with tempfile.TemporaryDirectory(prefix="fns-lab-") as folder:
+        command = f'read -r _; sleep {CHILDREN_END_S}; rm -rf -- "$1"'
+        shell = subprocess.Popen(
+            ["sh", "-c", command, "sh", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is not for it
+        )
+        with shell:
+            try:
+                yield Path(folder)
+            finally:
+                shell.kill()
 
 
 def sha256(path: Path) -> str:
@@ -183,13 +207,20 @@ def is_text(data: bytes) -> bool:
     return bool(data) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in data[:1024])
 
 
-def _locked_temporary(place: Path, path: Path) -> tuple[Path, int]:
-    """Make an empty file beside `place`, and return it with the descriptor that holds its lock."""
+def _make_folder(prefix: str, suffix: str, dir: Path) -> tuple[int, str]:
+    name = tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=dir)
+    return os.open(name, os.O_RDONLY), name
+
+
+def _locked_temporary(
+    place: Path, path: Path, make: Callable[..., tuple[int, str]] = tempfile.mkstemp
+) -> tuple[Path, int]:
+    """Make an empty file or folder beside `place`, and return it with the descriptor that holds its lock."""
     sweep(place.parent)
     start = place.name.encode(errors="surrogateescape")[:LONGEST_NAME_BYTES].decode(errors="ignore")
     while True:
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{start}{MARK}", suffix=".part", dir=place.parent)
+            handle, name = make(prefix=f".{start}{MARK}", suffix=".part", dir=place.parent)
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise InputError(f"{path}: no room to write it: the disk or the quota is full") from None
@@ -214,7 +245,7 @@ def _delete_unlocked(path: str) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
     except OSError:  # another process writes it, or the file system has no locks
         pass
     finally:

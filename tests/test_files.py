@@ -14,7 +14,16 @@ import time
 import pytest
 
 from fns_lab.errors import InputError
-from fns_lab.files import MARK, atomic_write, can_be_written, is_text, read_bytes, write_bytes, write_text
+from fns_lab.files import (
+    MARK,
+    atomic_folder,
+    atomic_write,
+    can_be_written,
+    is_text,
+    read_bytes,
+    write_bytes,
+    write_text,
+)
 from fns_lab.limits import ALL, Limit
 
 LIMIT = Limit("FNS_LAB_TEST_BYTES", 1000)
@@ -104,13 +113,19 @@ def test_a_link_stays_and_its_file_is_written(tmp_path):
 def test_what_a_killed_run_left_goes_and_what_another_writes_stays(tmp_path):
     left = tmp_path / f".a.txt{MARK}abcdefgh.part"
     left.write_text("half")
+    left_folder = tmp_path / f".d{MARK}abcdefgh.part"
+    left_folder.mkdir()
+    (left_folder / "half.csv").write_text("half")
     other = tmp_path / ".of_somebody_else.part"
     other.write_text("theirs")
     with atomic_write(tmp_path / "b.txt") as first:
         first.write_text("b")
         write_text(tmp_path / "c.txt", "c")
         assert first.exists(), "it is being written"
-    assert sorted(os.listdir(tmp_path)) == sorted([other.name, "b.txt", "c.txt"])
+    with atomic_folder(tmp_path / "d") as folder:
+        write_text(tmp_path / "e.txt", "e")
+        assert folder.exists(), "it is being written"
+    assert sorted(os.listdir(tmp_path)) == sorted([other.name, "b.txt", "c.txt", "d", "e.txt"])
 
 
 def test_a_long_name_can_be_written(tmp_path):

@@ -254,25 +254,31 @@ def test_the_pdf_is_a4_with_all_rows_and_live_links_and_without_code(reports, tm
     assert right < float(pdf.pages[0].mediabox.right), "nothing is beyond the page"
 
 
-def test_ctrl_c_leaves_whole_files_and_no_process(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_report_that_is_ended_leaves_whole_files_and_no_process(tmp_path, number, code):
     first = write(tmp_path / "a.ipynb", new_markdown_cell("# First"), new_code_cell("print(1)"))
     flag = tmp_path / "running"
     wait = f"import pathlib, time\npathlib.Path({str(flag)!r}).touch()\ntime.sleep(200)"
-    second = write(tmp_path / "b.ipynb", new_markdown_cell("# Second"), new_code_cell(wait))
-    out = tmp_path / "out"
+    second = write(tmp_path / "b.ipynb", new_markdown_cell("# Second"), new_code_cell("1"), new_code_cell(wait))
+    out, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
     command = [sys.executable, "-m", "fns_lab", "report", str(first), str(second), "-o", str(out)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": str(temporary)}
+    environment["JUPYTER_RUNTIME_DIR"] = str(temporary / "jupyter")
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 200
     while not flag.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
     children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
+    assert list(temporary.glob("*/kernel.json")), "what is to be deleted is there"
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
+    left = [path.name for path in temporary.iterdir()]  # Chromium, ended, can leave folders of its own
+    assert not [name for name in left if not name.startswith(("org.chromium.", "playwright"))]
     assert {path.name for path in out.iterdir()} == {"a", "a.html", "index.html", "index.json"}
     assert [card["name"] for card in json.loads((out / "index.json").read_text(encoding="utf-8"))] == ["a"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fns_lab.errors import one_line
+from fns_lab.files import temporary_folder
 from fns_lab.measure import machine
 from fns_lab.views.report import parameters as given
 from fns_lab.views.report.recording import CSV, RECORD
@@ -58,11 +58,11 @@ class Run:
 def run(path: Path, parameters: Mapping[str, Any], facts: Mapping[str, str]) -> Run:
     """Run a notebook in the Python that runs this. `facts` are those of the machine."""
     started, start_s, load = datetime.now().astimezone(), time.perf_counter(), machine.load()
-    with tempfile.TemporaryDirectory() as folder:
-        notebook, error = _execute(path, parameters, Path(folder))
-        recorded = sorted(Path(folder).glob("*.csv"))
+    with temporary_folder() as folder:
+        notebook, error = _execute(path, parameters, folder)
+        recorded = sorted(folder.glob("*.csv"))
         data = _tables(notebook) | {file.name: file.read_text(encoding="utf-8") for file in recorded}
-        record = _record(Path(folder))
+        record = _record(folder)
     time_s = time.perf_counter() - start_s
     own = {
         "threads": f"{record['threads']} of torch" if record.get("threads") else "",
@@ -88,6 +88,7 @@ def _execute(path: Path, parameters: Mapping[str, Any], folder: Path) -> tuple[N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of papermill's own libraries; the warnings of a cell are in its output
         import papermill
+        from traitlets.config import Config
 
         given.register_tuples()
         copy, error = folder / path.name, None
@@ -106,6 +107,7 @@ def _execute(path: Path, parameters: Mapping[str, Any], folder: Path) -> tuple[N
                     f"--IPKernelApp.exec_lines={record}",
                 ],
                 execution_timeout=CELL_TIMEOUT_S,
+                config=Config({"KernelManager": {"connection_file": os.fspath(folder / "kernel.json")}}),
             )
         except KeyboardInterrupt:
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # nobody waits for the kernel's task any more
