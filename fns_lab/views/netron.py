@@ -162,9 +162,9 @@ class Graphs:
 
 
 _EXPORT = """async () => {
-    const boxes = [...document.querySelectorAll('#nodes > g')].map((node) => {
-        const {y, height} = node.getBBox();
-        const top = y + node.transform.baseVal.consolidate().matrix.f;
+    const boxes = [...document.querySelectorAll('#nodes > g, #edge-labels > *')].map((drawn) => {
+        const {y, height} = drawn.getBBox();
+        const top = y + (drawn.transform.baseVal.consolidate()?.matrix.f ?? 0);
         return [top, top + height];
     });
     let text = '';
@@ -175,7 +175,7 @@ _EXPORT = """async () => {
 
 
 def _draw(model: ModelProto) -> tuple[str, list[tuple[float, float]]]:
-    """Return Netron's own SVG export, and the top and bottom of every node in it, in pixels."""
+    """Return Netron's own SVG export, and the top and bottom of every node and label in it, in pixels."""
     from fns_lab.runtimes.chromium import shared_chromium
 
     check_installed()

@@ -11,7 +11,7 @@ from fns_lab.errors import InputError
 COLUMN_GAP_PX = 24
 """Between two columns of a folded graph, in pixels."""
 NODE_MARGIN_PX = 8
-"""Space that is left above a node where a column begins."""
+"""Space that is left above a node or a label where a column begins."""
 
 
 def share_styles(text: str) -> str:
@@ -50,7 +50,7 @@ def group(pattern: str, text: str) -> str:
 
 
 def fold(text: str, boxes: list[tuple[float, float]], columns: int) -> str:
-    """Return the drawing cut between nodes into columns side by side; `boxes`: top and bottom of each node, in px."""
+    """Return the drawing cut into columns side by side; `boxes`: top and bottom of what must not be cut, in px."""
     width, height = size(text)
     cuts = _cuts(boxes, height, columns)
     total_height = max(end - start for start, end in itertools.pairwise(cuts))
@@ -68,11 +68,12 @@ def fold(text: str, boxes: list[tuple[float, float]], columns: int) -> str:
 
 
 def _cuts(boxes: list[tuple[float, float]], height: float, columns: int) -> list[float]:
-    """Return where columns begin and end: every `height / columns`, moved up above a node that would be cut."""
+    """Return where columns begin and end: every `height / columns`, moved up above what would be cut."""
+    spaced = [(top - NODE_MARGIN_PX, bottom) for top, bottom in boxes]
     cuts, step = [0.0], height / columns
     while cuts[-1] + step * 1.05 < height:
         cut = cuts[-1] + step
-        tops = [top - NODE_MARGIN_PX for top, bottom in boxes if top - NODE_MARGIN_PX < cut < bottom]
-        tops = [top for top in tops if top > cuts[-1]]
-        cuts.append(min(tops) if tops else cut)
+        while tops := [top for top, bottom in spaced if cuts[-1] < top < cut < bottom]:
+            cut = min(tops)
+        cuts.append(cut)
     return [*cuts, height]

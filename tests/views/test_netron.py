@@ -133,6 +133,11 @@ def test_svg_folds_without_cutting_a_node(tall):
     assert len(tops) == len(rewritten().graph.node)
     for top in tops:
         assert sum(y <= top and top + 18 <= y + height for _, y, _, height in columns) == 1, "a node's title was cut"
+    labels = [text for text in root.iter(f"{SVG}text") if "edge-label" in text.get("class", "")]
+    assert labels
+    for label in labels:
+        line = shift + float(re.search(r",([-\d.]+)\)", label.get("transform"))[1])
+        assert sum(y + 4 <= line <= y + height - 2 for _, y, _, height in columns) == 1, "a shape on a line was cut"
 
 
 @pytest.mark.browser
