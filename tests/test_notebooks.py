@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -150,7 +151,16 @@ def test_the_opening_figure_can_be_drawn(path, monkeypatch):
     *lines, figure = cells[3].source.splitlines()
     for source in (cells[1].source, "\n".join(lines)):
         exec(compile(source, path.name, "exec"), names)
-    assert eval(figure, names)._repr_png_().startswith(b"\x89PNG")
+    drawn = eval(figure, names)
+    assert drawn._repr_png_().startswith(b"\x89PNG")
+    assert not overlapping_titles(drawn)
+
+
+def overlapping_titles(figure):
+    """Return the pairs of titles of which one covers part of the other, and the titles that leave the figure."""
+    boxes = {axes.get_title(): axes.title.get_window_extent() for axes in figure.axes if axes.get_title()}
+    beyond = [title for title, box in boxes.items() if box.x0 < 0 or box.x1 > figure.bbox.x1]
+    return beyond + [pair for pair in itertools.combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])]
 
 
 def test_each_exercise_has_a_text_an_answer_to_fill_in_and_a_check(lesson):

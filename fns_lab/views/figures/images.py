@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from fns_lab.images import image_from_array
 from fns_lab.views.plots import LINE_COLOURS, NotebookFigure
@@ -76,8 +78,7 @@ def padding(image: np.ndarray, pad: int, results: Mapping[str, np.ndarray]) -> N
         axes.axvline(pad - 0.5, color="white", lw=1, ls="--")
     difference = np.abs(results[labels[1]] - results[labels[0]])[0].max(0)
     _show_image(panels[2], results[labels[1]], labels[1])
-    drawn = panels[3].imshow(difference, cmap="magma", vmin=0)
-    panels[3].set(xticks=[], yticks=[], title=f"its difference from: {labels[0]}")
+    drawn = _show(panels[3], difference, f"its difference from: {labels[0]}", size="medium", cmap="magma", vmin=0)
     figure.colorbar(drawn, ax=panels[3], label="of 255", shrink=0.8)
     return figure
 
@@ -112,20 +113,20 @@ def quirk(image: np.ndarray, expected: np.ndarray, got: np.ndarray, *, engine: s
     """Draw one channel of what went in, of the right result, of the engine's, and where the two differ."""
     error = np.abs(got - expected)
     panels = (figure := NotebookFigure(figsize=(13, 3.4), layout="constrained")).subplots(1, 4)
-    span = {"vmin": float(expected.min()), "vmax": float(expected.max()), "cmap": "gray"}
+    span: dict[str, Any] = {"vmin": float(expected.min()), "vmax": float(expected.max()), "cmap": "gray"}
     _show(panels[0], image, "what goes in")
     _show(panels[1], expected, "what should come out", **span)
     _show(panels[2], got, f"{engine}, no error message", **span)
-    drawn = panels[3].imshow(error, cmap="magma", vmin=0)
-    panels[3].set(xticks=[], yticks=[], title=f"difference: {1 - (error < 1e-3).mean():.0%} of the values (white: NaN)")
+    share = 1 - (error < 1e-3).mean()
+    drawn = _show(panels[3], error, f"{share:.0%} of the values differ (white: NaN)", cmap="magma", vmin=0)
     figure.colorbar(drawn, ax=panels[3], shrink=0.8)
     return figure
 
 
-def _show(axes: Axes, values: np.ndarray, title: str = "", **options: object) -> None:
-    axes.imshow(values, **({"cmap": "gray"} | options))  # type: ignore[arg-type]
+def _show(axes: Axes, values: np.ndarray, title: str = "", size: str = "small", **options: Any) -> AxesImage:
     axes.set(xticks=[], yticks=[])
-    axes.set_title(title, fontsize="small")
+    axes.set_title(title, fontsize=size)
+    return axes.imshow(values, **({"cmap": "gray"} | options))
 
 
 def _show_image(axes: Axes, image: np.ndarray, title: str) -> None:
