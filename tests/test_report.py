@@ -49,6 +49,10 @@ WIDE = (
     + "| a wide first cell | many words | 40 | and more of them |\n" * 3
 )
 
+WIDE_IMAGE = """from IPython.display import HTML
+image = "<img alt='' class='wide' width='1000' src='data:image/svg+xml,<svg xmlns=%22http://www.w3.org/2000/svg%22/>'>"
+HTML(f"<div style='display:flex'><figure style='min-width:0'>{image}</figure><figure>{image}</figure></div>")"""
+
 PROGRESS = "for i in range(3): print(f'\\rstep {i}', end='')"
 
 SOURCES = ("src", "href", "data", "poster", "action")
@@ -93,6 +97,7 @@ def reports(tmp_path_factory):
         new_code_cell(LONG),
         new_code_cell(PREVIEW),
         new_markdown_cell(WIDE),
+        new_code_cell(WIDE_IMAGE),
     )
     bad = write(folder / "02_bad.ipynb", title, new_code_cell("print('so far')"), new_code_cell("int('no\\nnumber')"))
     said = []
@@ -174,7 +179,9 @@ def test_tables_and_every_run_lie_beside_the_page(reports):
     assert set(runs.run[~runs.counted]) == set(range(1, len(runs) - 3))
     page_table = re.search(r"Times of all runs.*?</table>", html(reports, "01_good.html"), re.S)[0]
     assert ms_text(runs.ms[runs.counted].median()) in page_table
-    assert html(reports, "01_good.html").count("<td>a long text") == 70, "the page shows all rows"
+    assert html(reports, "01_good.html").count(f"<td>{('a long text ' * 9).strip()}</td>") == 70, (
+        "all rows, and all of a text"
+    )
     assert 'href="01_good/table_08.csv"' in html(reports, "01_good.html")
 
 
@@ -220,14 +227,25 @@ def test_nothing_is_wider_than_the_window(reports, name, width):
         browser = await shared_chromium().browser()
         context = await browser.new_context(viewport={"width": width, "height": 900}, offline=True)
         tab = await context.new_page()
+        said, asked = [], []
+        tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("request", lambda request: asked.append(request.url))
         await tab.goto((reports[1] / name).as_uri())
         if await tab.locator("#datatables").count():
             await tab.wait_for_selector("body[data-tables]")
         wide = await tab.evaluate("document.documentElement.scrollWidth")
+        images = await tab.locator("img.wide").evaluate_all("images => images.map((image) => image.width)")
         await context.close()
-        return wide
+        return wide, images, said, asked
 
-    assert shared_chromium().run(measured()) <= width
+    wide, images, said, asked = shared_chromium().run(measured())
+    assert wide <= width
+    assert all(width > 390 or shown > 700 for shown in images), (
+        "a wide figure scrolls in its place, or its letters are tiny"
+    )
+    assert not [line for line in said if "Content Security Policy" not in line], "only the cell that has a script"
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
 
 
 @pytest.mark.browser

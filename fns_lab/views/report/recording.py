@@ -7,6 +7,7 @@ a name in the notebook leave the sentences of their `methods` and the times of e
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ RECORD = "record.json"
 RUNS = "runs_{name}.csv"
 """File with every run of a result: `name` is the result's in the notebook."""
 MOST_ROWS = 1000
-"""Rows of a table that a page shows; in a notebook pandas cuts a table at 60."""
+"""Rows of a table that a page shows; in a notebook pandas cuts a table at 60, and a text at 50 characters."""
 TABLES = (("pandas", "DataFrame"), ("pandas.io.formats.style", "Styler"))
 """Classes whose values are kept, by module and name."""
 
@@ -55,7 +56,8 @@ def _csv(table: Any) -> str:
 def _html(frame: pd.DataFrame) -> str | None:
     import pandas as pd
 
-    with pd.option_context("display.max_rows", MOST_ROWS, "display.min_rows", MOST_ROWS):
+    shown: dict[str, Any] = {"display.max_rows": MOST_ROWS, "display.min_rows": MOST_ROWS, "display.max_colwidth": None}
+    with pd.option_context(*itertools.chain(*shown.items())):
         html: str | None = frame._repr_html_()  # type: ignore[operator]
     return html
 
