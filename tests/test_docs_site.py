@@ -18,6 +18,8 @@ from fns_lab.runtimes.chromium import shared_chromium
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+LOCAL = ("file:", "data:", "blob:")
+"""Starts of addresses that no server answers."""
 
 
 class Page(HTMLParser):
@@ -177,6 +179,27 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site):
     assert wide <= 1200
     assert any("glossary" in link or "rules" in link for link in results)
     assert not said
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1200, 390])
+def test_no_page_is_wider_than_the_window_or_asks_a_server(site, width):
+    async def measured():
+        browser = await shared_chromium().browser()
+        context = await browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        tab = await context.new_page()
+        said, wide = [], []
+        tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("request", lambda request: None if request.url.startswith(LOCAL) else said.append(request.url))
+        for path in site[0]:
+            await tab.goto(path.as_uri())
+            if await tab.evaluate("document.documentElement.scrollWidth") > width:
+                wide.append(path.name)
+        await context.close()
+        return wide, said
+
+    assert shared_chromium().run(measured()) == ([], [])
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
