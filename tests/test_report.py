@@ -127,6 +127,14 @@ def test_the_error_is_one_line_that_names_the_cell(reports):
     assert "Failed: cell 2" in html(reports, "02_bad.html")
 
 
+def test_the_failed_cell_has_the_same_number_with_parameters(tmp_path):
+    parameters = new_code_cell("steps = 2", metadata={"tags": ["parameters"]})
+    path = write(tmp_path / "bad.ipynb", new_markdown_cell("# Bad"), parameters, new_code_cell("1 / 0"))
+    for given in ({}, {"steps": 3}):
+        card = run_notebooks([path], tmp_path / "out", parameters=given).cards[0]
+        assert card.error == "cell 2: ZeroDivisionError: division by zero"
+
+
 @pytest.mark.parametrize("name", ["01_good.html", "02_bad.html", "index.html"])
 def test_loads_nothing_and_says_so_in_its_policy(reports, name):
     text = html(reports, name)

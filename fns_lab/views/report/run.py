@@ -91,7 +91,7 @@ def _execute(path: Path, parameters: Mapping[str, Any], folder: Path) -> tuple[N
         from traitlets.config import Config
 
         given.register_tuples()
-        copy, error = folder / path.name, None
+        copy, error, injected = folder / path.name, None, bool(parameters)
         record = f"__import__('fns_lab.views.report.recording', fromlist=['start']).start({os.fspath(folder)!r})"
         try:
             papermill.execute_notebook(
@@ -113,7 +113,7 @@ def _execute(path: Path, parameters: Mapping[str, Any], folder: Path) -> tuple[N
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # nobody waits for the kernel's task any more
             raise
         except papermill.PapermillExecutionError as fault:
-            error = f"cell {fault.exec_count}: {fault.ename}: {one_line(fault.evalue)}"
+            error = f"cell {fault.exec_count - injected}: {fault.ename}: {one_line(fault.evalue)}"
         except Exception as fault:  # a dead kernel, a timeout, no kernel: each library has its own class
             error = f"{type(fault).__name__}: {one_line(fault)}"
         notebook = nbformat.read(copy if copy.exists() else path, as_version=4)
