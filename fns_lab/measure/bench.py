@@ -262,9 +262,15 @@ def _sentence(target: str, rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     parts = [f"{first['model']} {time_text(first)}"]
     for _, row in rows.iloc[1:].iterrows():
-        speed = "" if np.isnan(row["ratio"]) else f" ({1 / row['ratio']:.2f} times as fast)"
+        spread = ", within the spread" if _overlap(first, row) else ""
+        speed = "" if np.isnan(row["ratio"]) else f" ({1 / row['ratio']:.2f} times as fast{spread})"
         parts.append(f"{row['model']} {time_text(row)}{speed}")
     return f"{target}: {', '.join(parts)}"
+
+
+def _overlap(a: pd.Series, b: pd.Series) -> bool:
+    """Return whether the ranges from the tenth to the ninetieth percentile of two rows have times in common."""
+    return bool(a["ms_p10"] <= b["ms_p90"] and b["ms_p10"] <= a["ms_p90"])
 
 
 def _count(number: int, noun: str) -> str:

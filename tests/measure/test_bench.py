@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fns_lab.errors import InputError
@@ -66,6 +68,18 @@ def test_one_line_says_how_much_faster(timings):
     assert text.startswith("ort/cpu: rewritten ")
     assert "times as fast" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("ms_p10", "said"), [(1.5, "2.00 times as fast, within the spread)"), (1.7, "2.00 times as fast)")]
+)
+def test_a_ratio_within_the_spread_is_said_to_be_one(timings, ms_p10, said):
+    """The first model takes 2 ms, never less than `ms_p10`; the second 1 ms, never more than 1.6."""
+    first, second = {"ms_median": 2.0, "ms_p10": ms_p10, "ms_p90": 3.0, "ratio": 1.0}, {"ms_median": 1.0, "ratio": 0.5}
+    rows = [
+        timings.table.iloc[i].to_dict() | row for i, row in enumerate((first, second | {"ms_p10": 0.5, "ms_p90": 1.6}))
+    ]
+    assert said in str(replace(timings, table=pd.DataFrame(rows)))
 
 
 def test_a_model_that_an_engine_refuses_has_a_fault_and_the_others_have_times():
