@@ -265,7 +265,7 @@ def test_tune_writes_the_fastest_right_alternatives(cli, tmp_path):
 def test_eval_of_a_checkpoint_is_eval_of_its_export(cli, checkpoint, dynamic_file, photo_file, tmp_path):
     from_net, from_onnx = tmp_path / "net.png", tmp_path / "onnx.png"
     arguments = ("--content-image", photo_file, "--content-scale", 5, "--output-image")
-    assert cli("eval", "--model", checkpoint, *arguments, from_net)[0] == GOOD
+    assert cli("eval", "--model", checkpoint, *arguments, from_net)[:2] == (GOOD, f"{from_net}: 102x102\n")
     assert cli("eval", "--model", dynamic_file, *arguments, from_onnx)[0] == GOOD
     x, y = images.load(from_net), images.load(from_onnx)
     assert x.shape == (1, 3, 102, 102), "512 / 5, which is no multiple of 4"

@@ -74,4 +74,5 @@ def eval(
         return stylize_all(content_image, output_image, model, stylized, overwrite=overwrite)
     y = stylized(content_image[0])
     images.save(y, output_image)
+    print(f"{output_image}: {y.shape[2]}x{y.shape[3]}")
     return write(export_network(net.cpu(), y.shape[2:]).model, export_onnx, lower_for) if export_onnx else 0
