@@ -52,6 +52,16 @@ def test_help_of_every_command_has_an_example(cli, command):
     assert f"Examples:\n    fns-lab {command}" in out
 
 
+def test_the_answer_of_check_is_its_last_line(tmp_path):
+    """After what goes to the other stream, as a terminal shows both."""
+    (tmp_path / "relu.onnx").write_bytes(RELU)
+    command = [sys.executable, "-u", "-m", "fns_lab", "check", "relu.onnx", "--target", "onnxjs-0.1.8/webgl"]
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    lines = subprocess.run(command, cwd=tmp_path, timeout=60, text=True, check=False, **both).stdout.splitlines()
+    assert lines[-1].startswith("onnxjs-0.1.8/webgl: ")
+    assert any("leaves open" in line for line in lines[:-1])
+
+
 def test_module_is_the_same_program():
     result = python("-m", "fns_lab", "check", "nothing.onnx", "--target", "ort/cpu")
     assert result.returncode == BAD_INPUT
