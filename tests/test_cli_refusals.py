@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from fns_lab import images, models
-from fns_lab.cli import BAD_INPUT, MISSING, NO
+from fns_lab.cli import BAD_INPUT, GOOD, MISSING, NO
 from fns_lab.cli.devices import spelled_out
 
 
@@ -235,3 +235,21 @@ def test_an_engine_s_refusal_is_one_line_and_exit_1(cli, fns_model, photo_file, 
     assert "scaled and cut to" in cut
     assert line.startswith("fns-lab: ort/cpu")
     assert "NoSuchOp" in line
+
+
+def test_sizes_that_a_model_cannot_take_are_bad_input(cli, tmp_path):
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    padded (float[1, 3, H, W] x) => (float[1, 3, P, Q] y) {
+        pads = Constant <value = int64[8] {0, 0, 4, 4, 0, 0, 4, 4}> ()
+        y = Pad <mode = "reflect"> (x, pads)
+    }"""
+    path, out = tmp_path / "pad.onnx", tmp_path / "y.npy"
+    models.save(onnx.parser.parse_model(text), path)
+    assert cli("run", path, "--target", "ort/cpu", "--input", "x=1x3x9x7", "-o", out)[0] == GOOD
+    out.unlink()
+    code, _, err = cli("run", path, "--target", "ort/cpu", "--input", "x=1x3x9x3", "-o", out)
+    assert (code, err.count("\n")) == (BAD_INPUT, 1)
+    assert err.startswith("fns-lab: the model cannot take inputs of these sizes (x 1x3x9x3): Pad reflect: pre-pad (4)")
+    assert not out.exists()
+    assert cli("compare", path, path, "--input", "x=1x3x9x3")[0] == BAD_INPUT
+    assert cli("compare", path, path, "--input", "x=1x3x9x7")[0] == GOOD

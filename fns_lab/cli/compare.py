@@ -172,15 +172,19 @@ def _loaded(folder: Path) -> Comparison:
 
 def _compared(experiment: Experiment, bar: tqdm[NoReturn], *, by_halves: bool, truth: Truth | None) -> Comparison:
     from fns_lab.compare import bisect, localize
+    from fns_lab.runtimes.refused_sizes import as_input_error
+
+    a, b = experiment.a, experiment.b
 
     def progress(text: str) -> None:
         is_shown = bar.last_print_t >= bar.start_t + PROGRESS_AFTER_S  # tqdm clears only a bar that it drew by itself
         bar.set_postfix_str(text, refresh=is_shown)
 
-    if by_halves:
-        return bisect(experiment, progress=progress)
-    values = _true_values(experiment.a) if truth else None
-    return localize(experiment, experiment.compare(truth=values), progress=progress)
+    with as_input_error(b.model, b.feeds), as_input_error(a.model, a.feeds):
+        if by_halves:
+            return bisect(experiment, progress=progress)
+        values = _true_values(a) if truth else None
+        return localize(experiment, experiment.compare(truth=values), progress=progress)
 
 
 def _true_values(model_run: ModelRun) -> dict[str, np.ndarray]:

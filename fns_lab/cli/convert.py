@@ -140,6 +140,7 @@ def run(
     """
     from fns_lab import models, targets
     from fns_lab.runtimes import open_runner
+    from fns_lab.runtimes.refused_sizes import as_input_error
 
     chosen = targets.load(target)
     check_output_suffix(output)
@@ -149,7 +150,7 @@ def run(
     keep_inputs(output, model, *map(Path, input))
     proto = models.load(model)
     feeds = load_feeds(input, proto, changes)
-    with open_runner(proto, chosen, timeout_s=timeout) as runner:
+    with as_input_error(proto, feeds), open_runner(proto, chosen, timeout_s=timeout) as runner:
         outputs = runner.infer(feeds)
         time_ms = runner.ms
     save_outputs(outputs, output)
