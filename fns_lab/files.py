@@ -23,7 +23,9 @@ from fns_lab.errors import InputError
 from fns_lab.limits import Limit
 
 MARK = ".fns-lab-"
-"""In the names of files that are being written: `.NAME.fns-lab-XXXXXXXX.part`."""
+"""In the names of files and folders that are being written: `.NAME.fns-lab-XXXXXXXX.part`."""
+PART, OLD = ".part", ".old"
+"""Suffixes of what is being written, and of the folder whose place it takes."""
 LONGEST_NAME_BYTES = 200
 """Bytes of a file's name that the name of its temporary file begins with; file systems allow 255 in all."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -44,7 +46,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     stream = can_be_written(path)
     place = Path(tempfile.gettempdir(), path.name) if stream else Path(os.path.realpath(path))
-    temporary, handle = _locked_temporary(place, path)
+    temporary, handle = _locked_temporary(place, path, tempfile.mkstemp)
     try:
         try:
             yield temporary
@@ -141,11 +143,14 @@ def read_bytes(path: str | os.PathLike[str], largest: Limit) -> bytes:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what killed runs were writing to a folder; leave what other processes are writing now."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") and MARK in entry.name and entry.name.endswith(".part"):
-                _delete_unlocked(entry.path)
+    """Delete what killed runs were writing to a folder; leave what other processes are writing now.
+
+    A folder that a killed run had moved aside, and put nothing in its place, is put back.
+    """
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(folder), reverse=True):  # a folder's new content before its old one
+            if name.startswith(".") and MARK in name and name.endswith((PART, OLD)):
+                _delete_unlocked(folder / name)
 
 
 @contextlib.contextmanager
@@ -158,7 +163,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file; a folder is to be written there")
     temporary, handle = _locked_temporary(path, path, _make_folder)
-    old = temporary.with_suffix(".old")
+    old = temporary.with_suffix(OLD)
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -207,20 +212,13 @@ def is_text(data: bytes) -> bool:
     return bool(data) and all(byte >= 32 or byte in b"\t\n\r\f" for byte in data[:1024])
 
 
-def _make_folder(prefix: str, suffix: str, dir: Path) -> tuple[int, str]:
-    name = tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=dir)
-    return os.open(name, os.O_RDONLY), name
-
-
-def _locked_temporary(
-    place: Path, path: Path, make: Callable[..., tuple[int, str]] = tempfile.mkstemp
-) -> tuple[Path, int]:
+def _locked_temporary(place: Path, path: Path, make: Callable[[str, str, Path], tuple[int, str]]) -> tuple[Path, int]:
     """Make an empty file or folder beside `place`, and return it with the descriptor that holds its lock."""
     sweep(place.parent)
     start = place.name.encode(errors="surrogateescape")[:LONGEST_NAME_BYTES].decode(errors="ignore")
     while True:
         try:
-            handle, name = make(prefix=f".{start}{MARK}", suffix=".part", dir=place.parent)
+            handle, name = make(PART, f".{start}{MARK}", place.parent)
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise InputError(f"{path}: no room to write it: the disk or the quota is full") from None
@@ -228,6 +226,12 @@ def _locked_temporary(
         if _is_locked(handle) and os.path.exists(name):  # else another process took it for a leftover
             return Path(name), handle
         os.close(handle)
+
+
+def _make_folder(suffix: str, prefix: str, place: Path) -> tuple[int, str]:
+    """Make an empty folder as `tempfile.mkstemp` makes a file."""
+    name = tempfile.mkdtemp(suffix, prefix, place)
+    return os.open(name, os.O_RDONLY), name
 
 
 def _is_locked(handle: int) -> bool:
@@ -241,11 +245,18 @@ def _is_locked(handle: int) -> bool:
     return True
 
 
-def _delete_unlocked(path: str) -> None:
+def _delete_unlocked(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        if not path.is_dir():
+            path.unlink()
+            return
+        place = path.with_name(path.name[1:].rpartition(MARK)[0])
+        if path.suffix == PART or place.exists():
+            shutil.rmtree(path)
+        elif not path.with_suffix(PART).exists():
+            path.rename(place)
     except OSError:  # another process writes it, or the file system has no locks
         pass
     finally:

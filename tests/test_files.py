@@ -21,6 +21,7 @@ from fns_lab.files import (
     can_be_written,
     is_text,
     read_bytes,
+    sweep,
     write_bytes,
     write_text,
 )
@@ -179,6 +180,44 @@ while True:
         assert not path.exists() or re.fullmatch(rb"a{300000}|b{300000}", path.read_bytes())
     write_bytes(path, b"last")
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_folder_that_a_killed_run_wrote_is_old_or_new_and_its_parts_go(tmp_path):
+    path = tmp_path / "a"
+    script = f"""
+from fns_lab.files import atomic_folder
+print(flush=True)
+while True:
+    for letter in ("a", "b"):
+        with atomic_folder({str(path)!r}) as folder:
+            for number in range(20):
+                (folder / str(number)).write_text(letter)
+"""
+    for turn in range(5):
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            time.sleep(0.02 + 0.03 * turn)
+            process.send_signal(signal.SIGKILL)
+        sweep(tmp_path)
+        assert os.listdir(tmp_path) in ([], ["a"])
+        contents = [file.read_text() for file in path.iterdir()] if path.exists() else []
+        assert contents in ([], ["a"] * 20, ["b"] * 20)
+
+
+def test_a_folder_moved_aside_by_a_killed_run_is_put_back(tmp_path):
+    old = tmp_path / f".a{MARK}abcdefgh.old"
+    old.mkdir()
+    (old / "file").write_text("kept")
+    new = old.with_suffix(".part")
+    new.mkdir()
+    with atomic_write(tmp_path / "b.txt") as temporary:
+        temporary.write_text("b")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b.txt"]
+    assert (tmp_path / "a" / "file").read_text() == "kept"
+    with atomic_folder(tmp_path / "a") as folder:
+        write_text(tmp_path / "c.txt", "c")
+        assert folder.exists(), "it is being written"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b.txt", "c.txt"]
 
 
 def test_two_writers_leave_one_whole_file(tmp_path):
