@@ -314,7 +314,8 @@ def _dangling(graph: GraphProto, outer: frozenset[str] = frozenset()) -> str | N
     for node in graph.node:
         for name in node.input:
             if name not in seen:
-                return f"{node.op_type} node {node.name!r} reads {name!r}, which no node before it computes"
+                what = f"{' '.join(node.op_type.split())} node {node.name!r}".lstrip()
+                return f"{what} reads {name!r}, which no node before it computes"
         for body in (each for attribute in node.attribute for each in _bodies(attribute)):
             if fault := _dangling(body, frozenset(seen)):
                 return fault
