@@ -6,12 +6,14 @@ fault of the package; so is the end of the process (a crash) and a case that tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import tempfile
 import threading
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -44,8 +46,9 @@ def run_case(seed: int) -> tuple[str, str]:
     """Break a file and read it; return how that ended, "taken", "refused" or "fault", and the last line or place."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
+        path = _written(seed, rng, Path(folder))
         try:
-            _READERS[kind_of(seed)](rng, Path(folder))
+            _READERS[kind_of(seed)](path, rng)
         except (InputError, MissingError, RuntimeFault) as error:
             line = str(error)
             return ("fault", f"not one line: {line!r}") if line != one_line(line, longest=None) else ("refused", line)
@@ -61,15 +64,47 @@ def run_cases(seeds: list[int]) -> list[tuple[str, str]]:
     return [run_case(seed) for seed in seeds]
 
 
-def _read_model(rng: random.Random, folder: Path, data: bytes | None = None) -> None:
-    import onnx
+@contextlib.contextmanager
+def bad_file(seed: int) -> Iterator[Path]:
+    """Yield the path of the file of a case, as long as it is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield _written(seed, random.Random(seed), Path(folder))
 
+
+def _written(seed: int, rng: random.Random, folder: Path) -> Path:
+    """Write the file of a case to a folder; `rng` is that of the seed."""
+    kind, suffix = kind_of(seed), ""
+    if kind == "image":
+        suffix = rng.choice((".jpg", ".png"))
+    if kind == "array":
+        data, suffix = files.arrays(rng)
+    else:
+        data = _BROKEN[kind](rng)
+    path = folder / {"target": "own-1.0.0.toml", "checkpoint": "net.pth"}.get(kind, f"file{suffix or '.onnx'}")
+    path.write_bytes(data)
+    return path
+
+
+def _broken_bytes(rng: random.Random) -> bytes:
+    return files.mutated(rng.choice(models.valid()).SerializeToString(), rng)
+
+
+_BROKEN = {
+    "model": models.broken,
+    "model bytes": _broken_bytes,
+    "image": files.image,
+    "checkpoint": files.checkpoint,
+    "target": files.toml,
+}
+"""What makes the content of a file of each kind; `files.arrays` also chooses a suffix."""
+
+
+def _read_model(path: Path, rng: random.Random) -> None:
     from fns_lab import models as onnx_files
     from fns_lab import targets
+    from fns_lab.rewrite.finish import checkers_refusal
     from fns_lab.rewrite.lower import lower
 
-    path = folder / "model.onnx"
-    path.write_bytes(models.broken(rng) if data is None else data)
     target = targets.load(rng.choice(TARGETS))
     model = onnx_files.load(path)
     targets.check(model, target)
@@ -80,49 +115,36 @@ def _read_model(rng: random.Random, folder: Path, data: bytes | None = None) -> 
     lowered = result.model
     assert set(onnx_files.fed_inputs(lowered)) <= set(fed), "an input is new"
     assert [each.name for each in lowered.graph.output] == given, "other outputs"
-    onnx.checker.check_model(lowered)
+    assert not checkers_refusal(lowered), checkers_refusal(lowered)
 
 
-def _read_model_bytes(rng: random.Random, folder: Path) -> None:
-    _read_model(rng, folder, files.mutated(rng.choice(models.valid()).SerializeToString(), rng))
-
-
-def _read_image(rng: random.Random, folder: Path) -> None:
+def _read_image(path: Path, rng: random.Random) -> None:
     from fns_lab import images
 
-    path = folder / rng.choice(("photo.jpg", "photo.png"))
-    path.write_bytes(files.image(rng))
     images.load(path, size=(16, 16))
 
 
-def _read_checkpoint(rng: random.Random, folder: Path) -> None:
+def _read_checkpoint(path: Path, rng: random.Random) -> None:
     from fns_lab.nets import checkpoints
 
-    path = folder / "net.pth"
-    path.write_bytes(files.checkpoint(rng))
     checkpoints.load(path)
 
 
-def _read_target(rng: random.Random, folder: Path) -> None:
+def _read_target(path: Path, rng: random.Random) -> None:
     from fns_lab.targets import target
 
-    path = folder / "own-1.0.0.toml"
-    path.write_bytes(files.toml(rng))
     target.read(path)
 
 
-def _read_arrays(rng: random.Random, folder: Path) -> None:
+def _read_arrays(path: Path, rng: random.Random) -> None:
     from fns_lab import arrays
 
-    data, suffix = files.arrays(rng)
-    path = folder / f"x{suffix}"
-    path.write_bytes(data)
-    (arrays.load_array if suffix == ".npy" else arrays.load_arrays)(path)
+    (arrays.load_array if path.suffix == ".npy" else arrays.load_arrays)(path)
 
 
 _READERS = {
     "model": _read_model,
-    "model bytes": _read_model_bytes,
+    "model bytes": _read_model,
     "image": _read_image,
     "checkpoint": _read_checkpoint,
     "target": _read_target,
@@ -132,7 +154,7 @@ _READERS = {
 
 def measure(options) -> dict:
     """Run the benchmark with the options of `python -m benchmarks`."""
-    return run(options.cases, options.seed, CACHE / "robustness" / f"{options.seed}.json")
+    return run(options.cases or TOTAL, options.seed, CACHE / "robustness" / f"{options.seed}.json")
 
 
 def run(total: int = TOTAL, first: int = 0, kept: Path | None = None) -> dict:

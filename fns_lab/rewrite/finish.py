@@ -136,23 +136,24 @@ def require_whole(result: onnx.ModelProto, original: onnx.ModelProto) -> None:
     if new or given != wanted:
         what = f"its weight {min(new)!r} is lost" if new else f"its outputs {wanted} became {given}"
         raise InputError(f"the model can't be lowered: {what}")
-    if (refused := _checkers_refusal(result)) and not _checkers_refusal(original):
+    if (refused := checkers_refusal(result)) and not checkers_refusal(original):
         raise RuntimeError(f"a rule wrote what ONNX does not allow: {refused}")
     if refused:
         raise InputError(f"the model is not as ONNX defines models: {refused}")
 
 
-def _checkers_refusal(model: onnx.ModelProto) -> str:
+def checkers_refusal(model: onnx.ModelProto) -> str:
     """Return why onnx's checker refuses a model, empty if it does not, or can't read it whole.
 
     A deprecated op, such as the GroupNormalization of opset 18, is no reason: whether it runs is the target's to say.
+    Nor is a value of unknown rank, which runtimes take.
     """
     if weights.are_outside(model) or model.ByteSize() > weights.LARGEST_MESSAGE:
         return ""
     checked = onnx.ModelProto()
     checked.CopyFrom(model)
     for value in (*checked.graph.input, *checked.graph.output):
-        if value.type.HasField("tensor_type"):  # runtimes take values of unknown rank, which the checker does not
+        if value.type.HasField("tensor_type"):
             value.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(checked)
