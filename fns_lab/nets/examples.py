@@ -83,6 +83,59 @@ def detector_head() -> nn.Module:
     return head
 
 
+class DetectorHead(nn.Module):
+    """A detector of torchvision up to its head: a normalized image `(N, 3, H, W)` to numbers for each anchor.
+
+    What torchvision does then, the boxes of the anchors and the choice among them, has sizes that depend on values; it
+    is left to the program around the network. Of a detector of two stages this is the first, the region proposals.
+    """
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.backbone = detector.get_submodule("backbone")
+        self.head = detector.get_submodule("head" if hasattr(detector, "head") else "rpn.head")
+
+    def forward(self, x: Tensor) -> object:
+        """Return what the head returns: of SSD and RetinaNet a dict of scores and boxes, of proposals two lists."""
+        return self.head(list(self.backbone(x).values()))
+
+
+def ssdlite() -> DetectorHead:
+    """Return SSDLite with MobileNetV3, up to its head; made for 320 x 320 pixels, it takes other sizes too."""
+    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+    return DetectorHead(ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None))
+
+
+def retinanet() -> DetectorHead:
+    """Return RetinaNet with ResNet-50, up to its head."""
+    from torchvision.models.detection import retinanet_resnet50_fpn_v2
+
+    return DetectorHead(retinanet_resnet50_fpn_v2(weights=None, weights_backbone=None))
+
+
+def faster_rcnn() -> DetectorHead:
+    """Return the region proposals of Faster R-CNN with MobileNetV3."""
+    from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
+
+    return DetectorHead(fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None))
+
+
+def keypoint_rcnn() -> DetectorHead:
+    """Return the region proposals of Keypoint R-CNN with ResNet-50."""
+    from torchvision.models.detection import keypointrcnn_resnet50_fpn
+
+    return DetectorHead(keypointrcnn_resnet50_fpn(weights=None, weights_backbone=None))
+
+
+def deeplab() -> nn.Module:
+    """Return DeepLabV3 with MobileNetV3: an image `(N, 3, H, W)` to a score per class and pixel."""
+    from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
+
+    net: nn.Module = deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None)
+    return net
+
+
 def _convolutions(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1),
