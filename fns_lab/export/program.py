@@ -32,6 +32,9 @@ OUTPUT = "output"
 LOWEST_OPSET = 18
 """The exporter writes its graphs at this opset; for a lower one it warns and still writes this one."""
 
+DETECTORS = "torchvision.models.detection."
+"""Start of the names of the modules in which torchvision's detectors are."""
+
 EXAMPLE_SIZE = 96, 144
 """Height and width, in pixels, of the image with which a network of free size is exported."""
 
@@ -161,7 +164,9 @@ def _traced(net: nn.Module, call: Arguments, opset: int, dynamic_shapes: dict[st
         if isinstance(cause, InputError):
             raise cause from None
         sizes = ", ".join(shape_text(tensor.shape) for tensor in call.tensors)
-        raise InputError(f"{type(net).__name__} cannot be exported at {sizes}: {_why_untraceable(cause)}") from None
+        raise InputError(
+            f"{type(net).__name__} cannot be exported at {sizes}: {_why_untraceable(net, cause)}"
+        ) from None
     return program, log, outputs
 
 
@@ -236,8 +241,13 @@ def _name_constants(graph: ir.Graph, weights: set[str]) -> None:
         graph.initializers[old].name = f"constant_{index}"
 
 
-def _why_untraceable(error: BaseException) -> str:
+def _why_untraceable(net: nn.Module, error: BaseException) -> str:
     """Return why a network cannot be traced, in one line."""
+    if type(net).__module__.startswith(DETECTORS):
+        return (
+            "how many boxes a detector of torchvision returns depends on the scores; export it up to its head, as "
+            "fns_lab.nets.examples:DetectorHead does, and choose the boxes in the program around it"
+        )
     if "data-dependent" in str(error):
         where = re.search(r'File "([^"]+)", line (\d+), in \w+\n\s*(.+)', str(error))
         place = (

@@ -12,6 +12,8 @@ import onnxruntime as ort
 import pytest
 import torch
 from torch import nn
+from torchvision.models.detection import FasterRCNN, RetinaNet
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 
 from fns_lab import models
 from fns_lab.errors import InputError
@@ -41,6 +43,27 @@ class Nested(nn.Module):
 def arguments():
     x, a, b = (torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(i)) for i in range(3))
     return (x, [a, b]), {"ids": torch.arange(6).reshape(2, 3)}
+
+
+class Features(nn.Sequential):
+    """What a detector of torchvision takes as its backbone; here one convolution."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 8, 3, stride=8))
+        self.out_channels = 8
+
+    def forward(self, x):
+        return {"0": super().forward(x)}
+
+
+def retina_net():
+    anchors = AnchorGenerator(((8,),), ((1.0,),))
+    return RetinaNet(Features(), 3, min_size=32, max_size=48, anchor_generator=anchors)
+
+
+def faster_rcnn():
+    anchors = AnchorGenerator(((8,),), ((1.0,),))
+    return FasterRCNN(Features(), 3, min_size=32, max_size=48, rpn_anchor_generator=anchors)
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +266,21 @@ def test_what_onnx_cannot_hold_is_one_line(net, x, said, capsys):
     with pytest.raises(InputError, match=said):
         export(net, (x,))
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("make", [retina_net, faster_rcnn])
+def test_a_whole_detector_is_refused_and_its_head_is_not(make):
+    net = make().eval()
+    with pytest.raises(InputError, match=r"at 3x32x32: how many boxes .* fns_lab\.nets\.examples:DetectorHead"):
+        export(net, ([torch.rand(3, 32, 32)],))
+    head, x = examples.DetectorHead(net).eval(), torch.rand(1, 3, 32, 48)
+    exported = export(head, (x,))
+    feeds = {"x": x.numpy()}
+    with TorchRunner(head, call=exported.call) as runner:
+        expected = runner.infer(feeds)
+    assert len(expected) == 2
+    for name, array in run(exported.model, feeds).items():
+        np.testing.assert_allclose(array, expected[name], atol=TOLERANCE)
 
 
 def test_a_program_is_exported_and_run_as_the_network_in_it_is(program):
