@@ -12,4 +12,9 @@
 - `browsers`: the web site in Chromium, Firefox and WebKit; runs only if named
 - `foreign`: ONNX files of other people's packages in every target; runs only if named
 - `sweep`: nodes drawn for every op in every target; runs only if named
+- `robustness`: bad files of every kind, read as a command would; runs only if named
+- `bad_files`: the same files in other programs; runs only if named
+- `large_image`: 100 megapixels in 4 GiB of memory; runs only if named
+- `interruptions`: commands that are killed, and browsers; runs only if named
+- `memory`: of the kernel and the browser while previews run; runs only if named
 """

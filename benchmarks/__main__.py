@@ -9,14 +9,17 @@ from pathlib import Path
 
 from benchmarks import (
     architectures,
+    bad_files,
     browsers,
     comparing,
     foreign,
+    interruptions,
     isolation,
     large_image,
     lowering,
     lowering_cost,
     many_nodes,
+    memory,
     preview,
     random_cases,
     robustness,
@@ -32,7 +35,7 @@ from fns_lab.paths import REPORTS, SAVED_MODELS
 BENCHMARKS = (lowering_cost, many_nodes, random_cases, comparing, isolation, architectures, lowering, tuning, training)
 """Short ones first. `python -m benchmarks NAME` runs one."""
 
-ON_REQUEST = (preview, browsers, site_bytes, foreign, sweep, robustness, large_image)
+ON_REQUEST = (preview, browsers, site_bytes, foreign, sweep, robustness, bad_files, large_image, interruptions, memory)
 """These run only if named: the first three open browsers and JupyterLab; the others take minutes to hours."""
 
 
@@ -50,9 +53,9 @@ def main() -> int:
     parser.add_argument(
         "--cases",
         type=int,
-        default=random_cases.TOTAL,
-        help="random models to lower, over all rules; sweep: nodes per target; robustness: bad files",
+        help="random models to lower, over all rules; sweep: nodes per target; robustness: bad files; interruptions",
     )
+    parser.add_argument("--minutes", type=float, default=10, help="memory: for how long")
     parser.add_argument("--seed", type=int, default=0, help="sweep: seed of the draw; robustness: of the first case")
     parser.add_argument("--model", action="append", help="foreign: models whose name contains this word")
     options = parser.parse_args()

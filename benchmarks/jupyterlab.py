@@ -14,7 +14,8 @@ import urllib.request
 
 from fns_lab.paths import ROOT
 
-START_S = 60
+START_S = 120
+STOP_S = 20
 INTERFACES = {"lab": ("jupyterlab", "lab/tree"), "notebook": ("notebook", "notebooks")}
 """The module that starts each interface, and where it shows a notebook."""
 RUN_MS = 180_000
@@ -52,7 +53,10 @@ def lab_server(folder, interface="lab", *, base_url="/", environment=None):
         yield f"http://127.0.0.1:{port}{base_url}{shown_at}/{{}}?token={token}", server
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        try:
+            server.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _wait_for(url, server, log):

@@ -61,7 +61,7 @@ def run(checkpoint: Path, size: tuple[int, int], runs: int) -> dict:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_notebook(folder / "preview.ipynb", checkpoint, size)
+        write_notebook(folder / "preview.ipynb", checkpoint, size)
         chromium = shared_chromium()
         with lab_server(folder) as (url, _):
             beyond, inside, loads = chromium.run(_measured(chromium, url.format("preview.ipynb"), runs))
@@ -82,7 +82,8 @@ def table(result: dict) -> pd.DataFrame:
     return pd.DataFrame(result["rows"])
 
 
-def _write_notebook(path: Path, checkpoint: Path, size: tuple[int, int]) -> None:
+def write_notebook(path: Path, checkpoint: Path, size: tuple[int, int]) -> None:
+    """Write a notebook that shows a preview of one network at one size."""
     source = CELL.format(path=str(checkpoint.resolve()), size=size)
     cells = [_cell("show", source), _cell("end", 'print("all ran")')]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

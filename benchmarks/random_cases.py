@@ -13,7 +13,7 @@ TOTAL = 2000
 
 def measure(options) -> dict:
     """Run the benchmark with the options of `python -m benchmarks`."""
-    return run(options.cases)
+    return run(options.cases or TOTAL)
 
 
 def run(total: int = TOTAL) -> dict:

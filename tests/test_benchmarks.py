@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import (
     architectures,
+    bad_files,
     comparing,
     isolation,
     lowering,
@@ -18,6 +19,7 @@ from benchmarks import (
     training,
     tuning,
 )
+from benchmarks.interruptions import commands
 from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -129,6 +131,28 @@ def test_comparing_every_value_and_bisecting_are_timed_against_plain_runs(checkp
     assert every["values"] == 60 > halved["values"] > 1
     assert all(0 < row["plain_gib"] < 3 and row["ratio"] > 0 for row in result["rows"])
     assert len(comparing.table(result)) == 2
+
+
+def test_bad_files_are_read_by_each_program():
+    result = bad_files.run(3, 1)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert [(row["program"], row["files"], row["cases"]) for row in result["rows"]] == [
+        ("fns-lab", "models", 2),
+        ("onnxruntime", "models", 2),
+        ("netron", "models", 2),
+        ("fns-lab", "checkpoints", 1),
+        ("torch", "checkpoints", 1),
+    ]
+    assert all(row["right"] and not row["hang"] for row in result["rows"]), result
+    assert len(bad_files.table(result)) == 5
+
+
+def test_a_command_is_interrupted_and_its_files_are_whole(monkeypatch):
+    monkeypatch.setattr(commands, "COMMANDS", commands.COMMANDS[:1])
+    (row,) = commands.rows(3, seed=0)
+    assert row["right"], row
+    assert (row["what"], row["interruptions"]) == ("lower", 3)
+    assert row["killed"] + row["ctrl-c"] + row["sigterm"] + row["ended before"] == 3
 
 
 @pytest.mark.browser
