@@ -1,16 +1,22 @@
-# make setup | lab | test | report | docs | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
+# make setup | lab | test | test-lowest | report | docs | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 TEST_PROCESSES ?= 3
+UV ?= $(BIN)/uv
+LOWEST ?= build/lowest
+LOWEST_TESTS := tests/test_without_torch.py $(patsubst %,tests/test_%.py,models images feeds plots) tests/targets \
+	$(patsubst %,tests/compare/test_%.py,comparison values) $(patsubst %,tests/rewrite/rules/test_%.py, \
+	pad_gather instance_norm resize_gather function_body average_pool_matmul dft_matmul layer_norm_reduce) \
+	tests/views/test_netron.py tests/runtimes/test_kept_outputs.py
 
-.PHONY: setup lab test report docs lint bench clean help
+.PHONY: setup lab test test-lowest report docs lint bench clean help
 .DELETE_ON_ERROR:
 
 help:
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/'
 
 setup: $(READY)-package $(READY)-engines $(READY)-browser $(READY)-filter ## install .venv, the package, npm engines, a browser; a second run takes a second
 	@echo "setup: ready; $(BIN)/fns-lab doctor says what works here"
@@ -48,6 +54,15 @@ lab: setup ## open JupyterLab on the notebooks
 
 test: setup lint ## lint, then every test
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST)
+
+# Old packages warn of each other's new ones, so that a warning is no error here. What a notebook shows needs ipywidgets.
+test-lowest: setup ## test with the lowest version of each dependency that pyproject.toml allows, without torch
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(UV) pip install --quiet --python $(LOWEST) --resolution lowest-direct --requirement pyproject.toml
+	$(UV) pip install --quiet --python $(LOWEST) pytest pytest-timeout hypothesis
+	PYTHONPATH=$(CURDIR) $(LOWEST)/bin/python -m pytest -q -W default::DeprecationWarning \
+		-W default::PendingDeprecationWarning $(LOWEST_TESTS) \
+		--deselect tests/views/test_netron.py::test_show_gives_images_to_a_report_and_frames_to_a_notebook
 
 report: docs ## run the notebooks and write reports/index.html, which opens offline
 	$(BIN)/fns-lab report

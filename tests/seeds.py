@@ -11,7 +11,11 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ModuleNotFoundError:  # the tests of `make test-lowest` need none
+    torch = None
 
 _current = np.random.default_rng(0)
 
@@ -30,11 +34,13 @@ def seed_of(name: str) -> int:
 def seeded(name: str) -> Iterator[None]:
     """Seed `generator()` and torch by `name` inside the block; restore both after it."""
     global _current
-    outer, outer_torch = _current, torch.default_generator.get_state()
+    outer, outer_torch = _current, torch and torch.default_generator.get_state()
     _current = np.random.default_rng(seed_of(name))
-    torch.default_generator.manual_seed(seed_of(name))  # a process of torch starts with a seed that differs each time
+    if torch:  # which starts each process with another seed
+        torch.default_generator.manual_seed(seed_of(name))
     try:
         yield
     finally:
         _current = outer
-        torch.default_generator.set_state(outer_torch)
+        if torch:
+            torch.default_generator.set_state(outer_torch)
