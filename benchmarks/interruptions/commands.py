@@ -56,6 +56,8 @@ MARK = "FNS_LAB_INTERRUPTION"
 def rows(total: int, seed: int) -> list[dict[str, object]]:
     """Return a row per command; `total` interruptions are spread over them."""
     rng = random.Random(seed)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under `nohup`; the commands would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name, tqdm(total=total, desc="interruptions") as bar:
         folder = Path(name)
         make(folder)
@@ -85,8 +87,9 @@ def _row(line: str, folder: Path, share: int, rng: random.Random, done: Callable
     last = _start(line, folder).wait()
     faults += [f"exit {code} without an interruption" for code in (first, last) if code]
     faults += [f"left: {path.name}" for path in parts(folder / "out")] + broken(folder / "out")
-    words = {"interruptions": share, "killed": ends["-9"], "ctrl-c": ends["130"], "sigterm": ends["143"]}
-    return {"what": line.split()[0], **words, "ended before": ends["0"], "right": not faults, "faults": faults}
+    counts = {name: ends[code] for name, code in (("killed", "-9"), ("ctrl-c", "130"), ("sigterm", "143"))}
+    counts["ended before"] = share - sum(counts.values())
+    return {"what": line.split()[0], "interruptions": share, **counts, "right": not faults, "faults": faults}
 
 
 def _interrupted(line: str, folder: Path, number: signal.Signals, after_s: float) -> tuple[str, list[str]]:
@@ -95,6 +98,7 @@ def _interrupted(line: str, folder: Path, number: signal.Signals, after_s: float
     _wait_for_python(process)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(after_s)
+    is_ending = not _takes_signals(process)
     if process.poll() is None:
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does
@@ -108,7 +112,7 @@ def _interrupted(line: str, folder: Path, number: signal.Signals, after_s: float
     wanted, word = SIGNALS[number]
     text = errors.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").strip()
     faults = broken(folder / "out")
-    if code not in (wanted, 0):
+    if code not in (wanted, 0) and not (is_ending and code == -number):  # Python has ended its handlers by then
         faults.append(f"exit {code}, not {wanted}: {text[-200:]!r}")
     if "Traceback" in text or (code == wanted and word and not text.splitlines()[-1].startswith("fns-lab: ")):
         faults.append(f"said {text[-200:]!r}")
@@ -134,13 +138,16 @@ def _start(line: str, folder: Path, errors: Path | None = None) -> subprocess.Po
 
 def _wait_for_python(process: subprocess.Popen[bytes]) -> None:
     """Wait until a program takes SIGTERM: before that Python itself starts, and the system ends it without a line."""
-    caught = 1 << (signal.SIGTERM - 1)
-    while process.poll() is None:
-        with contextlib.suppress(OSError):
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-            if int(status.partition("SigCgt:")[2].split()[0], 16) & caught:
-                return
+    while process.poll() is None and not _takes_signals(process):
         time.sleep(0.01)
+
+
+def _takes_signals(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a program has a handler for SIGTERM, as it has until Python ends."""
+    with contextlib.suppress(OSError, IndexError):
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        return bool(int(status.partition("SigCgt:")[2].split()[0], 16) & 1 << (signal.SIGTERM - 1))
+    return False
 
 
 def _processes(folder: Path) -> list[str]:
