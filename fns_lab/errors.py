@@ -1,4 +1,4 @@
-"""The three errors that end a command with one line, and the functions that their messages are written with."""
+"""The errors that end a command with one line, and the functions that their messages are written with."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -25,6 +25,10 @@ class RuntimeFault(RuntimeError):
     def __init__(self, engine: str, model: str, message: str, advice: str = "") -> None:
         super().__init__(f"{engine}, {model}: {one_line(message)}" + (f" ({advice})" if advice else ""))
         self.engine, self.model, self.message, self.advice = engine, model, message, advice
+
+
+class NoAnswer(RuntimeFault):
+    """An engine crashed, hung or was lost with its process or page. A busy machine does that to an engine too."""
 
 
 def visible(text: str) -> str:

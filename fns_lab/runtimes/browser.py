@@ -17,14 +17,14 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from fns_lab import weights
-from fns_lab.errors import RuntimeFault
+from fns_lab.errors import NoAnswer, RuntimeFault
 from fns_lab.feeds import fit_feeds, require_int32
 from fns_lab.models import model_label
 from fns_lab.runtimes import DEFAULT_TIMEOUT_S
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.base import ClosingRunner, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, result_of, shared_chromium
-from fns_lab.runtimes.engine_page import EngineError, EnginePage
+from fns_lab.runtimes.engine_page import EngineError, EnginePage, PageLost
 from fns_lab.runtimes.kept_outputs import as_loaded
 from fns_lab.sizes import has_free_sizes, with_input_shapes
 from fns_lab.targets import Target
@@ -107,7 +107,8 @@ class BrowserRunner(ClosingRunner):
         except CancelledError:
             raise RuntimeFault(self.target.name, label, "cancelled") from None
         except EngineError as error:
-            raise RuntimeFault(self.target.name, label, str(error), advice(self._model, self.target)) from error
+            fault = NoAnswer if isinstance(error, PageLost) else RuntimeFault
+            raise fault(self.target.name, label, str(error), advice(self._model, self.target)) from error
 
     async def _ready_page(self) -> EnginePage:
         """Return the target's page with this model loaded in it."""

@@ -45,6 +45,10 @@ class EngineError(Exception):
     """An error in a page, with the engine's own message; the runner turns it into a RuntimeFault."""
 
 
+class PageLost(EngineError):
+    """The page hung, crashed or lost its engine; the runner turns it into a NoAnswer."""
+
+
 class EnginePage:
     """A page for `target`. `alive` turns False for good when the page hangs, crashes or is closed."""
 
@@ -130,7 +134,8 @@ class EnginePage:
             if reply.get("fatal"):
                 await self.discard()
             if "error" in reply:
-                raise EngineError((reply["error"] or "the engine gave no reason") + self._console_text())
+                fault = PageLost if reply.get("fatal") else EngineError
+                raise fault((reply["error"] or "the engine gave no reason") + self._console_text())
             return reply, await self._received(reply, timeout_s)
 
     @contextlib.asynccontextmanager
@@ -163,10 +168,10 @@ class EnginePage:
             return await asyncio.wait_for(work, timeout_s)
         except TimeoutError:
             await self.discard()
-            raise EngineError(f"no answer within {timeout_s:g} s: the page hung" + self._console_text()) from None
+            raise PageLost(f"no answer within {timeout_s:g} s: the page hung" + self._console_text()) from None
         except Error as error:
             await self.discard()
-            raise EngineError(
+            raise PageLost(
                 f"the page crashed or ran out of memory ({first_line(error)})" + self._console_text()
             ) from error
         except asyncio.CancelledError:

@@ -25,7 +25,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto
 
 from fns_lab import models
-from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.errors import InputError, NoAnswer, RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.models import model_label
 from fns_lab.runtimes.advice import advice
@@ -131,11 +131,16 @@ class IsolatedRunner(ClosingRunner):
             return process.call(name, *arguments, timeout_s=self._timeout_s)
         except EngineDied as error:
             label, text = model_label(self.model), str(error)
-            raise RuntimeFault(package_name(self.target), label, text, advice(self.model, self.target)) from None
+            fault = RuntimeFault if isinstance(error, EngineFailed) else NoAnswer
+            raise fault(package_name(self.target), label, text, advice(self.model, self.target)) from None
 
 
 class EngineDied(Exception):
-    """The engine failed, or its process died or hung. The message says how."""
+    """The engine's process died or hung, or the engine failed. The message says how."""
+
+
+class EngineFailed(EngineDied):
+    """The engine failed, and its process said so."""
 
 
 class EngineProcess:
@@ -169,7 +174,8 @@ class EngineProcess:
     def call(self, name: str, *arguments: object, timeout_s: float) -> Any:
         """Make one call and return its value.
 
-        Raises `EngineDied` for a fault, a crash or no answer in time, `InputError` for feeds that do not fit.
+        Raises `EngineFailed` for a fault, `EngineDied` for a crash or no answer in time, `InputError` for feeds that do
+        not fit.
         """
         try:
             if self.forgotten:
@@ -181,7 +187,7 @@ class EngineProcess:
             raise
         if kind == "value":
             return value
-        raise InputError(value) if kind == "input" else EngineDied(value)
+        raise InputError(value) if kind == "input" else EngineFailed(value)
 
     def kill(self) -> None:
         """End the process while another thread waits for it, which then gets `EngineDied`."""

@@ -2,7 +2,8 @@
 
 The key of a run is a digest of everything that its result depends on: the serialized model, its feeds, the expected
 outputs, the tolerance, the engine's version and settings, and this package's runners. A lowered case is a model too, so
-that a change of the rules measures again exactly the cases whose lowered model it changes.
+that a change of the rules measures again exactly the cases whose lowered model it changes. A crash or a hang is kept
+in memory alone: the next process measures it again.
 """
 
 from __future__ import annotations
@@ -56,13 +57,13 @@ class ResultCache:
         return self._results.get(key)
 
     def put(self, key: str, result: CaseResult) -> None:
-        """Keep the result of this key, in the file too."""
+        """Keep the result of this key, in the file too if the engine answered."""
         self._results[key] = result
-        if self._path is None:
+        if self._path is None or not result.answered:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps([key, *result]) + "\n")
+            lines.write(json.dumps([key, result.result, result.max_abs, result.message]) + "\n")
 
 
 def _read(path: Path) -> Iterator[tuple[str, CaseResult]]:

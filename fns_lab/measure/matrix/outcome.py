@@ -22,11 +22,13 @@ class CaseResult(NamedTuple):
     - `result`: `pass`, `wrong`, or `error` where the engine refused, threw or hung
     - `max_abs`: largest absolute error where both values are finite; NaN when nothing could be subtracted
     - `message`: what is wrong, or the engine's message
+    - `answered`: False where the engine crashed or hung, which a busy machine may have caused
     """
 
     result: str
     max_abs: float
     message: str = ""
+    answered: bool = True
 
 
 def check_outputs(

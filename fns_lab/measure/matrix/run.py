@@ -12,7 +12,7 @@ import pandas as pd
 from onnx import ModelProto
 
 from fns_lab import targets as known_targets
-from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.errors import InputError, NoAnswer, RuntimeFault
 from fns_lab.measure.matrix.cache import ResultCache
 from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.matrix.outcome import CaseResult, check_outputs
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 20.0
 """Seconds for one call into an engine. A case takes some milliseconds, a webgl one with many shaders a second."""
+SECOND_TIMEOUT_S = 60.0
+"""Seconds for one call of the second try, after a crash or a hang."""
 
 
 class Row(NamedTuple):
@@ -98,12 +100,21 @@ def run_cached(case: Case, model: ModelProto, target: Target, cache: ResultCache
 
 
 def run_case(case: Case, model: ModelProto, target: Target) -> CaseResult:
-    """Run `model`, a variant of `case`, in the real engine and compare its outputs with the expected ones."""
+    """Run `model`, a variant of `case`, in the real engine and compare its outputs with the expected ones.
+
+    A crash or a hang is believed only if it happens a second time, with more time to answer.
+    """
+    first = _attempt(case, model, target, TIMEOUT_S)
+    return first if first.answered else _attempt(case, model, target, SECOND_TIMEOUT_S)
+
+
+def _attempt(case: Case, model: ModelProto, target: Target, timeout_s: float) -> CaseResult:
     try:
-        with open_runner(model, target, timeout_s=TIMEOUT_S) as runner:
+        with open_runner(model, target, timeout_s=timeout_s) as runner:
             return check_outputs(case.expected, runner.infer(dict(case.feeds)), elementwise=case.elementwise)
     except (RuntimeFault, InputError) as error:
-        return CaseResult("error", float("nan"), str(getattr(error, "message", error)))
+        message = str(getattr(error, "message", error))
+        return CaseResult("error", float("nan"), message, answered=not isinstance(error, NoAnswer))
 
 
 @contextlib.contextmanager

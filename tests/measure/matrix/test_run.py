@@ -107,6 +107,7 @@ def test_pairs_show_what_no_single_op_does():
 @pytest.mark.browser
 def test_the_other_cases_run_when_one_hangs(monkeypatch):
     monkeypatch.setattr(run, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(run, "SECOND_TIMEOUT_S", 1.0)
     slow = slow_case()
     table = run.measure_cases([CASES["test_relu"], slow, CASES["test_abs"]], ["onnxjs-0.1.8/cpu"], cached=False).table
     assert list(table.result) == ["pass"] * 3 + ["error"] * 3 + ["pass"] * 3
@@ -134,6 +135,43 @@ def test_a_cached_result_is_read_and_a_changed_case_is_measured_again(tmp_path, 
     other = dataclasses.replace(case, expected={"y": case.expected["y"] + 1})
     with pytest.raises(pytest.fail.Exception, match="measured again"):
         run.measure_cases([other], ["ort/cpu"])
+
+
+IN_A_PROCESS = dataclasses.replace(targets.load("ort/cpu"), own_process=True)
+TOO_SHORT_S = 1e-6
+
+
+def test_an_engine_that_gave_no_answer_is_asked_once_more(monkeypatch):
+    monkeypatch.setattr(run, "TIMEOUT_S", TOO_SHORT_S)
+    case = CASES["test_relu"]
+    assert run.run_case(case, case.model, IN_A_PROCESS).result == "pass"
+
+
+def test_no_answer_is_not_read_from_the_file(tmp_path, monkeypatch):
+    case = CASES["test_relu"]
+    with monkeypatch.context() as busy:
+        busy.setattr(run, "TIMEOUT_S", TOO_SHORT_S)
+        busy.setattr(run, "SECOND_TIMEOUT_S", TOO_SHORT_S)
+        results = cache.ResultCache(IN_A_PROCESS, tmp_path)
+        lost = run.run_cached(case, case.model, IN_A_PROCESS, results)
+        assert (lost.result, lost.answered) == ("error", False)
+        assert "gave no answer" in lost.message
+    assert run.run_cached(case, case.model, IN_A_PROCESS, results) == lost, "known in this process"
+    again = run.run_cached(case, case.model, IN_A_PROCESS, cache.ResultCache(IN_A_PROCESS, tmp_path))
+    assert again.result == "pass"
+    key = results.key(case.model, case.feeds, case.expected)
+    assert cache.ResultCache(IN_A_PROCESS, tmp_path).get(key) == again
+
+
+def test_a_refusal_is_an_answer(tmp_path):
+    case = CASES["test_relu"]
+    unknown = type(case.model)()
+    unknown.CopyFrom(case.model)
+    unknown.graph.node[0].op_type = "NoSuchOp"
+    refused = run.run_cached(case, unknown, IN_A_PROCESS, cache.ResultCache(IN_A_PROCESS, tmp_path))
+    assert (refused.result, refused.answered) == ("error", True)
+    key = cache.ResultCache(IN_A_PROCESS, None).key(unknown, case.feeds, case.expected)
+    assert cache.ResultCache(IN_A_PROCESS, tmp_path).get(key).message == refused.message
 
 
 def test_nothing_to_measure_is_refused():
