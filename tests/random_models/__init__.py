@@ -44,6 +44,7 @@ NETWORK = "(network)"
 """Stands among the rules for several layers in sequence, whatever rules they need."""
 GENERATORS = {
     "default-stated": faults.split_without_axis,
+    "einsum-output": faults.einsum_without_output,
     "subpixel-upsample-conv": layers.subpixel,
     "subpixel-concat": layers.subpixel_if_preferred,
     "upsample-conv-transpose": layers.subpixel_if_preferred,

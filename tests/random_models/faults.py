@@ -32,6 +32,15 @@ def shared_reshape(draw):
     )
 
 
+def einsum_without_output(draw):
+    *before, rows, columns = image_shape(draw)[draw(st.integers(0, 2)) :]
+    equation = draw(st.sampled_from(["...ij,jk", "...ij,kj", "j...i,ik", "...ij,aj"]))
+    read = {"...ij,jk": (columns, 3), "j...i,ik": (columns, 3)}.get(equation, (3, columns))
+    node = helper.make_node("Einsum", ["x", "w"], ["y"], equation=equation)
+    weights = {"w": random_weights(draw, *read)}
+    return "opencv/cpu", model_of([node], (*before, rows, columns), weights, opset=draw(st.integers(12, 20)))
+
+
 def split_without_axis(draw):
     shape, parts, opset = any_shape(draw), draw(st.integers(2, 3)), opset_from(draw)
     outputs, counted = [f"y{i}" for i in range(parts)], {"num_outputs": parts} if opset >= 18 else {}

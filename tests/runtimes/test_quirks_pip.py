@@ -82,6 +82,16 @@ def shifted(constant):
     return graph(nodes, feeds, shift, outputs={"y": (3, 4)}, ir_version=8, initializers_are_inputs=False), feeds
 
 
+def multiplied(dtype):
+    """A QLinearMatMul of this type whose result is a single column."""
+    factors = {"x": np.arange(1, 13, dtype=dtype).reshape(3, 4)}
+    constants = {
+        "sx": np.float32(0.05), "zx": dtype(3), "w": np.arange(1, 5, dtype=dtype).reshape(4, 1), "sw": np.float32(0.02),
+        "zw": dtype(2), "sy": np.float32(0.004), "zy": dtype(5),
+    }  # fmt: skip
+    return one("QLinearMatMul", factors, constants)
+
+
 def suppressed(*overlap, limit=3):
     """Two boxes that touch; with an overlap that is allowed, if one is given, and a limit unless it is None."""
     boxes = {"b": np.array([[[0, 0, 1, 1], [0, 1, 1, 2]]], np.float32), "s": np.array([[[0.9, 0.8]]], np.float32)}
@@ -225,6 +235,26 @@ CASES = {
     (OPENCV, "axes"): (
         one("ReduceL2", {"x": x(1, 3, 5, 7, 5)}, axes=[1, 2, 3]),
         one("ReduceL2", {"x": x(1, 3, 5, 7, 5)}, axes=[0, 1, 2]),
+    ),
+    (OPENCV, "all axes of float64"): (
+        one("ReduceMin", {"x": x(5, 7).astype(np.float64)}, axes=[0, 1]), one("ReduceMin", {"x": x(5, 7)}, axes=[0, 1])
+    ),
+    (OPENCV, "the last axes of int64"): (
+        one("ReduceSum", {"x": np.arange(210).reshape(2, 3, 5, 7)}, {"a": ints(1, 2, 3)}),
+        one("ReduceSum", {"x": np.arange(210).reshape(3, 2, 5, 7)}, {"a": ints(1, 2, 3)}),
+    ),
+    (OPENCV, "single column"): (
+        one("QuantizeLinear", {"x": x(3, 1)}, {"s": np.float32(0.05), "z": np.uint8(3)}),
+        one("QuantizeLinear", {"x": x(3, 1)}, {"s": np.float32(0.05), "z": np.int8(3)}),
+    ),
+    (OPENCV, "single column of products"): (multiplied(np.uint8), multiplied(np.int8)),
+    (OPENCV, "ellipsis"): (
+        one("Einsum", {"x": x(2, 5)}, {"w": x(5)}, equation="...i,i"),
+        one("Einsum", {"x": x(2, 5)}, {"w": x(5)}, equation="...i,i->..."),
+    ),
+    (OPENCV, "Expand"): (
+        one("Expand", {"s": ints(0, 3, 5)}, {"x": np.zeros((0, 3, 1), np.float32)}, inputs="x,s"),
+        one("Expand", {"s": ints(2, 3, 5)}, {"x": x(1, 3, 1)}, inputs="x,s"),
     ),
     (OPENCV, "Tanh"): (one("Tanh", {"x": np.full((1, 8), 50, np.float32)}), one("Sigmoid", {"x": x(1, 8)})),
     (OPENCV, "slope"): (one("PRelu", {"x": x(2, 3), "s": x(3)}), one("PRelu", {"x": x(2, 3)}, {"s": x(3)})),

@@ -102,7 +102,9 @@ def quantized(op_type):
 
 
 def quantized_alone(*shape):
-    return one("QuantizeLinear", constants={"s": np.float32(1), "z": np.uint8(0)}, shape=shape)
+    proto = one("QuantizeLinear", constants={"s": np.float32(1), "z": np.uint8(0)}, shape=shape)
+    proto.graph.output[0].ClearField("type")
+    return onnx.shape_inference.infer_shapes(proto)
 
 
 def dropped(trained):
@@ -256,6 +258,7 @@ MATCHES = {
     "dilated": (one("Conv", constants={"w": W}, dilations=[1, 2]), one("Conv", constants={"w": W}, dilations=[1, 1])),
     "batch": (one("LRN", size=3), one("LRN", size=3, shape=(1, 4, 6, 8))),
     "batch-reduction": (reduced([0, 2, -1]), reduced([0, 2, 3], SHAPE)),
+    "last-axes-reduction": (reduced([1, 2, -1], (2, 3, 4, 5)), reduced([1, 2, 3], (3, 2, 4, 5))),
     "rank": (one("BatchNormalization", constants={k: values(3) for k in "gbmv"}, shape=(2, 3)), normalized(False)),
     "computed-input": (normalized(True), normalized(False)),
     "negative-indices": (
@@ -340,6 +343,10 @@ MATCHES = {
     "repeated-subscript": (
         one("Einsum", equation="...ii -> ...i", shape=(2, 5, 5)),
         one("Einsum", equation="...ij -> ...i", shape=(2, 5, 5)),
+    ),
+    "implicit-ellipsis": (
+        one("Einsum", equation="...ij,jk", constants={"w": values(5, 4)}, shape=(2, 5, 5)),
+        one("Einsum", equation="...ij,jk->...ik", constants={"w": values(5, 4)}, shape=(2, 5, 5)),
     ),
     "operand-ranks": (one("MatMul", constants={"b": values(8)}), one("MatMul", constants={"b": values(8, 2)})),
     "value-ranks": (
@@ -464,7 +471,7 @@ MATCHES = {
     ),
     "false-at-first": (looped(False), looped(True)),
     "cell-state-from-zero": (cell(2), cell(1)),
-    "single-element": (quantized_alone(1, 1), quantized_alone(1, 2)),
+    "single-column": (quantized_alone(3, 1), quantized_alone(1, 3)),
     "no-window": (
         one("MaxPool", kernel_shape=[7, 1], strides=[2, 2], shape=(1, 1, 6, 8)), one("MaxPool", kernel_shape=[6, 1])
     ),

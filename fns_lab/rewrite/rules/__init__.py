@@ -41,6 +41,7 @@ from fns_lab.rewrite.rules.depth_to_space_transpose import DepthToSpaceTranspose
 from fns_lab.rewrite.rules.dequantize_float import DequantizeFloat
 from fns_lab.rewrite.rules.dft_matmul import DftMatMul
 from fns_lab.rewrite.rules.dynamic_quantize_float import DynamicQuantizeFloat
+from fns_lab.rewrite.rules.einsum_output import EinsumOutput
 from fns_lab.rewrite.rules.elementwise import Elementwise
 from fns_lab.rewrite.rules.erf_tanh import ErfTanh
 from fns_lab.rewrite.rules.expand_tile import ExpandTile
@@ -110,6 +111,7 @@ from fns_lab.rewrite.rules.where_step import WhereStep
 RULES: tuple[type[Rule], ...] = (
     # Before all rules for the same ops, since an engine may need no more.
     DefaultStated,
+    EinsumOutput,
     # Rules for several nodes before those for one of these nodes.
     SubpixelUpsampleConv,
     SubpixelConcat,

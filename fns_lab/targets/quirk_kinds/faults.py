@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.convert import is_written_alike
-from fns_lab.opset.nodes import NodeError, input_constant, input_shape, stated_axes
+from fns_lab.opset.nodes import NodeError, input_constant, input_shape, reduced_axes, stated_axes
 from fns_lab.opset.signs import never_negative
 from fns_lab.targets.target import Quirk
 
@@ -108,6 +108,19 @@ def repeated_subscript(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(len(set(term)) < len(term) for term in equation.split("->")[0].split(","))
 
 
+def implicit_ellipsis(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an Einsum with an ellipsis that does not state its output.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "implicit-ellipsis"
+        ops = ["Einsum"]
+    """
+    equation = node.attributes.get_string("equation", "")
+    return "..." in equation and "->" not in equation
+
+
 def auto_pad(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that leave their padding to the engine: `auto_pad` is SAME_UPPER or SAME_LOWER.
 
@@ -194,6 +207,31 @@ def batch_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         return False
     sizes = [x[axis] for axis in axes[:-2]]
     return any(not isinstance(size, int) or size > quirk.samples for size in sizes)
+
+
+def last_axes_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match reductions over all axes, two or more, or over the last three or more if one of these has a certain length.
+
+    The last two axes may have any length. Axes that are computed and sizes that are not known count as long.
+
+    Fields: `samples`, the largest length of the other axes that the engine reduces correctly.
+
+        [[quirk]]
+        kind = "last-axes-reduction"
+        ops = ["ReduceMean", "ReduceSum"]
+        samples = 2
+    """
+    x = input_shape(node, 0)
+    if x is None or len(x) < 2:
+        return False
+    try:
+        axes = sorted(reduced_axes(node))
+    except NodeError:
+        return True
+    if len(axes) == len(x):
+        return True
+    before = axes[:-2] if axes == list(range(len(x) - len(axes), len(x))) else []
+    return any(not isinstance(size := x[axis], int) or size > quirk.samples for axis in before)
 
 
 def rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -256,17 +256,22 @@ def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is not None and isinstance(size := x[axis], int) and size % parts != 0
 
 
-def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes whose first input is known to have one element.
+def single_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose result has sizes of 1 after the first axis, unless its scale is known to have several numbers.
 
-    Fields: none.
+    A vector is left out if it has several elements. Sizes of the result that are not known do not count.
+
+    Fields: `inputs`, the number of the scale's input, from 0.
 
         [[quirk]]
-        kind = "single-element"
+        kind = "single-column"
         ops = ["QuantizeLinear"]
+        inputs = [1]
     """
-    x = input_shape(node, 0)
-    return x is not None and all(size == 1 for size in x)
+    y, scale = node.outputs[0].shape, input_shape(node, quirk.inputs[0])
+    if y is None or not all(size == 1 for size in (list(y)[1:] or y)):
+        return False
+    return scale is None or all(size == 1 for size in scale)
 
 
 def stated_zero(node: ir.Node, quirk: Quirk, opset: int) -> bool:
