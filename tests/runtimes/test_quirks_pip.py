@@ -247,6 +247,16 @@ CASES = {
         one("QuantizeLinear", {"x": x(3, 1)}, {"s": np.float32(0.05), "z": np.uint8(3)}),
         one("QuantizeLinear", {"x": x(3, 1)}, {"s": np.float32(0.05), "z": np.int8(3)}),
     ),
+    (OPENCV, "single column of an image"): (
+        one("QuantizeLinear", {"x": x(1, 1, 7, 1)}, {"s": np.float32([0.05]), "z": np.uint8([3])}, axis=-1),
+        one("QuantizeLinear", {"x": x(1, 1, 1, 7)}, {"s": np.float32([0.05]), "z": np.uint8([3])}, axis=1),
+    ),
+    **{
+        (OPENCV, f"EyeLike of {name}"): (
+            one("EyeLike", {"x": np.zeros((4, 4), name)}), one("EyeLike", {"x": np.zeros((4, 4), "int64")})
+        )
+        for name in ("uint32", "uint64")
+    },
     (OPENCV, "single column of products"): (multiplied(np.uint8), multiplied(np.int8)),
     (OPENCV, "ellipsis"): (
         one("Einsum", {"x": x(2, 5)}, {"w": x(5)}, equation="...i,i"),

@@ -257,9 +257,9 @@ def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def single_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes whose result has sizes of 1 after the first axis, unless its scale is known to have several numbers.
+    """Match nodes whose result has one element along its last axis, unless its scale is known to have several numbers.
 
-    A vector is left out if it has several elements. Sizes of the result that are not known do not count.
+    Sizes of the result that are not known do not count.
 
     Fields: `inputs`, the number of the scale's input, from 0.
 
@@ -269,7 +269,7 @@ def single_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         inputs = [1]
     """
     y, scale = node.outputs[0].shape, input_shape(node, quirk.inputs[0])
-    if y is None or not all(size == 1 for size in (list(y)[1:] or y)):
+    if y is None or (len(y) and y[-1] != 1):
         return False
     return scale is None or all(size == 1 for size in scale)
 
