@@ -24,8 +24,10 @@ from fns_lab.limits import Limit
 
 MARK = ".fns-lab-"
 """In the names of files and folders that are being written: `.NAME.fns-lab-XXXXXXXX.part`."""
-PART, OLD = ".part", ".old"
-"""Suffixes of what is being written, and of the folder whose place it takes."""
+PART = ".part"
+"""Suffix of what is being written."""
+OLD = ".old"
+"""Suffix of a folder whose place another is about to take."""
 LONGEST_NAME_BYTES = 200
 """Bytes of a file's name that the name of its temporary file begins with; file systems allow 255 in all."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
