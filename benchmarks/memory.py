@@ -48,7 +48,7 @@ def run(checkpoint: Path, seconds: float, curve: Path) -> dict:
             samples = chromium.run(_sampled(chromium, url.format("preview.ipynb"), server.pid, seconds))
     samples.to_csv(REPORTS / "memory.csv", index=False)
     _draw(samples, curve)
-    quarters = np.array_split(samples, 4)
+    quarters = [samples.iloc[rows] for rows in np.array_split(np.arange(len(samples)), 4)]
     rows = []
     for where in WHERE:
         second, last = (float(quarters[index][where].median()) for index in (1, 3))
