@@ -1,9 +1,9 @@
 """Memory of the kernel and of the reader's browser while previews run for minutes, in a real JupyterLab.
 
-In turns, another image is chosen for an engine in the kernel and for one in the page; after each run the proportional
-set size of the kernel, and of all processes of the browser, is read. `--minutes` says for how long; the curve is
-written to `docs/memory.svg`, the numbers to `reports/memory.csv`. `grown_mib` is the median of the last quarter beyond
-that of the second: in the first one engines and models are loaded.
+In turns, another image is chosen for an engine in the kernel and for one in the page. After each run the page collects
+its garbage, and the proportional set size of the kernel, and of all processes of the browser, is read. `--minutes` says
+for how long; the curve is written to `docs/memory.svg`, the numbers to `reports/memory.csv`. `grown_mib` is the median
+of the last quarter beyond that of the second: in the first one engines and models are loaded.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ async def _sampled(chromium, url: str, server: int, seconds: float) -> pd.DataFr
         await control(page, "engine").select_option(place)
         await status(page, re.compile(rf"^{place.replace(',', '')}: .*regular model"))
         await page.evaluate(CHANGE, names[(len(rows) + 1) % len(names)])
+        await page.request_gc()
         kernel = await asyncio.to_thread(_mib, psutil.Process(server), "ipykernel")
         browser = await asyncio.to_thread(_mib, psutil.Process(), "chrom")
         rows.append({"minutes": (time.monotonic() - started) / 60, "kernel": kernel, "browser": browser})

@@ -29,7 +29,7 @@ def test_floats(expected, actual, result):
 
 
 def test_integers_and_booleans_are_compared_exactly():
-    assert result_of([1000, 2000], [1000, 2001], np.int64) == ("wrong", 1.0, "y: max_abs 1 is beyond 0")
+    assert result_of([1000, 2000], [1000, 2001], np.int64)[:3] == ("wrong", 1.0, "y: max_abs 1 is beyond 0")
     assert result_of([True, False], [True, True], bool).result == "wrong"
     assert result_of([True, False], [True, False], bool).result == "pass"
 
