@@ -53,7 +53,7 @@ lab: setup ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb
 
 test: setup lint ## lint, then every test
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 # Old packages warn of each other's new ones, so that a warning is no error here. What a notebook shows needs ipywidgets.
 test-lowest: setup ## test with the lowest version of each dependency that pyproject.toml allows, without torch

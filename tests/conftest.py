@@ -17,6 +17,19 @@ from tests.seeds import seeded
 REQUIRE_BROWSER = os.environ.get("FNS_LAB_REQUIRE_BROWSER") == "1"
 """Set where a browser test that skips must count as a failure."""
 
+LONGEST_FIRST = (
+    "test_notebooks_run.py",
+    "test_site.py",
+    "test_docs_commands.py",
+    "test_jupyterlab.py",
+    "test_benchmarks.py",
+    "test_project.py",
+    "test_processes.py",
+    "test_netron_proxy.py",
+    "test_resume.py",
+)
+"""Files that take half a minute or more of two cores, the longest first (a process runs a file as a whole)."""
+
 SIZE = (64, 96)
 """Height and width of the shared model and photograph, pixels: small, and not equal."""
 
@@ -25,6 +38,12 @@ def pytest_configure(config):
     """Let Ctrl-C reach the programs that tests start, also where this process ignores it (`nohup`, `&`)."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files: a process that begins with one late runs it alone at the end."""
+    rank = {name: index for index, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 @pytest.hookimpl(wrapper=True)
