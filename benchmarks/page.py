@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from benchmarks.runs import RIGHT
+from benchmarks.runs import NUDGE, RIGHT
 
 NUMBERS = f"""\
 The number is the largest error of an output, as a fraction of its range, against ONNX Runtime's result of the model
-that was not lowered; up to {RIGHT:g} counts as right. **wrong** is a larger error, **failed** is an engine that broke
-off, and - is a model that `lower` refused. The reasons are below the table.
+that was not lowered; up to {RIGHT:g} counts as right. A number in parentheses is by how much ONNX Runtime's own result
+moves when the input changes by {NUDGE:g} of itself: an error within that is right too. **wrong** is a larger error,
+**failed** is an engine that broke off, and - is a model that `lower` refused. The reasons are below the table.
 """
 
 
@@ -46,7 +47,7 @@ def _counts(targets: Sequence[str], rows: Sequence[dict], total: int) -> str:
 
 def _cell(row: dict) -> str:
     if row["right"]:
-        return f"{row['error']:.0e}"
+        return f"{row['error']:.0e} ({row['noise']:.0e})" if row["noise"] else f"{row['error']:.0e}"
     if row["error"] is not None:
         return f"**wrong** {row['error']:.0e}"
     if row["stopped_by"].startswith("wrong"):

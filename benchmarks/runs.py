@@ -26,6 +26,8 @@ RIGHT = VALUES_ACROSS_ENGINES.fraction
 """Largest error that counts as right, as a fraction of an output's range."""
 FLOOR = VALUES_ACROSS_ENGINES.floor / VALUES_ACROSS_ENGINES.fraction
 """Added to the range, in the output's unit: an output that is nearly zero everywhere may be off by this share of it."""
+NUDGE = 1e-6
+"""Part by which inputs are changed to see how far the model's own outputs then move."""
 TIMEOUT_S = 300.0
 LONGEST_REASON = 160
 KEPT = CACHE / "benchmark-runs.json"
@@ -57,14 +59,16 @@ def row(subject: Subject, target_name: str) -> dict[str, Any]:
 
     - `model`, `target`: their names
     - `before`, `after`: nodes before and after lowering; `after` is None if it was refused before
-    - `right`: whether `error` is within `RIGHT`
+    - `right`: whether `error` is within `RIGHT`, or within `noise`
     - `error`: largest error of an output over the output's range; None if it did not run
+    - `noise`: where `error` is beyond `RIGHT`, by how much ONNX Runtime's own outputs move when the inputs change by
+      `NUDGE` (a quantized model rounds to steps, and a value near the middle of two takes either); else 0
     - `ms`: milliseconds of the run; None if it did not run
     - `stopped_by`: why it did not run; an empty string if it did
     """
     target = load(target_name)
     result = {"model": subject.name, "target": target_name, "before": len(subject.model.graph.node), "after": None}
-    result |= {"right": False, "error": None, "ms": None, "stopped_by": ""}
+    result |= {"right": False, "error": None, "ms": None, "noise": 0.0, "stopped_by": ""}
     try:
         lowered = lower(subject.model, target, shapes=subject.shapes)
     except InputError as error:
@@ -79,6 +83,19 @@ def expected(subject: Subject) -> dict[str, np.ndarray]:
     """Return ONNX Runtime's outputs of the model as it was exported."""
     with open_runner(subject.model, REFERENCE) as runner:
         return runner.infer(subject.feeds())
+
+
+def noise_of(subject: Subject, wanted: dict[str, np.ndarray]) -> float:
+    """Return the error of ONNX Runtime's outputs where each float of the inputs is changed by about `NUDGE`."""
+    rng = np.random.default_rng(0)
+    nudged = {
+        name: (array * (1 + NUDGE * rng.standard_normal(array.shape))).astype(array.dtype)
+        if array.dtype.kind == "f"
+        else array
+        for name, array in subject.feeds().items()
+    }
+    with open_runner(subject.model, REFERENCE) as runner:
+        return error_of(runner.infer(nudged), wanted)
 
 
 def error_of(actual: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> float:
@@ -119,8 +136,8 @@ def _run(model: ModelProto, subject: Subject, target: Target) -> dict[str, Any]:
             actual = runner.infer(subject.feeds())
         except (RuntimeFault, InputError) as fault:
             return {"stopped_by": f"the engine: {one_line(getattr(fault, 'message', fault), LONGEST_REASON)}"}
-        error = error_of(actual, wanted)
-        finite = error if math.isfinite(error) else None
-        return {"error": finite, "ms": round(runner.ms), "right": error <= RIGHT} | (
-            {} if finite is not None else {"stopped_by": "wrong: another shape, or values that are not finite"}
-        )
+        error, ms = error_of(actual, wanted), round(runner.ms)
+    if not math.isfinite(error):
+        return {"ms": ms, "stopped_by": "wrong: another shape, or values that are not finite"}
+    noise = 0.0 if error <= RIGHT else noise_of(subject, wanted)
+    return {"error": error, "ms": ms, "noise": noise, "right": error <= max(RIGHT, noise)}

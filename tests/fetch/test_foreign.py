@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, parser
 
 from benchmarks import foreign
 from benchmarks.foreign import models, page, runs
@@ -86,17 +87,29 @@ def test_errors_count_against_the_range_and_a_nan_is_infinite():
     assert runs.error_of({"y": np.array([0.0], np.float32)}, wanted) == np.inf
 
 
+@pytest.mark.parametrize(
+    ("body", "moves"),
+    [("one = Constant<value = float {1.0}>() d = Sub(x, one) y = Sign(d)", 1.0), ("y = Add(x, x)", 0.0)],
+    ids=["in steps", "smoothly"],
+)
+def test_how_far_a_model_moves_by_itself(body, moves):
+    text = f'<ir_version: 8, opset_import: ["": 18]> g (float[2] x) => (float[2] y) {{ {body} }}'
+    subject = SimpleNamespace(model=parser.parse_model(text), feeds=lambda: {"x": np.array([1, 2], np.float32)})
+    assert runs.noise_of(subject, runs.expected(subject)) == pytest.approx(moves, abs=0.01)
+
+
 def test_the_page_tells_right_wrong_failed_and_refused_apart():
     model = listed()[0]
-    common = {"model": model.name, "before": 1, "after": 1, "ms": None}
+    common = {"model": model.name, "before": 1, "after": 1, "ms": None, "noise": 0.0}
     rows = [
         common | {"target": "ort/cpu", "right": True, "error": 2e-7, "stopped_by": ""},
+        common | {"target": "openvino/cpu", "right": True, "error": 0.01, "noise": 0.03, "stopped_by": ""},
         common | {"target": "tract/cpu", "right": False, "error": 0.5, "stopped_by": ""},
         common | {"target": "ort-web/wasm", "right": False, "error": None, "stopped_by": "the engine: a|b"},
         common | {"target": "onnxjs-0.1.3/cpu", "right": False, "error": None, "stopped_by": "1 If: no If"},
     ]
     text = page.text([model], rows)
-    assert f"| {model.name} | 2e-07 | **wrong** 5e-01 |" in text
+    assert f"| {model.name} | 2e-07 | 1e-02 (3e-02) | **wrong** 5e-01 |" in text
     assert f"| {model.name} | **failed** |" in text
     assert f"| {model.name} | - |" in text
     assert "| `onnxjs-0.1.3/cpu` | 0 | 0 | 0 | 1 |" in text
