@@ -19,7 +19,6 @@ from benchmarks import (
     training,
     tuning,
 )
-from benchmarks.interruptions import commands
 from fns_lab.measure.bench import ROWS_KEYS
 
 TARGET = "ort/cpu"
@@ -145,14 +144,6 @@ def test_bad_files_are_read_by_each_program():
     ]
     assert all(row["right"] and not row["hang"] for row in result["rows"]), result
     assert len(bad_files.table(result)) == 5
-
-
-def test_a_command_is_interrupted_and_its_files_are_whole(monkeypatch):
-    monkeypatch.setattr(commands, "COMMANDS", commands.COMMANDS[:1])
-    (row,) = commands.rows(3, seed=0)
-    assert row["right"], row
-    assert (row["what"], row["interruptions"]) == ("lower", 3)
-    assert row["killed"] + row["ctrl-c"] + row["sigterm"] + row["ended before"] == 3
 
 
 @pytest.mark.browser

@@ -7,12 +7,13 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 from fns_lab import targets
 from fns_lab.errors import InputError
 from fns_lab.measure.matrix import cache, run
-from fns_lab.measure.matrix.cases import node_cases
+from fns_lab.measure.matrix.cases import Case, node_cases
 from fns_lab.measure.matrix.pairs import PAIR_TARGETS, pair_cases, pairs_of, single_cases
 from fns_lab.measure.matrix.shipped import NODES, read
 from fns_lab.measure.matrix.variants import converted, lowered, native
@@ -147,8 +148,17 @@ def test_an_engine_that_gave_no_answer_is_asked_once_more(monkeypatch):
     assert run.run_case(case, case.model, IN_A_PROCESS).result == "pass"
 
 
+def long_case():
+    """Products of large matrices, which take an engine far longer than `TOO_SHORT_S`, however busy the machine is."""
+    text = '<ir_version: 8, opset_import: ["": 18]> g (float[1600, 1600] x) => (float[1600, 1600] y) {' + (
+        " a = MatMul(x, x) b = MatMul(a, x) c = MatMul(b, x) y = MatMul(c, x) }"
+    )
+    x = np.eye(1600, dtype=np.float32)
+    return Case("long", "MatMul", onnx.parser.parse_model(text), {"x": x}, {"y": x})
+
+
 def test_no_answer_is_not_read_from_the_file(tmp_path, monkeypatch):
-    case = CASES["test_relu"]
+    case = long_case()
     with monkeypatch.context() as busy:
         busy.setattr(run, "TIMEOUT_S", TOO_SHORT_S)
         busy.setattr(run, "SECOND_TIMEOUT_S", TOO_SHORT_S)
@@ -184,7 +194,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path):
     script = f"""
 import pathlib
 from fns_lab.measure.matrix import cache, run
-from fns_lab.measure.matrix.cases import node_cases
+from fns_lab.measure.matrix.cases import Case, node_cases
 folder = pathlib.Path({str(tmp_path)!r})
 run.ResultCache = lambda target: cache.ResultCache(target, folder)
 print("measuring", flush=True)
