@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -203,10 +205,7 @@ def batch_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         axes = sorted(axis % len(x) for axis in stated_axes(node))
     except NodeError:
         return True
-    if axes == list(range(len(x) - len(axes), len(x))):
-        return False
-    sizes = [x[axis] for axis in axes[:-2]]
-    return any(not isinstance(size, int) or size > quirk.samples for size in sizes)
+    return not _are_last(axes, x) and _any_longer(axes[:-2], x, quirk.samples)
 
 
 def last_axes_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -228,10 +227,17 @@ def last_axes_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         axes = sorted(reduced_axes(node))
     except NodeError:
         return True
-    if len(axes) == len(x):
-        return True
-    before = axes[:-2] if axes == list(range(len(x) - len(axes), len(x))) else []
-    return any(not isinstance(size := x[axis], int) or size > quirk.samples for axis in before)
+    return len(axes) == len(x) or (_are_last(axes, x) and _any_longer(axes[:-2], x, quirk.samples))
+
+
+def _are_last(axes: Sequence[int], shape: ir.Shape) -> bool:
+    """Return whether these axes, in order, are the last ones of a shape."""
+    return list(axes) == list(range(len(shape) - len(axes), len(shape)))
+
+
+def _any_longer(axes: Sequence[int], shape: ir.Shape, samples: int) -> bool:
+    """Return whether one of these axes is longer than `samples`. A size that is not known counts as longer."""
+    return any(not isinstance(size := shape[axis], int) or size > samples for axis in axes)
 
 
 def rank(node: ir.Node, quirk: Quirk, opset: int) -> bool:
