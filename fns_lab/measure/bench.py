@@ -262,15 +262,16 @@ def _sentence(target: str, rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     parts = [f"{first['model']} {time_text(first)}"]
     for _, row in rows.iloc[1:].iterrows():
-        spread = ", within the spread" if _overlap(first, row) else ""
+        beyond = are_apart(first["ms_p10"], first["ms_p90"], row["ms_p10"], row["ms_p90"])
+        spread = "" if beyond else ", within the spread"
         speed = "" if np.isnan(row["ratio"]) else f" ({1 / row['ratio']:.2f} times as fast{spread})"
         parts.append(f"{row['model']} {time_text(row)}{speed}")
     return f"{target}: {', '.join(parts)}"
 
 
-def _overlap(a: pd.Series, b: pd.Series) -> bool:
-    """Return whether the ranges from the tenth to the ninetieth percentile of two rows have times in common."""
-    return bool(a["ms_p10"] <= b["ms_p90"] and b["ms_p10"] <= a["ms_p90"])
+def are_apart(low_a: float, high_a: float, low_b: float, high_b: float) -> bool:
+    """Return whether two times differ beyond their spread: their ranges, p10 to p90, have nothing in common."""
+    return bool(low_a > high_b or low_b > high_a)
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fns_lab.errors import InputError
+from fns_lab.measure.bench import are_apart
 from fns_lab.views.report.tables import KEYS, ms_text, timed
 
 FACTS = "run.json"
@@ -83,7 +84,7 @@ def _add_times(pair: NotebookPair, a: Path, b: Path) -> None:
     both = _times(a).merge(_times(b), on=KEYS, suffixes=("_a", "_b"))
     rows, marked = [], set()
     for i, row in enumerate(both.to_dict("records")):
-        apart = row["p10_a"] > row["p90_b"] or row["p10_b"] > row["p90_a"]
+        apart = are_apart(row["p10_a"], row["p90_a"], row["p10_b"], row["p90_b"])
         marked |= {i} if apart else set()
         ratio = f"{row['median_b'] / row['median_a']:.2f}"
         where = "beyond the spread" if apart else "within the spread"
