@@ -139,8 +139,10 @@ def optional_inputs(model: ModelProto) -> list[str]:
 
     Up to IR 3 every initializer is an input, so that none of them is meant to be fed.
     """
-    apart = model.ir_version >= INITIALIZERS_APART_SINCE
-    return [value.name for value in model.graph.input if value.name in _initializer_names(model.graph)] if apart else []
+    if model.ir_version < INITIALIZERS_APART_SINCE:
+        return []
+    fed = fed_inputs(model)
+    return [value.name for value in model.graph.input if value.name not in fed]
 
 
 def input_shapes(model: ModelProto) -> dict[str, tuple[int | str, ...]]:
