@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks.robustness import LONGEST_S, bad_file, kind_of, run_case
+from benchmarks.robustness import LONGEST_S, bad_file, kind_of, run_case, table_of_cases
 from fns_lab.calls import CallProcess, CallStopped
 from fns_lab.errors import one_line
 
@@ -48,17 +48,14 @@ def run(total: int = TOTAL, first: int = 0) -> dict:
             counts = Counter(end for end, _ in ends.values())
             row = {"program": name, "files": files, "cases": len(chosen), **{end: counts[end] for end in ENDS}}
             explained = counts["taken"] + counts["explained"] == len(chosen)
-            others = {str(seed): text for seed, (end, text) in ends.items() if end not in ENDS[:2]}
-            rows.append({**row, "right": name != "fns-lab" or explained, "others": others})
+            faults = {str(seed): text for seed, (end, text) in ends.items() if end not in ENDS[:2]}
+            rows.append({**row, "right": name != "fns-lab" or explained, "faults": faults})
     return {"title": f"{total} bad files in several programs", "rows": rows}
 
 
 def table(result: dict) -> pd.DataFrame:
     """Return the rows as a table to print, and print what was neither taken nor explained."""
-    for row in result["rows"]:
-        for seed, text in row["others"].items():
-            print(f"{row['program']}, case {seed}: {text}")
-    return pd.DataFrame(result["rows"]).drop(columns=["others", "right"])
+    return table_of_cases(result["rows"], "program")
 
 
 def read(program: str, seed: int) -> tuple[str, str]:

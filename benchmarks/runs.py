@@ -79,10 +79,10 @@ def row(subject: Subject, target_name: str) -> dict[str, Any]:
     return result | _run_once(lowered.model, subject, target)
 
 
-def expected(subject: Subject) -> dict[str, np.ndarray]:
-    """Return ONNX Runtime's outputs of the model as it was exported."""
+def expected(subject: Subject, feeds: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """Return ONNX Runtime's outputs of the model as it was exported, for its own inputs unless others are given."""
     with open_runner(subject.model, REFERENCE) as runner:
-        return runner.infer(subject.feeds())
+        return runner.infer(subject.feeds() if feeds is None else feeds)
 
 
 def noise_of(subject: Subject, wanted: dict[str, np.ndarray]) -> float:
@@ -94,8 +94,7 @@ def noise_of(subject: Subject, wanted: dict[str, np.ndarray]) -> float:
         else array
         for name, array in subject.feeds().items()
     }
-    with open_runner(subject.model, REFERENCE) as runner:
-        return error_of(runner.infer(nudged), wanted)
+    return error_of(expected(subject, nudged), wanted)
 
 
 def error_of(actual: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> float:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
 from tqdm import tqdm
 
-from fns_lab import models
+from benchmarks.interruptions.inputs import make_model
 from fns_lab.calls import CallProcess, CallStopped
 
 TARGET = "ort-web/wasm"
@@ -46,7 +45,7 @@ def rows(total: int, seed: int) -> list[dict[str, object]]:
     rng, process = random.Random(seed), CallProcess()
     try:
         with tempfile.TemporaryDirectory() as name, tqdm(total=total, desc="killed browsers") as bar:
-            _make_inputs(Path(name))
+            make_model(Path(name))
             return [
                 _row(stage, len(range(index, total, len(STAGES))), Path(name), rng, process, bar.update)
                 for index, stage in enumerate(STAGES)
@@ -124,10 +123,3 @@ def _kill_browser() -> None:
         with contextlib.suppress(psutil.Error):
             if "chrom" in process.name():
                 process.kill()
-
-
-def _make_inputs(folder: Path) -> None:
-    from tests import small_network
-
-    models.save(small_network.regular(), folder / "m.onnx")
-    np.save(folder / "x.npy", next(iter(small_network.feeds().values())))

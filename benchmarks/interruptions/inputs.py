@@ -24,12 +24,10 @@ def make(folder: Path) -> None:
     from fns_lab.fetch import upstream
     from fns_lab.nets import checkpoints
     from fns_lab.nets.transformer import TransformerNet
-    from tests import small_network
 
     for name in ("out", "photos", "served"):
         (folder / name).mkdir()
-    models.save(small_network.regular(), folder / "m.onnx")
-    np.save(folder / "x.npy", next(iter(small_network.feeds().values())))
+    make_model(folder)
     checkpoints.save(TransformerNet(4), folder / "net.pth")
     for number in range(3):
         images.save(photos.load("astronaut", (96 + number, 128)), folder / "photos" / f"{number}.png")
@@ -39,6 +37,14 @@ def make(folder: Path) -> None:
         for name in upstream.MODELS:
             torch.save(TransformerNet(4).state_dict(), stream := io.BytesIO())
             archive.writestr(f"saved_models/{name}", stream.getvalue())
+
+
+def make_model(folder: Path) -> None:
+    """Write a small network to `m.onnx` and an input of it to `x.npy`."""
+    from tests import small_network
+
+    models.save(small_network.regular(), folder / "m.onnx")
+    np.save(folder / "x.npy", next(iter(small_network.feeds().values())))
 
 
 @contextlib.contextmanager

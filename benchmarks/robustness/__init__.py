@@ -185,11 +185,16 @@ def run(total: int = TOTAL, first: int = 0, kept: Path | None = None) -> dict:
 
 
 def table(result: dict) -> pd.DataFrame:
-    """Return the rows as a table to print."""
-    for row in result["rows"]:
+    """Return the rows as a table to print, and print what each faulty case said."""
+    return table_of_cases(result["rows"], "kind")
+
+
+def table_of_cases(rows: list[dict], by: str) -> pd.DataFrame:
+    """Return rows as a table to print, and print their `faults`, by case, with the row's value of `by`."""
+    for row in rows:
         for seed, text in row["faults"].items():
-            print(f"{row['kind']}, case {seed}: {text}")
-    return pd.DataFrame(result["rows"]).drop(columns=["faults", "right"])
+            print(f"{row[by]}, case {seed}: {text}")
+    return pd.DataFrame(rows).drop(columns=["faults", "right"])
 
 
 class _Process:
