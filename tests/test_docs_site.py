@@ -15,10 +15,10 @@ from mkdocs.config import load_config
 from fns_lab.paths import ROOT
 from fns_lab.rewrite.rules import RULES
 from fns_lab.runtimes.chromium import shared_chromium
+from tests.web.pages import Visit
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-LOCAL = ("file:", "data:", "blob:")
 """Starts of addresses that no server answers."""
 
 
@@ -158,9 +158,7 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site):
         browser = await shared_chromium().browser()
         context = await browser.new_context(viewport={"width": 390, "height": 900}, offline=True)
         tab = await context.new_page()
-        said = []
-        tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        tab.on("pageerror", lambda error: said.append(str(error)))
+        visit = Visit(tab, "file:")
         await tab.goto((site[1] / "index.html").as_uri())
         narrow = await tab.evaluate("document.documentElement.scrollWidth")
         await tab.set_viewport_size({"width": 1200, "height": 900})
@@ -172,7 +170,7 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site):
         await tab.locator(".md-search-result__item a").first.wait_for(state="attached")
         results = await tab.eval_on_selector_all(".md-search-result__item a", "links => links.map((link) => link.href)")
         await context.close()
-        return narrow, wide, results, said
+        return narrow, wide, results, visit.complaints
 
     narrow, wide, results, said = shared_chromium().run(found())
     assert narrow <= 390
@@ -188,18 +186,15 @@ def test_no_page_is_wider_than_the_window_or_asks_a_server(site, width):
         browser = await shared_chromium().browser()
         context = await browser.new_context(viewport={"width": width, "height": 900}, offline=True)
         tab = await context.new_page()
-        said, wide = [], []
-        tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("request", lambda request: None if request.url.startswith(LOCAL) else said.append(request.url))
+        visit, wide = Visit(tab, "file:"), []
         for path in site[0]:
             await tab.goto(path.as_uri())
             if await tab.evaluate("document.documentElement.scrollWidth") > width:
                 wide.append(path.name)
         await context.close()
-        return wide, said
+        return wide, visit.complaints, visit.foreign
 
-    assert shared_chromium().run(measured()) == ([], [])
+    assert shared_chromium().run(measured()) == ([], [], [])
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

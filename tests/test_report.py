@@ -21,6 +21,7 @@ from fns_lab.errors import InputError
 from fns_lab.runtimes.chromium import shared_chromium
 from fns_lab.views.report import Style, page, run_notebooks
 from fns_lab.views.report.tables import ms_text
+from tests.web.pages import Visit
 
 IMAGE = """from matplotlib.figure import Figure
 from IPython.display import Image, display
@@ -235,25 +236,24 @@ def test_nothing_is_wider_than_the_window(reports, name, width):
         browser = await shared_chromium().browser()
         context = await browser.new_context(viewport={"width": width, "height": 900}, offline=True)
         tab = await context.new_page()
-        said, asked = [], []
-        tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("request", lambda request: asked.append(request.url))
+        visit = Visit(tab, "file:")
         await tab.goto((reports[1] / name).as_uri())
         if await tab.locator("#datatables").count():
             await tab.wait_for_selector("body[data-tables]")
         wide = await tab.evaluate("document.documentElement.scrollWidth")
         images = await tab.locator("img.wide").evaluate_all("images => images.map((image) => image.width)")
         await context.close()
-        return wide, images, said, asked
+        return wide, images, visit
 
-    wide, images, said, asked = shared_chromium().run(measured())
+    wide, images, visit = shared_chromium().run(measured())
     assert wide <= width
     assert all(width > 390 or shown > 700 for shown in images), (
         "a wide figure scrolls in its place, or its letters are tiny"
     )
-    assert not [line for line in said if "Content Security Policy" not in line], "only the cell that has a script"
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert not [line for line in visit.complaints if "Content Security Policy" not in line], (
+        "only the cell that has a script"
+    )
+    assert not visit.foreign
 
 
 @pytest.mark.browser
