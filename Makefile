@@ -7,10 +7,13 @@ READY := $(VENV)/ready
 TEST_PROCESSES ?= 3
 UV ?= $(BIN)/uv
 LOWEST ?= build/lowest
-LOWEST_TESTS := tests/test_without_torch.py $(patsubst %,tests/test_%.py,models images feeds plots) tests/targets \
-	$(patsubst %,tests/compare/test_%.py,comparison values) $(patsubst %,tests/rewrite/rules/test_%.py, \
-	pad_gather instance_norm resize_gather function_body average_pool_matmul dft_matmul layer_norm_reduce) \
-	tests/views/test_netron.py tests/runtimes/test_kept_outputs.py
+LOWEST_TESTS := tests/test_without_torch.py tests/test_models.py tests/test_images.py tests/test_feeds.py tests/test_plots.py \
+	tests/targets tests/compare/test_comparison.py tests/compare/test_values.py tests/views/test_netron.py \
+	tests/runtimes/test_kept_outputs.py \
+	tests/rewrite/rules/test_pad_gather.py tests/rewrite/rules/test_instance_norm.py \
+	tests/rewrite/rules/test_resize_gather.py tests/rewrite/rules/test_function_body.py \
+	tests/rewrite/rules/test_average_pool_matmul.py tests/rewrite/rules/test_dft_matmul.py \
+	tests/rewrite/rules/test_layer_norm_reduce.py
 
 .PHONY: setup lab test test-lowest report docs lint bench clean help
 .DELETE_ON_ERROR:
