@@ -12,7 +12,7 @@ HEAD = f"""\
 
 <!-- Written by `python -m benchmarks foreign`. -->
 
-ONNX files from packages of pip and npm, each lowered with fixed input shapes for every target and run there in
+ONNX files from packages of pip and npm, each lowered with fixed input shapes for the targets below and run there in
 the real engine on drawn input.
 
 {NUMBERS}"""
