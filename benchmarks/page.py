@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from benchmarks.runs import NUDGE, RIGHT
+from benchmarks.runs import NUDGE, NUDGES, RIGHT
 
 NUMBERS = f"""\
 The number is the largest error of an output, as a fraction of its range, against ONNX Runtime's result of the model
 that was not lowered; up to {RIGHT:g} counts as right. A number in parentheses is by how much ONNX Runtime's own result
-moves when the input changes by {NUDGE:g} of itself: an error within that is right too. **wrong** is a larger error,
-**failed** is an engine that broke off, and - is a model that `lower` refused. The reasons are below the table.
+moves at most when the input changes by {NUDGE:g} of itself, in {NUDGES} draws: an error within that is right too.
+**wrong** is a larger error, **failed** is an engine that broke off, and - is a model that `lower` refused. The reasons
+are below the table.
 """
 
 
