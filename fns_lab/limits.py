@@ -1,9 +1,11 @@
-"""The limits on what the package takes from files: each has a name, a default, and an environment variable."""
+"""The limits on what the package takes from files: each has a name, a default, a flag and an environment variable."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,10 @@ GIB = 2**30
 """Bytes of a gibibyte."""
 MIB = 2**20
 """Bytes of a mebibyte."""
+
+
+PREFIX = "FNS_LAB_"
+"""Of the environment variables."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,16 @@ class Limit:
     variable: str
     default: int
     unit: str = "bytes"
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line, such as `image-pixels`."""
+        return self.variable.removeprefix(PREFIX).lower().replace("_", "-")
+
+    @property
+    def how_to_raise(self) -> str:
+        """How a user allows more: the end of a message."""
+        return f"`fns-lab --limit {self.name}=N ...` or {self.variable}=N allows more"
 
     @property
     def value(self) -> int:
@@ -46,8 +62,7 @@ class Limit:
         """Raise `InputError` if `number` is above the limit."""
         if number > self.value:
             raise InputError(
-                f"{what}: {number:,} {self.unit} are more than the limit of {self.value:,}; "
-                f"set {self.variable} to allow more"
+                f"{what}: {number:,} {self.unit} are more than the limit of {self.value:,}; {self.how_to_raise}"
             )
 
 
@@ -87,6 +102,30 @@ ALL = (
 """Every limit, in the order of `docs/security.md`."""
 
 
+@contextlib.contextmanager
+def changed(settings: Sequence[str]) -> Iterator[None]:
+    """Set limits, given as `NAME=N` such as `image-pixels=1e9`, here and in processes started meanwhile.
+
+    Raises `InputError` for another name, or a number that is not above 0.
+    """
+    by_name = {limit.name: limit for limit in ALL}
+    before = {limit.variable: os.environ.get(limit.variable) for limit in ALL}
+    try:
+        for setting in settings:
+            name, _, number = setting.partition("=")
+            if name not in by_name:
+                raise InputError(f"--limit {setting}: give NAME=N, with a name of {', '.join(by_name)}")
+            os.environ[by_name[name].variable] = number
+            _ = by_name[name].value
+        yield
+    finally:
+        for variable, value in before.items():
+            if value is None:
+                os.environ.pop(variable, None)
+            else:
+                os.environ[variable] = value
+
+
 def available_bytes() -> int | None:
     """Return the memory that the machine, the container and `ulimit -v` leave; None if that is not known."""
     if MEMORY_BYTES.variable in os.environ:
@@ -100,8 +139,8 @@ def require_memory(needed: int, what: str, fix: str) -> None:
     free = available_bytes()
     if free is not None and needed > free:
         raise InputError(
-            f"{what} takes about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free; {fix}, "
-            f"or set {MEMORY_BYTES.variable} to try"
+            f"{what} takes about {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are free; {fix}; "
+            f"{MEMORY_BYTES.how_to_raise}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,22 +10,45 @@ import sys
 import numpy as np
 import pytest
 
-from fns_lab import arrays, limits, models
+from fns_lab import arrays, cli, limits, models
 from fns_lab.errors import InputError
-from fns_lab.paths import ROOT
+from fns_lab.paths import ROOT, SAVED_MODELS
 from fns_lab.rewrite.lower import lower
 from fns_lab.targets import load
 
 
 def test_the_page_on_security_lists_every_limit():
     text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(FNS_LAB_\w+)` \| ([\d,]+ ?\w*|what is free) \|", text, re.MULTILINE)
+    listed = re.findall(r"^\| `([\w-]+)` \| ([\d,]+ ?\w*|what is free) \|", text, re.MULTILINE)
     units = {"": 1, "GiB": limits.GIB, "MiB": limits.MIB}
     found = {}
     for name, size in listed:
         number, _, unit = size.partition(" ")
         found[name] = 0 if size == "what is free" else int(number.replace(",", "")) * units[unit]
-    assert found == {limit.variable: limit.default for limit in limits.ALL}
+    assert found == {limit.name: limit.default for limit in limits.ALL}
+
+
+def test_the_command_line_changes_a_limit_for_one_command(photo_file, tmp_path, capsys):
+    command = [
+        "eval",
+        "--model",
+        str(SAVED_MODELS / "mosaic_nc8.pth"),
+        "--content-image",
+        str(photo_file),
+        "--output-image",
+    ]
+    before = dict(os.environ)
+    assert cli.main(["--limit", "image-pixels=1e5", *command, str(tmp_path / "small.png")]) == 2
+    assert "--limit image-pixels=N" in capsys.readouterr().err
+    assert dict(os.environ) == before
+    assert cli.main(["--limit", "image-pixels=1e6", "--limit", "width=64", *command, str(tmp_path / "y.png")]) == 0
+    assert (tmp_path / "y.png").is_file()
+
+
+@pytest.mark.parametrize("setting", ["pixels=3", "image-pixels", "image-pixels=0", "image-pixels=many", "=1", ""])
+def test_a_limit_without_a_known_name_or_a_number_is_refused(setting, capsys):
+    assert cli.main(["--limit", setting, "targets"]) == 2
+    assert capsys.readouterr().err.startswith("fns-lab: ")
 
 
 def test_memory_that_is_short_is_said_before_the_work(monkeypatch):
@@ -55,7 +79,7 @@ def test_functions_that_stand_for_billions_of_nodes_are_refused():
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
     graph = helper.make_graph([helper.make_node("f39", ["x"], ["y"], domain="own")], "bomb", [x], [y])
     model = helper.make_model(graph, opset_imports=imports, functions=functions, ir_version=8)
-    with pytest.raises(InputError, match=r"nodes are more than the limit of 1,000,000; set FNS_LAB_NODES"):
+    with pytest.raises(InputError, match=r"nodes are more than the limit of 1,000,000; .*--limit nodes=N"):
         lower(model, load("ort/cpu"))
 
 

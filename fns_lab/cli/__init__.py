@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fns_lab import limits
 from fns_lab.cli import common, compare, convert, course, devices, fetch, matrix, measure, networks, show
 from fns_lab.cli import export as exporting
 from fns_lab.cli import site as web_site
@@ -157,10 +158,19 @@ def _version(wanted: bool) -> None:
 
 
 def _root(
+    context: typer.Context,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Print results and errors, no notes or progress.")
     ] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also print where an error arose.")] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=N",
+            help="Another limit on what files may hold, such as image-pixels=1e9; docs/security.md lists them. May be "
+            "given several times.",
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
@@ -168,6 +178,7 @@ def _root(
     if quiet and verbose:
         raise InputError("-q and -v contradict each other; leave one out")
     common.set_verbosity(-1 if quiet else int(verbose))
+    context.with_resource(limits.changed(limit or ()))
 
 
 def _fail(message: object, code: int) -> int:

@@ -123,5 +123,5 @@ def test_a_download_above_the_limit_is_stopped_and_leaves_nothing(run, server, o
     server.files[upstream.ARCHIVE] = archive
     code, printed, err = run("models")
     assert (code, printed) == (BAD_INPUT, "")
-    assert "are more than the limit of 30,000; set FNS_LAB_DOWNLOAD_BYTES to allow more" in err
+    assert "are more than the limit of 30,000; `fns-lab --limit download-bytes=N ...` or" in err
     assert list(out.iterdir()) == []
