@@ -26,10 +26,31 @@ def spectrum(axis, dtype=np.float32):
     return one("DFT", {"x": x(2, 6, 5, 1).astype(dtype)}, opset=17, axis=axis)
 
 
+def aligned(mode):
+    regions = {"r": np.array([[0.5, 1, 6, 4.5]], np.float32), "i": ints(0)}
+    sizes = {"output_height": 2, "output_width": 3, "sampling_ratio": 2}
+    return one("RoiAlign", {"x": x(1, 2, 5, 7)} | regions, opset=16, mode=mode, **sizes)
+
+
+def distinct(axis):
+    """A Unique along an axis of a matrix of which some slices are equal."""
+    slices = np.array([[0, 1, 1, 0, 0, 1, 0, 1, 0], [0, 0, 1, 1, 0, 1, 1, 0, 0]], np.float32)
+    return one("Unique", {"x": slices if axis else slices.T.copy()}, opset=11, axis=axis)
+
+
 CASES = {
     "near zero": (one("LpNormalization", {"x": NEAR_ZERO}, axis=0), one("Softmax", {"x": NEAR_ZERO})),
     "scalar": (shifted(), shifted(1)),
     "axis from the end": (spectrum(-2), spectrum(2)),
+    "axis of opset 20": (
+        one("DFT", {"x": x(2, 6, 5, 1)}, opset=20), one("DFT", {"x": x(2, 6, 1)}, opset=20)
+    ),
+    "largest corner": (aligned("max"), aligned("avg")),
+    "equal columns": (distinct(1), distinct(0)),
+    "empty CumSum": (
+        one("CumSum", {"a": np.array(0)}, {"x": x(0, 3)}, inputs="x,a"),
+        one("CumSum", {"a": np.array(0)}, {"x": x(2, 3)}, inputs="x,a"),
+    ),
     "float64": (spectrum(1, np.float64), spectrum(1)),
     "empty Dropout": (one("Dropout", {}, {"x": x(0, 3)}, opset=13), one("Dropout", {}, {"x": x(1, 3)}, opset=13)),
     "empty Flatten": (one("Flatten", {"x": x(0, 3, 5)}, axis=2), one("Flatten", {"x": x(1, 3, 5)}, axis=2)),

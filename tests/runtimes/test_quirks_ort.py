@@ -122,6 +122,23 @@ def mel(dtype):
     return one("MelWeightMatrix", feeds, constants, opset=17, output_type=dtype, output_datatype=dtype), feeds
 
 
+def parts(size, count):
+    """Return a Split of so many elements, of which the first part is given out."""
+    feeds = {"x": GAUSS.normal(size=(size, 2)).astype(np.float32)}
+    node = helper.make_node("Split", ["x"], ["y", *(f"p{i}" for i in range(1, count))], num_outputs=count)
+    return models.infer_shapes(graph([node], feeds, outputs={"y": None}, opset=18, ir_version=8)), feeds
+
+
+def eye(dtype):
+    feeds = {"x": np.zeros((3, 4), dtype)}
+    return one("EyeLike", feeds, {}, opset=9, output_type=TensorProto.FLOAT16, dtype=TensorProto.FLOAT16), feeds
+
+
+def wrapped(begin):
+    feeds = {"x": GAUSS.normal(size=(2, 3)).astype(np.float32)}
+    return one("Pad", feeds, {"pads": np.array([0, begin, 0, 1])}, opset=19, mode="wrap"), feeds
+
+
 FAULTS = {
     "dilated-same": (conv(auto_pad="SAME_UPPER", dilations=[2, 1]), conv(auto_pad="SAME_UPPER"), True),
     "one-hot-types": (one_hot(np.float32, np.int64), one_hot(np.int64, np.int64), False),
@@ -144,6 +161,8 @@ FAULTS = {
         quantized("QLinearConv", "int8", "int8", "int8"),
         True,
     ),
+    "eye-of-float16": (eye(np.float32), eye(np.float16), True),
+    "missing-part": (parts(5, 4), parts(5, 3), False),
     "no-half-weights": (mel(TensorProto.FLOAT16), mel(TensorProto.FLOAT), False),
 }
 """By quirk: a model that fails with its feeds, one near it that is right, and whether `lower` fixes the first."""
@@ -229,6 +248,7 @@ WRONG_IN_A_BROWSER = {
     "no-empty-ranking": (ranked(0), ranked(1), False),
     "uncentred-groups": (grouped(centred=False), grouped(centred=True), True),
     "windowed-complex-signals": (spectrum(2), spectrum(1), True),
+    "wrapped-beyond": (wrapped(4), wrapped(3), True),
 }
 """By quirk of ORT Web: a model that fails or is wrong, one near it that is right, and whether `lower` fixes it."""
 
@@ -254,6 +274,19 @@ def test_what_is_wrong_in_a_browser_alone_is_refused_there(name, target):
     target, (model, feeds) = targets.load(target), WRONG_IN_A_BROWSER[name][0]
     assert is_wrong_or_fails(model, target, feeds)
     assert_refused_and_lowered(name, target, *WRONG_IN_A_BROWSER[name])
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["ort-web/wasm", "ort-web/webgpu"])
+def test_a_split_whose_last_part_is_empty_fails_in_a_browser_alone(target):
+    (model, feeds), (near, near_feeds) = parts(4, 3), parts(5, 3)
+    assert "its last part is empty" in check(model, targets.load(target)).table.reason.iloc[0]
+    with open_runner(model, target) as runner, pytest.raises(RuntimeFault, match="split"):
+        runner.infer(feeds)
+    for right, its_feeds, where in ((near, near_feeds, target), (model, feeds, "ort/cpu")):
+        assert check(right, targets.load(where))
+        with open_runner(right, where) as runner:
+            np.testing.assert_array_equal(runner.infer(its_feeds)["y"], its_feeds["x"][:2])
 
 
 @pytest.mark.parametrize("target", TARGETS[:2])

@@ -330,6 +330,10 @@ CASES = {
         one("Clip", {"x": ints(3, 4)}, {"low": np.array(4)}),
         one("Clip", {"x": ints(3, 4).astype(np.int32)}, {"low": np.int32(4)}),
     ),
+    (OPENCV, "Clip of uint32"): (
+        one("Clip", {"x": np.array([3, 4], np.uint32)}, {"low": np.uint32(4)}),
+        one("Clip", {"x": np.array([3, 4], np.uint16)}),
+    ),
     (OPENVINO, "beyond int32"): (
         one("Add", {"x": ints(3)}, {"k": ints(2**40)}), one("Add", {"x": ints(3)}, {"k": ints(2)})
     ),

@@ -41,6 +41,16 @@ def lengths(op, *, fed):
     return one(op, feeds, constants, inputs="x,w,r,,n", outputs=2, opset=14, hidden_size=4)
 
 
+def reversed_rows(count):
+    limits = {"s": ints(-1), "e": ints(-100), "a": ints(0), "t": ints(-1)}
+    return one("Slice", {"x": x(count, 3)}, limits)
+
+
+def put(**reduction):
+    constants = {"i": ints(0, 1), "u": np.array([True, False])}
+    return one("ScatterElements", {"x": np.ones(5, bool)}, constants, opset=18, **reduction)
+
+
 def shrunk(dtype):
     """An image at half its size, smoothed."""
     image = {"x": np.arange(35).reshape(1, 1, 5, 7).astype(dtype)}
@@ -103,6 +113,8 @@ CASES = {
     ),
     "filtered-integers": (shrunk(np.int32), shrunk(F32)),
     "empty-unsigned": (compared(np.uint32, 0), compared(np.uint32, 2)),
+    "stepped-nothing": (reversed_rows(0), reversed_rows(2)),
+    "sums-of-bool": (put(reduction="mul"), put()),
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
     "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),
     "cell-state": (cell_state(2), cell_state(1)),

@@ -79,10 +79,10 @@ def powers(shape, exponents):
     return plain(node("Pow", "x e", "y"), x, {"e": image(*exponents, mean=2.0, sd=0.1)}), x
 
 
-def typed(dtype, nodes, x, constants=None, outputs=("y",)):
+def typed(dtype, nodes, x, constants=None, outputs=("y",), opset=18):
     """A model whose outputs are of this element type."""
     return graph(
-        nodes, {"x": x}, constants, outputs=dict.fromkeys(outputs), opset=18, ir_version=8,
+        nodes, {"x": x}, constants, outputs=dict.fromkeys(outputs), opset=opset, ir_version=8,
         initializers_are_inputs=False, output_type=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)),
     )  # fmt: skip
 
@@ -97,6 +97,18 @@ def first_two(dtype, size):
     rows = {"i": np.array([0]), "j": np.array(1)}
     x = np.arange(size * 3).reshape(size, 3).astype(dtype)
     return typed(dtype, [node("Gather", "x i", "y"), node("Gather", "x j", "z")], x, rows, ("y", "z")), x
+
+
+def resized(dtype):
+    """A cubic Resize of an image of this type by 2."""
+    x = np.arange(16).reshape(1, 1, 4, 4).astype(dtype)
+    scales = {"s": np.array([1, 1, 2, 2], np.float32)}
+    return typed(dtype, [helper.make_node("Resize", ["x", "", "s"], ["y"], mode="cubic")], x, scales, ("y",)), x
+
+
+def sloped(dtype, opset):
+    x = np.arange(-3, 3).reshape(2, 3).astype(dtype)
+    return typed(dtype, [node("PRelu", "x a", "y")], x, {"a": np.full(3, 2, dtype)}, ("y",), opset), x
 
 
 def plain(only, x, constants=None, opset=21):
@@ -145,6 +157,23 @@ def test_a_node_that_check_refuses_is_wrong_or_fails(name):
     (faulty, x), (right, beside) = WRONG_OR_REFUSED[name]
     assert is_wrong_or_fails(faulty, x)
     assert not targets.check(faulty, TARGET)
+    assert targets.check(right, TARGET)
+    assert error_of(right, beside) < GPU_ERROR
+
+
+FAILS = {
+    "cubic resizing of whole numbers": (resized(np.uint8), resized(np.float32)),
+    "whole numbers in PRelu before opset 16": (sloped(np.int32, 9), sloped(np.int32, 16)),
+}
+"""By fault: a model that fails, in ONNX Runtime's CPU engine too, and one beside it that is right; with its input."""
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_a_node_that_check_refuses_fails(name):
+    (faulty, x), (right, beside) = FAILS[name]
+    assert not targets.check(faulty, TARGET)
+    with pytest.raises(RuntimeFault), open_runner(faulty, TARGET) as runner:
+        runner.infer({"x": x})
     assert targets.check(right, TARGET)
     assert error_of(right, beside) < GPU_ERROR
 

@@ -417,6 +417,7 @@ MATCHES = {
         one("Pad", shape=(1, 3, 7, 4), mode="reflect", pads=[0, 0, 1, 0] * 2, opset=2),
     ),
     "wrapped-and-cut": (wrapped(-1, 1), wrapped(-1, 0)),
+    "wrapped-beyond": (wrapped(9, 0), wrapped(1, 9)),
     "negative-pads": (
         one("Pad", constants={"p": np.array([0, 1, 0, -1]), "v": np.float32(0), "a": np.array([2, 3])}, opset=18),
         one("Pad", pads=[0, 0, 1, 0] * 2, opset=2),
@@ -468,6 +469,12 @@ MATCHES = {
     "tall-matrices": (one("Trilu", shape=(2, 7, 6), opset=14), one("Trilu", shape=(2, 6, 6), opset=14)),
     "uneven-parts": (
         one("Split", opset=18, axis=-1, num_outputs=3), one("Split", opset=18, axis=-1, num_outputs=4)
+    ),
+    "empty-part": (
+        one("Split", opset=18, num_outputs=3, shape=(4,)), one("Split", opset=18, num_outputs=3, shape=(5,))
+    ),
+    "missing-part": (
+        one("Split", opset=18, num_outputs=4, shape=(5,)), one("Split", opset=18, num_outputs=3, shape=(4,))
     ),
     "false-at-first": (looped(False), looped(True)),
     "cell-state-from-zero": (cell(2), cell(1)),

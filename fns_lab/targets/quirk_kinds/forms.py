@@ -262,6 +262,29 @@ def wrapped_and_cut(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return min(pads) < 0 < max(pads)
 
 
+def wrapped_beyond(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes in mode wrap with more pads before an axis than it has elements, or whose pads are not known.
+
+    Unknown sizes count as too few.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "wrapped-beyond"
+        ops = ["Pad"]
+    """
+    if node.attributes.get_string("mode", "constant") != "wrap":
+        return False
+    try:
+        pads, shape = full_pads(node), input_shape(node, 0)
+    except NodeError:
+        return True
+    if shape is None:
+        return max(pads) > 0
+    begins = pads[: len(shape)]
+    return any(not isinstance(size, int) or begin > size for begin, size in zip(begins, shape, strict=True) if begin)
+
+
 def reflected_ones(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes in mode reflect for which an odd number of elements is skipped by one step along all axes of size 1.
 

@@ -256,6 +256,43 @@ def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is not None and isinstance(size := x[axis], int) and size % parts != 0
 
 
+def empty_part(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Split by `num_outputs` whose last part is empty, as of 4 elements in 3 parts. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "empty-part"
+        ops = ["Split"]
+    """
+    left = _left_for_last_part(node)
+    return left == 0
+
+
+def missing_part(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Split by `num_outputs` that has no elements left before its last part, as of 5 in 4.
+
+    Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "missing-part"
+        ops = ["Split"]
+    """
+    left = _left_for_last_part(node)
+    return left is not None and left < 0
+
+
+def _left_for_last_part(node: ir.Node) -> int | None:
+    """Return the elements that a Split leaves for its last part where the others are alike; None if not known."""
+    x, axis = input_shape(node, 0), node.attributes.get_int("axis", 0)
+    parts = node.attributes.get_int("num_outputs", 0)
+    if x is None or not isinstance(size := x[axis], int) or not parts or size == 0:
+        return None
+    return size - (parts - 1) * math.ceil(size / parts)
+
+
 def single_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose result has one element along its last axis, unless its scale is known to have several numbers.
 
