@@ -1,4 +1,7 @@
-"""The limits on what the package takes from files: each has a name, a default, a flag and an environment variable."""
+"""The limits on what the package takes from files and waits for.
+
+Each has a name, a default, a flag and an environment variable.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,6 @@ GIB = 2**30
 """Bytes of a gibibyte."""
 MIB = 2**20
 """Bytes of a mebibyte."""
-
-
 PREFIX = "FNS_LAB_"
 """Of the environment variables."""
 
@@ -84,6 +85,8 @@ NODES = Limit("FNS_LAB_NODES", 1_000_000, "nodes")
 """Most nodes of a model, with those that calls of its functions stand for."""
 WIDTH = Limit("FNS_LAB_WIDTH", 1024, "channels")
 """Largest width of a style network: its weights take 14 GB."""
+ANSWER_SECONDS = Limit("FNS_LAB_ANSWER_SECONDS", 300, "seconds")
+"""Longest wait for an engine in a browser page or a process of its own, to load a model and to run it."""
 MEMORY_BYTES = Limit("FNS_LAB_MEMORY_BYTES", 0)
 """Most memory that a command may take by estimate; by default what the machine, or the container, has left."""
 
@@ -97,6 +100,7 @@ ALL = (
     DOWNLOAD_BYTES,
     NODES,
     WIDTH,
+    ANSWER_SECONDS,
     MEMORY_BYTES,
 )
 """Every limit, in the order of `docs/security.md`."""

@@ -122,7 +122,7 @@ def run(
         typer.Option(
             metavar="SECONDS",
             min=0.1,
-            help="Longest time for loading and for running, in a browser or a process; default: the engine's.",
+            help="Longest time to load and to run, in a browser or a process; default: --limit answer-seconds.",
         ),
     ] = None,
     json: JsonFlag = False,

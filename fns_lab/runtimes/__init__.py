@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from fns_lab.targets import Target
 
-DEFAULT_TIMEOUT_S = 120.0
-"""Seconds that one call into a browser page may take before the page counts as hung."""
-
 RUNNERS = {
     "ort": "fns_lab.runtimes.ort:OrtRunner",
     "opencv": "fns_lab.runtimes.opencv:OpenCvRunner",
@@ -65,8 +62,8 @@ def open_runner(
 ) -> Runner:
     """Load `model` into the real engine of `target` (a Target or its name, such as "onnxjs-0.1.3/webgl").
 
-    `timeout_s` limits each call into a browser page (by default `DEFAULT_TIMEOUT_S`) or into an engine's own process
-    (`isolated.DEFAULT_TIMEOUT_S`), but not an engine in this process. With `once` the model will run a single time, so
+    `timeout_s` limits each call into a browser page or into an engine's own process, by default to
+    `limits.ANSWER_SECONDS`, but not an engine in this process. With `once` the model will run a single time, so
     that an engine keeps no memory for further runs.
     Raises RuntimeFault when the engine refuses the model, MissingError when the engine or a browser is not
     installed, InputError for an unknown target.

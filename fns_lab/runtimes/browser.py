@@ -19,8 +19,8 @@ from onnx import ModelProto, TensorProto, helper
 from fns_lab import weights
 from fns_lab.errors import NoAnswer, RuntimeFault
 from fns_lab.feeds import fit_feeds, require_int32
+from fns_lab.limits import ANSWER_SECONDS
 from fns_lab.models import model_label
-from fns_lab.runtimes import DEFAULT_TIMEOUT_S
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.base import ClosingRunner, output_dtypes
 from fns_lab.runtimes.chromium import Chromium, result_of, shared_chromium
@@ -53,7 +53,7 @@ class BrowserRunner(ClosingRunner):
     ) -> None:
         self.target = target
         self._model = model
-        self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
+        self._timeout_s = timeout_s or ANSWER_SECONDS.value
         self._output_names: dict[str, str] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         """The input shapes that the loaded model has instead of its free sizes; none before the first run."""
@@ -188,15 +188,16 @@ async def _page_for(chromium: Chromium, target: Target) -> EnginePage:
 
 async def _check_page(page: EnginePage) -> None:
     """Run one Relu, so that the engine has started before a model is timed, and raise EngineError if it is wrong."""
-    session, _ = await page.create(_relu_model().SerializeToString(), DEFAULT_TIMEOUT_S)
-    outputs, block, _ = await page.run(session, *pack({"x": PROBE}), DEFAULT_TIMEOUT_S)
+    seconds = ANSWER_SECONDS.value
+    session, _ = await page.create(_relu_model().SerializeToString(), seconds)
+    outputs, block, _ = await page.run(session, *pack({"x": PROBE}), seconds)
     y = unpack(outputs, block)["y"]
     if not np.allclose(y, np.maximum(PROBE, 0), rtol=1e-3, atol=1e-3):
         raise EngineError(
             f"it computes wrong numbers in this browser: Relu of {PROBE.ravel().tolist()} gave {y.ravel().tolist()} "
             "(ONNX.js up to 0.1.5 webgl does so when the user agent says HeadlessChrome)"
         )
-    await page.close_session(session, DEFAULT_TIMEOUT_S)
+    await page.close_session(session, seconds)
 
 
 def _relu_model() -> ModelProto:

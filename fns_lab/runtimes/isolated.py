@@ -27,6 +27,7 @@ from onnx import ModelProto, NodeProto
 from fns_lab import models
 from fns_lab.errors import InputError, NoAnswer, RuntimeFault
 from fns_lab.feeds import fit_feeds
+from fns_lab.limits import ANSWER_SECONDS
 from fns_lab.models import model_label
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.base import ClosingRunner, package_name
@@ -44,8 +45,6 @@ SURVIVES_EMPTY_NAMES = frozenset({
 
 Seen to crash it: BatchNormalization, DFT, Einsum, LayerNormalization, Loop, Max, Mean, Min, Split, Sum (1.32.0).
 """
-DEFAULT_TIMEOUT_S = 600.0
-"""Seconds one call may take before the engine counts as hung."""
 START_S = 120.0
 """Seconds given to a process to start, with the import of its engine."""
 END_S = 5.0
@@ -87,7 +86,7 @@ class IsolatedRunner(ClosingRunner):
         self, model: ModelProto, target: Target, *, timeout_s: float | None = None, once: bool = False
     ) -> None:
         self.target, self.model, self.once = target, model, once
-        self._timeout_s = timeout_s or DEFAULT_TIMEOUT_S
+        self._timeout_s = timeout_s or ANSWER_SECONDS.value
         self._session = next(_SESSIONS)
         self._key = repr(target)  # its tables are long: not to be written out in each run
         self._process: EngineProcess | None = None
@@ -218,7 +217,7 @@ class EngineProcess:
 
     def _received(self, timeout_s: float) -> tuple[str, Any]:
         if not self._connection.poll(timeout_s):
-            raise EngineDied(f"gave no answer within {timeout_s:g} s")
+            raise EngineDied(f"gave no answer within {timeout_s:g} s; {ANSWER_SECONDS.how_to_raise}")
         kind, value = self._connection.recv()
         return kind, value
 

@@ -21,8 +21,6 @@ from tests.runtimes.waiting import wait_until
 
 START_S, GONE_S = 120.0, 60.0
 LIMIT_S = 5.0
-RUN = "import sys; from fns_lab.cli import main; from fns_lab.runtimes import isolated; {}; sys.exit(main())"
-"""The program `fns-lab`, with a setting of the isolated engines before it."""
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 
@@ -47,13 +45,16 @@ def endless_model():
 
 
 @contextlib.contextmanager
-def command(folder, model, feeds, setting="pass", busy_s=6):
-    """Yield the running command, and its engine's process once that used so many seconds of a core."""
+def command(folder, model, feeds, options=(), busy_s=6):
+    """Yield the running command, and its engine's process once that used so many seconds of a core.
+
+    `options` are those of the program itself.
+    """
     onnx.save(model, folder / "model.onnx")
     np.savez(folder / "x.npz", **feeds)
     arguments = ["run", "model.onnx", "--target", "openvino/cpu", "--input", "x.npz", "-o", "y.npy"]
     with subprocess.Popen(
-        [sys.executable, "-c", RUN.format(setting), *arguments], cwd=folder, text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "fns_lab", *options, *arguments], cwd=folder, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, start_new_session=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
     ) as started:  # fmt: skip
         here = psutil.Process(started.pid)
@@ -96,7 +97,7 @@ def test_an_engine_that_crashes_in_mid_run(tmp_path, number):
 
 
 def test_an_engine_that_never_ends(tmp_path):
-    setting = f"isolated.DEFAULT_TIMEOUT_S = {LIMIT_S}"
-    with command(tmp_path, *endless_model(), setting, busy_s=0) as (started, engine):
+    limit = ["--limit", f"answer-seconds={LIMIT_S}"]
+    with command(tmp_path, *endless_model(), limit, busy_s=0) as (started, engine):
         error = assert_ended(started, engine, tmp_path, 1)
-    assert f"gave no answer within {LIMIT_S:g} s" in error
+    assert f"gave no answer within {LIMIT_S:g} s; `fns-lab --limit answer-seconds=N ...` or" in error
