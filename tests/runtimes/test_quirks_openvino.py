@@ -32,6 +32,10 @@ def aligned(mode):
     return one("RoiAlign", {"x": x(1, 2, 5, 7)} | regions, opset=16, mode=mode, **sizes)
 
 
+def unsorted(flag):
+    return one("Unique", {"x": np.array([3, 1, 3, 2, 1, 0], np.float32)}, opset=11, sorted=flag)
+
+
 def distinct(axis):
     """A Unique along an axis of a matrix of which some slices are equal."""
     slices = np.array([[0, 1, 1, 0, 0, 1, 0, 1, 0], [0, 0, 1, 1, 0, 1, 1, 0, 0]], np.float32)
@@ -57,6 +61,14 @@ CASES = {
     "Min of opset 7": (
         one("Min", {"x": NUMBER}, {"k": NUMBER + 1}, opset=7), one("Min", {"x": NUMBER}, {"k": NUMBER + 1}, opset=8)
     ),
+    "Sum of opset 7": (
+        one("Sum", {"x": x(1, 1)}, {"k": x(1, 1)}, opset=7), one("Sum", {"x": x(1, 2)}, {"k": x(1, 2)}, opset=7)
+    ),
+    "window in the padding": (
+        one("MaxPool", {"x": x(1, 2, 5, 5)}, kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1, opset=12),
+        one("MaxPool", {"x": x(1, 2, 7, 7)}, kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1, opset=12),
+    ),
+    "order of Unique": (unsorted(0), unsorted(1)),
     "OneHot of opset 9": (coded(9), coded(11)),
 }  # fmt: skip
 """By fault: a model that OpenVINO gets wrong or fails on, and one beside it that is right; each with its feeds."""

@@ -44,6 +44,17 @@ from tests.runtimes.one_node import (
 )
 
 
+def numbered(dtype):
+    return one("Range", {"a": np.array(1, dtype)}, {"n": np.array(9, dtype), "d": np.array(2, dtype)}, inputs="a,n,d")
+
+
+def loss(dtype):
+    """A weighted SoftmaxCrossEntropyLoss of images."""
+    scores, labels = x(1, 3, 4, 5).astype(dtype), np.arange(20).reshape(1, 4, 5) % 3
+    weights = np.array([0.5, 1, 2], dtype)
+    return one("SoftmaxCrossEntropyLoss", {"x": scores}, {"l": labels, "w": weights})
+
+
 def unpooled(*size, channels=1):
     """A MaxUnpool by 2 along each axis of an image of this size."""
     shape = (1, channels, *size)
@@ -330,6 +341,8 @@ CASES = {
         one("Clip", {"x": ints(3, 4)}, {"low": np.array(4)}),
         one("Clip", {"x": ints(3, 4).astype(np.int32)}, {"low": np.int32(4)}),
     ),
+    (OPENCV, "Range of int16"): (numbered(np.int16), numbered(np.int32)),
+    (OPENCV, "loss in float64"): (loss(np.float64), loss(np.float32)),
     (OPENCV, "Clip of uint32"): (
         one("Clip", {"x": np.array([3, 4], np.uint32)}, {"low": np.uint32(4)}),
         one("Clip", {"x": np.array([3, 4], np.uint16)}),

@@ -46,6 +46,16 @@ def reversed_rows(count):
     return one("Slice", {"x": x(count, 3)}, limits)
 
 
+def dequantized(count):
+    constants = {"s": F32([0.5] * count), "z": np.zeros(count, np.int32)}
+    return one("DequantizeLinear", {"x": np.ones((count, 129, 5), np.int32)}, constants, opset=19, axis=0)
+
+
+def valid_pool(ceil_mode):
+    window = {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "VALID"}
+    return one("AveragePool", {"x": x(1, 1, 8, 8)}, opset=19, ceil_mode=ceil_mode, **window)
+
+
 def put(**reduction):
     constants = {"i": ints(0, 1), "u": np.array([True, False])}
     return one("ScatterElements", {"x": np.ones(5, bool)}, constants, opset=18, **reduction)
@@ -114,6 +124,8 @@ CASES = {
     "filtered-integers": (shrunk(np.int32), shrunk(F32)),
     "empty-unsigned": (compared(np.uint32, 0), compared(np.uint32, 2)),
     "stepped-nothing": (reversed_rows(0), reversed_rows(2)),
+    "empty DequantizeLinear": (dequantized(0), dequantized(2)),
+    "ceil-of-valid": (valid_pool(1), valid_pool(0)),
     "sums-of-bool": (put(reduction="mul"), put()),
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
     "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),

@@ -470,6 +470,7 @@ MATCHES = {
     "uneven-parts": (
         one("Split", opset=18, axis=-1, num_outputs=3), one("Split", opset=18, axis=-1, num_outputs=4)
     ),
+    "single-element": (one("Sum", shape=(1, 1)), one("Sum", shape=(1, 2))),
     "empty-part": (
         one("Split", opset=18, num_outputs=3, shape=(4,)), one("Split", opset=18, num_outputs=3, shape=(5,))
     ),

@@ -115,6 +115,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "branches-of-other-ranks": control_flow.branches_of_other_ranks,
     "false-at-first": control_flow.false_at_first,
     "uneven-parts": sizes.uneven_parts,
+    "single-element": sizes.single_element,
     "empty-part": sizes.empty_part,
     "missing-part": sizes.missing_part,
     "training": forms.training,

@@ -256,6 +256,19 @@ def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is not None and isinstance(size := x[axis], int) and size % parts != 0
 
 
+def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input has one element. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "single-element"
+        ops = ["Sum"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and all(size == 1 for size in x)
+
+
 def empty_part(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match a Split by `num_outputs` whose last part is empty, as of 4 elements in 3 parts. Unknown sizes do not count.
 
