@@ -26,6 +26,7 @@ from fns_lab.opset.nodes import (
     stated_axes,
 )
 from fns_lab.opset.pooling import plain_window, without_ceil_mode
+from fns_lab.opset.schemas import ONE_AXIS_SINCE
 from fns_lab.opset.slicing import slice_attributes, slice_from_the_front
 from fns_lab.opset.spec import (
     FLOAT32_MAX,
@@ -265,8 +266,8 @@ CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = {
     ),
     "LpPool": (Conversion(18, plain_window), Conversion(22, plain_window)),
     "Gemm": (Conversion(11, _gemm_with_bias),),
-    "Softmax": (Conversion(13, _softmax_flattened),),
-    "LogSoftmax": (Conversion(13, _softmax_flattened),),
+    "Softmax": (Conversion(ONE_AXIS_SINCE, _softmax_flattened),),
+    "LogSoftmax": (Conversion(ONE_AXIS_SINCE, _softmax_flattened),),
     "Hardmax": (Conversion(13, _softmax_flattened),),
     "Dropout": (Conversion(12, _dropout_off),),
     **{op: (Conversion(8, _of_equal_shapes),) for op in ("Sum", "Max", "Min", "Mean")},

@@ -9,6 +9,9 @@ import onnx_ir as ir
 
 from fns_lab.opset.spec import ConversionError, NodeSpec
 
+ONE_AXIS_SINCE = 13
+"""Opset from which Softmax, LogSoftmax and Hardmax run along one axis, before along all from it on."""
+
 
 def schema(op_type: str, opset: int) -> onnx.defs.OpSchema | None:
     """Return the schema in force for `op_type` at `opset`, None if there is none or it is deprecated there."""

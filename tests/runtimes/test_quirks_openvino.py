@@ -32,6 +32,10 @@ def aligned(mode):
     return one("RoiAlign", {"x": x(1, 2, 5, 7)} | regions, opset=16, mode=mode, **sizes)
 
 
+def least(opset):
+    return one("ReduceMin", {"x": np.arange(6, dtype=np.int8).reshape(2, 3)}, opset=opset)
+
+
 def unsorted(flag):
     return one("Unique", {"x": np.array([3, 1, 3, 2, 1, 0], np.float32)}, opset=11, sorted=flag)
 
@@ -50,6 +54,14 @@ CASES = {
         one("DFT", {"x": x(2, 6, 5, 1)}, opset=20), one("DFT", {"x": x(2, 6, 1)}, opset=20)
     ),
     "largest corner": (aligned("max"), aligned("avg")),
+    "reduction of nothing": (
+        one("ReduceL1", {"x": x(3, 4)}, opset=18, noop_with_empty_axes=1), one("ReduceL1", {"x": x(3, 4)}, opset=18)
+    ),
+    "frames without a length": (
+        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": x(8)}, opset=17, onesided=1),
+        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": x(8), "n": np.array(8)}, opset=17, onesided=1),
+    ),
+    "ReduceMin of opset 12": (least(12), least(13)),
     "equal columns": (distinct(1), distinct(0)),
     "empty CumSum": (
         one("CumSum", {"a": np.array(0)}, {"x": x(0, 3)}, inputs="x,a"),

@@ -44,6 +44,11 @@ from tests.runtimes.one_node import (
 )
 
 
+def widened(rows):
+    scales = {"s": np.array([1, 1, 1, 2], np.float32)}
+    return one("Resize", {"x": x(1, 2, rows, 7)}, scales, inputs="x,,s", mode="linear")
+
+
 def numbered(dtype):
     return one("Range", {"a": np.array(1, dtype)}, {"n": np.array(9, dtype), "d": np.array(2, dtype)}, inputs="a,n,d")
 
@@ -341,6 +346,7 @@ CASES = {
         one("Clip", {"x": ints(3, 4)}, {"low": np.array(4)}),
         one("Clip", {"x": ints(3, 4).astype(np.int32)}, {"low": np.int32(4)}),
     ),
+    (OPENCV, "one row"): (widened(1), widened(2)),
     (OPENCV, "Range of int16"): (numbered(np.int16), numbered(np.int32)),
     (OPENCV, "loss in float64"): (loss(np.float64), loss(np.float32)),
     (OPENCV, "Clip of uint32"): (

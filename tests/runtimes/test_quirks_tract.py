@@ -126,6 +126,10 @@ CASES = {
     "stepped-nothing": (reversed_rows(0), reversed_rows(2)),
     "empty DequantizeLinear": (dequantized(0), dequantized(2)),
     "ceil-of-valid": (valid_pool(1), valid_pool(0)),
+    "axis of opset 20": (one("DFT", {"x": x(2, 6, 5, 1)}, opset=20), one("DFT", {"x": x(2, 6, 1)}, opset=20)),
+    "norms-of-halves": (
+        one("LpNormalization", {"x": np.full((2, 5), 200, np.float16)}), one("LpNormalization", {"x": x(2, 5)})
+    ),
     "sums-of-bool": (put(reduction="mul"), put()),
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
     "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),

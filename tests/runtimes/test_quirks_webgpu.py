@@ -111,6 +111,20 @@ def sloped(dtype, opset):
     return typed(dtype, [node("PRelu", "x a", "y")], x, {"a": np.full(3, 2, dtype)}, ("y",), opset), x
 
 
+def peepholes(**clip):
+    """An LSTM with peepholes, and its sequence."""
+    x = image(3, 1, 4, mean=0.0, sd=2.0)
+    weights = {"w": image(1, 20, 4, mean=0.0), "r": image(1, 20, 5, mean=0.0), "p": image(1, 15, mean=0.0)}
+    only = helper.make_node("LSTM", ["x", "w", "r", "", "", "", "", "p"], ["y"], hidden_size=5, **clip)
+    return plain(only, x, weights, opset=14), x
+
+
+def scores(opset):
+    """A Softmax over the channels of an image of one pixel, as classifiers end."""
+    x = image(1, 1000, 1, 1, mean=0.0, sd=2.0)
+    return plain(node("Softmax", "x", "y", axis=1), x, opset=opset), x
+
+
 def plain(only, x, constants=None, opset=21):
     return graph(
         [only], {"x": x}, constants, outputs={"y": None}, opset=opset, ir_version=10, initializers_are_inputs=False
@@ -139,6 +153,14 @@ WRONG_OR_REFUSED = {
         pool("AveragePool", (1, 2, 4, 4), opset=22, **LAST_WINDOW), pool("AveragePool", (1, 2, 4, 4), **LAST_WINDOW)
     ),
     "constants of float64": (filled(np.float64), filled(np.float32)),
+    "padding after the whole image": (conv(2, 3, 7, 7, pads=[0, 0, 3, 3]), conv(2, 3, 7, 7, pads=[3, 3, 3, 3])),
+    "padding after a whole row": (conv(2, 3, 7, pads=[0, 3]), conv(2, 3, 5, pads=[0, 3])),
+    "padding after points": (conv(4, 4, 1, 1, pads=[0, 0, 1, 1]), conv(4, 4, 1, 1, pads=[1, 1, 0, 0])),
+    "SAME after the whole image": (
+        conv(4, 4, 2, 2, size=2, auto_pad="SAME_UPPER"), conv(4, 4, 2, 2, size=2, auto_pad="SAME_LOWER")
+    ),
+    "clipped peepholes": (peepholes(clip=0.5), peepholes()),
+    "scores of a classifier": (scores(11), scores(13)),
     "all rows of int16": (first_two(np.int16, 2), first_two(np.int16, 3)),
     "all rows of float64": (first_two(np.float64, 2), first_two(np.float32, 2)),
 }  # fmt: skip

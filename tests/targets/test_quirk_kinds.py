@@ -470,6 +470,14 @@ MATCHES = {
     "uneven-parts": (
         one("Split", opset=18, axis=-1, num_outputs=3), one("Split", opset=18, axis=-1, num_outputs=4)
     ),
+    "padded-at-end": (
+        one("Conv", constants={"w": values(4, 4, 2, 2)}, pads=[0, 0, 1, 1], shape=(1, 4, 2, 2)),
+        one("Conv", constants={"w": values(4, 4, 2, 2)}, pads=[0, 0, 1, 1], shape=(1, 4, 2, 3)),
+    ),
+    "single-row": (one("Resize", shape=(1, 2, 1, 7)), one("Resize", shape=(1, 2, 1, 1))),
+    "flattened-unevenly": (
+        one("Softmax", opset=11, axis=1, shape=(1, 1000, 1, 1)), one("Softmax", opset=11, axis=1, shape=(1, 1000))
+    ),
     "single-element": (one("Sum", shape=(1, 1)), one("Sum", shape=(1, 2))),
     "empty-part": (
         one("Split", opset=18, num_outputs=3, shape=(4,)), one("Split", opset=18, num_outputs=3, shape=(5,))

@@ -101,7 +101,7 @@ class SweptTarget:
                 actual = engine.infer(dict(case.feeds))
         except (RuntimeFault, InputError):
             return "wrong", ""
-        if explains(case, actual, truth):
+        if explains(case, actual, truth, as_float32=self.target.float64_as_float32):
             return "pass", ""
         reference = _as_types(truth, case.expected)
         contradicts = check_outputs(case.expected, reference, elementwise=case.elementwise).result == "wrong"

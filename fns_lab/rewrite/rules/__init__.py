@@ -92,6 +92,7 @@ from fns_lab.rewrite.rules.resize_pad_gather import ResizePadGather
 from fns_lab.rewrite.rules.reverse_sequence_gather import ReverseSequenceGather
 from fns_lab.rewrite.rules.scatter_gather import ScatterGather
 from fns_lab.rewrite.rules.slice_gather import SliceGather
+from fns_lab.rewrite.rules.softmax_flatten import SoftmaxFlatten
 from fns_lab.rewrite.rules.softmax_shift import SoftmaxShift
 from fns_lab.rewrite.rules.softmax_transpose import SoftmaxTranspose
 from fns_lab.rewrite.rules.split_slice import SplitSlice
@@ -225,6 +226,7 @@ RULES: tuple[type[Rule], ...] = (
     AveragePoolMatMul,
     LpPoolMatMul,
     SoftmaxShift,
+    SoftmaxFlatten,
     TanhClip,
     CastTruncated,
     GatherPlain,

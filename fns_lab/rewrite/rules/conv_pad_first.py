@@ -4,7 +4,8 @@
 
 - Supported: Conv of any opset, one to three spatial dimensions, explicit pads.
 - Fidelity: exact.
-- Needed by: OpenCV, which overlooks the padding where the kernel is one element.
+- Needed by: OpenCV, which overlooks the padding where the kernel is one element; ONNX Runtime Web webgpu, which
+  overlooks padding at the end where the kernel is one element or the whole image.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fns_lab.rewrite.windows import explicit_pads
 class ConvPadFirst(OpRule):
     NAME = "conv-pad-first"
     FIDELITY = "exact"
-    WORKS_AROUND = ("padded-points",)
+    WORKS_AROUND = ("padded-points", "padded-at-end")
     EMITS = ("Conv", "Pad")
     OPS = ("Conv",)
 

@@ -16,8 +16,8 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import axis_attribute, fixed_shape, name_of, producer
+from fns_lab.opset.schemas import ONE_AXIS_SINCE
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
-from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
 
 LARGEST_SIZE = 4096
 """Largest number of elements that are compared; the unit matrix has its square."""

@@ -15,10 +15,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import axis_attribute, producer, rank
+from fns_lab.opset.schemas import ONE_AXIS_SINCE
 from fns_lab.rewrite.rule import OpRule, RewriterContext
-
-ONE_AXIS_SINCE = 13
-"""Opset from which Softmax and LogSoftmax run along one axis."""
 
 
 class LogSoftmaxReduce(OpRule):

@@ -12,8 +12,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import axis_attribute, producer, rank
+from fns_lab.opset.schemas import ONE_AXIS_SINCE
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
-from fns_lab.rewrite.rules.log_softmax_reduce import ONE_AXIS_SINCE
 
 
 class SoftmaxTranspose(OpRule):

@@ -44,6 +44,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "packed-groups": convolutions.packed_groups,
     "nine-taps": convolutions.nine_taps,
     "padded-points": convolutions.padded_points,
+    "padded-at-end": convolutions.padded_at_end,
     "off-centre-same": convolutions.off_centre_same,
     "unread-end": convolutions.unread_end,
     "unread-start": convolutions.unread_start,
@@ -150,6 +151,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "result-of-nothing": sizes.result_of_nothing,
     "tall-matrices": sizes.tall_matrices,
     "single-column": sizes.single_column,
+    "single-row": sizes.single_row,
+    "flattened-unevenly": sizes.flattened_unevenly,
     "no-window": sizes.no_window,
     "complex-signal": sizes.complex_signal,
 }

@@ -94,6 +94,34 @@ def padded_points(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return point and dense and any(node.attributes.get_ints("pads", []))
 
 
+def padded_at_end(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match convolutions that pad at the end alone, with a kernel of one element, or as large as their input.
+
+    Those in groups or of three spatial dimensions are left out, and so are kernels of one element of one dimension.
+    Unknown sizes count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "padded-at-end"
+        ops = ["Conv"]
+    """
+    kernel = _kernel(node)
+    n = len(kernel)
+    if n == 3 or node.attributes.get_int("group", 1) > 1:
+        return False
+    if node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        left = _unread(node)
+        upper = node.attributes.get_string("auto_pad") == "SAME_UPPER"
+        at_end = upper and min(left, default=-1) == -1
+    else:
+        pads = list(node.attributes.get_ints("pads", []))
+        at_end = not any(pads[:n]) and any(pads[n:])
+    x = input_shape(node, 0)
+    covers = x is None or all(k == size or not isinstance(size, int) for k, size in zip(kernel, x[2:], strict=True))
+    return at_end and (covers if max(kernel, default=2) > 1 else n == 2)
+
+
 def off_centre_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that pad SAME and whose padding at the begin is not (kernel - 1) / 2, rounded down, along each axis.
 

@@ -8,6 +8,7 @@ from itertools import zip_longest
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import has_input, input_constant, input_shape
+from fns_lab.opset.schemas import ONE_AXIS_SINCE
 from fns_lab.targets.target import Quirk
 
 
@@ -304,6 +305,41 @@ def _left_for_last_part(node: ir.Node) -> int | None:
     if x is None or not isinstance(size := x[axis], int) or not parts or size == 0:
         return None
     return size - (parts - 1) * math.ceil(size / parts)
+
+
+def single_row(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is an image of one row with several columns. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "single-row"
+        ops = ["Resize"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and len(x) == 4 and x[2] == 1 and x[3] != 1
+
+
+def flattened_unevenly(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Softmax before opset 13 over more than the last axis that a GPU reads 2 or 4 elements at a time.
+
+    It does so where all elements that are taken together are a multiple of that number, even if the last axis is none.
+    Unknown sizes count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "flattened-unevenly"
+        ops = ["Softmax"]
+    """
+    x, axis = input_shape(node, 0), node.attributes.get_int("axis", 1)
+    if opset >= ONE_AXIS_SINCE or (x is not None and axis % max(len(x), 1) == len(x) - 1):
+        return False
+    together = () if x is None else x[axis:]
+    if not all(isinstance(size, int) for size in together) or not together:
+        return True
+    at_a_time = next(n for n in (4, 2, 1) if math.prod(together) % n == 0)
+    return together[-1] % at_a_time != 0
 
 
 def single_column(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -77,6 +77,17 @@ def test_the_sine_of_a_far_number_is_right_or_wrong():
     assert not explains(*outputs("Sin", reduced_in_float32, values="far"))
 
 
+@pytest.mark.parametrize(("op", "defined"), [("LayerNormalization", True), ("InstanceNormalization", False)])
+def test_float64_in_float32_is_explained_where_onnx_or_the_engine_says_so(op, defined):
+    case = sample(op, type="float64", level="flat").case
+    truth = float64_outputs(case)
+    unit = np.spacing(np.float32(200)) / case.feeds["x0"].std()
+    near, far = ({"y0": truth["y0"] + n * unit} for n in (2, 1000))
+    assert explains(case, near, truth) is defined
+    assert explains(case, near, truth, as_float32=True)
+    assert not explains(case, far, truth, as_float32=True)
+
+
 def test_an_error_where_an_op_jumps_is_not_explained():
     below = lambda x: np.where(x == 0, -1, np.floor(x))  # noqa: E731
     assert explains(*outputs("Floor", np.floor, values="zeros"))
