@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from fns_lab.runtimes.chromium import Chromium, shared_chromium
 
 DONE_S = 120.0
-POLL_S = 0.02
+POLL_MS = 20
 
 
 class Visit:
@@ -36,11 +36,14 @@ class Visit:
         return await self.page.locator(selector).inner_text()
 
     async def until(self, expression: str) -> None:
-        """Wait until an expression is true. Playwright's own `wait_for_function` needs eval, which the page forbids."""
+        """Wait until an expression is true. Playwright's own `wait_for_function` needs eval, which the page forbids.
+
+        The page itself looks again and again: to ask it from here costs the two processes between them as well.
+        """
+        ask = f"async () => {{ while (!({expression})) await new Promise((wake) => setTimeout(wake, {POLL_MS})); }}"
         try:
             async with asyncio.timeout(DONE_S):
-                while not await self.page.evaluate(expression):
-                    await asyncio.sleep(POLL_S)
+                await self.page.evaluate(ask)
         except TimeoutError:
             said = await self.page.locator("body").inner_text()
             raise AssertionError(f"not true after {DONE_S:.0f} s: {expression}; {self.complaints}; {said}") from None
