@@ -50,8 +50,8 @@ class Quirk:
     - `backends`: the backends of the file that have the fault
     - `ops`: the op types that it touches, `*` for all
     - `opsets`: the opsets of a model at which it shows, as a selector
-    - `after`, `attributes`, `before`, `counts`, `inputs`, `of`, `opset`, `ranks`, `samples`, `types`: read by some
-      kinds, see there
+    - `after`, `attributes`, `before`, `counts`, `expressions`, `inputs`, `of`, `opset`, `ranks`, `samples`, `types`:
+      read by some kinds, see there
     """
 
     name: str
@@ -65,6 +65,7 @@ class Quirk:
     attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
     before: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
+    expressions: tuple[str, ...] = ()
     inputs: tuple[int, ...] = ()
     of: tuple[Mapping[str, Any], ...] = ()
     opset: int = 0

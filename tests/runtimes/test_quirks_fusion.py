@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from fns_lab import models, targets
 from fns_lab.errors import RuntimeFault
@@ -12,7 +13,7 @@ from fns_lab.runtimes import open_runner
 from tests import seeds
 from tests.runtimes.graphs import FLOAT32_ERROR, graph, node, worst_error
 
-OPENCV, ORT, WEBGL = "opencv/cpu", "ort/cpu", "ort-web/webgl"
+OPENCV, OPENVINO, ORT, WEBGL = "opencv/cpu", "openvino/cpu", "ort/cpu", "ort-web/webgl"
 GAUSS = seeds.generator()
 
 
@@ -54,7 +55,61 @@ GELU = [
     node("Div", "c root", "d"), node("Erf", "d", "e"), node("Add", "e one", "o"), node("Mul", "c o", "q"),
     node("Mul", "q half", "a"),
 ]  # fmt: skip
+
+
+def gated(*nodes, feeds=None, outputs=("y",), **constants):
+    constants = {name: np.float32(number) for name, number in constants.items()}
+    return built(list(nodes), feeds or {"x": x(2, 3, 4), "z": x(2, 3, 4)}, constants, *outputs)
+
+
+def gelu_of(x, one="o", half="y"):
+    return [node("Div", "x root", "d"), node("Erf", "d", "e"), node("Add", one, "a"), node("Mul", f"{x} a", "m"),
+            node("Mul", half, "y")]  # fmt: skip
+
+
+def centred(scale, shift, power=2.0, given_out=()):
+    nodes = [
+        node("ReduceMean", "x", "m", axes=[-1]), node("Sub", "x m", "d"), node("Pow", "d power", "p"),
+        node("ReduceMean", "p", "v", axes=[-1]), node("Add", "v eps", "e"), node("Sqrt", "e", "s"),
+        node("Div", "d s", "n"), node("Mul", "n w", "g"), node("Add", "g c", "y"),
+    ]  # fmt: skip
+    constants = {"power": np.float32(power), "eps": np.float32(0.5), "w": x(*scale), "c": x(*shift)}
+    model = graph(
+        nodes, {"x": (feed := x(2, 5, 8))}, constants, outputs=dict.fromkeys(("y", *given_out)), opset=13, ir_version=7,
+        initializers_are_inputs=False,
+    )  # fmt: skip
+    return models.infer_shapes(model), {"x": feed}
+
+
+def softmax_of_parts(axis, opset=13):
+    nodes = [
+        node("ReduceMax", "x", "m", axes=[axis]), node("Sub", "x m", "d"), node("Exp", "d", "e"),
+        node("ReduceSum", "e a", "s"), node("Div", "e s", "y"),
+    ]  # fmt: skip
+    model = graph(
+        nodes, {"x": (feed := x(2, 5, 8))}, {"a": np.array([1])}, outputs={"y": None}, opset=opset, ir_version=7,
+        initializers_are_inputs=False,
+    )  # fmt: skip
+    return models.infer_shapes(model), {"x": feed}
+
+
+HARD_GATE = node("HardSigmoid", "z", "s", alpha=1 / 6, beta=0.5), node("Mul", "x s", "y")
 WRONG = {
+    "a gate of another value": gated(*HARD_GATE),
+    "a gate of each channel": gated(*HARD_GATE, feeds={"x": x(1, 4, 5, 5), "z": x(1, 4, 1, 1)}),
+    "Gelu of two values": gated(*gelu_of("z", "e one", "m half"), root=2**0.5, one=1, half=0.5),
+    "Gelu, numbers first": gated(*gelu_of("x", "one e", "half m"), root=2**0.5, one=1, half=0.5, feeds={"x": x(2, 3)}),
+    "Swish and its gate": gated(node("Sigmoid", "x", "s"), node("Mul", "x s", "y"), feeds={"x": x(2, 3)},
+                                outputs=("y", "s")),
+    "Log(2 + Exp(x))": gated(node("Exp", "x", "e"), node("Add", "two e", "a"), node("Log", "a", "y"), two=2,
+                             feeds={"x": x(2, 3)}),
+    "Celu": gated(node("Div", "x a", "d"), node("Elu", "d", "e"), node("Mul", "a e", "y"), a=2, feeds={"x": x(2, 3)}),
+    "a scale of three axes": centred((1, 5, 8), (5, 1)),
+    "a normalization and its divisor": centred((8,), (8,), given_out=("s",)),
+    "Softmax of other axes": softmax_of_parts(axis=2),
+    "a bias that enlarges": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 4)},
+                                  {"w": x(4, 5), "c": x(3, 5)}),
+    "LayerNormalization": built([node("LayerNormalization", "x w", "y", axis=1)], {"x": x(2, 3, 4)}, {"w": x(4)}),
     **{op: normalized(node(op, "c", "a")) for op in
        ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Sigmoid", "Tanh")},
     "Swish": normalized(node("Sigmoid", "c", "s"), node("Mul", "c s", "a")),
@@ -72,6 +127,12 @@ WRONG = {
     ),
 }  # fmt: skip
 RIGHT = {
+    "Gelu": gated(*gelu_of("x", "e one", "m half"), root=2**0.5, one=1, half=0.5, feeds={"x": x(2, 3)}),
+    "another Gelu": gated(*gelu_of("x", "e one", "m half"), root=2, one=2, half=0.25, feeds={"x": x(2, 3)}),
+    "a gate of another slope": gated(node("HardSigmoid", "z", "s"), HARD_GATE[1]),
+    "a soft gate": gated(node("Sigmoid", "z", "s"), node("Mul", "x s", "y")),
+    "a normalization": centred((8,), (8,)),
+    "Softmax of parts": softmax_of_parts(axis=1),
     **{op: normalized(node(op, "c", "a")) for op in ("Exp", "LeakyRelu", "Relu", "Selu", "Erf")},
     "a computed bias": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 5, 7), "c": x(1, 1, 6)},
                              {"w": x(7, 6)}),
@@ -140,3 +201,23 @@ def test_activations_that_agree_stay_joined(activations):
     model, feeds = two_convolutions(*activations)
     assert targets.check(model, targets.load(WEBGL))
     assert error(model, feeds, WEBGL) < 10 * FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("power", [2.0, 4.0])
+def test_onnx_runtime_takes_no_power_for_a_square(power):
+    model, feeds = centred((8,), (8,), power=power)
+    (expected,) = ReferenceEvaluator(model).run(None, feeds)
+    right = []
+    for each in (model, lower(model, targets.load(ORT)).model):
+        with open_runner(each, ORT) as runner:
+            right.append(worst_error(runner.infer(feeds)["y"], expected) < 10 * FLOAT32_ERROR)
+    assert right == [power == 2, True]
+    assert bool(targets.check(model, targets.load(ORT))) == (power == 2)
+
+
+@pytest.mark.parametrize(("keepdims", "right"), [(0, False), (1, True)])
+def test_openvino_takes_no_sum_over_another_axis_for_a_softmax(keepdims, right):
+    nodes = [node("Exp", "x", "e"), node("ReduceSum", "e a", "s", keepdims=keepdims), node("Div", "e s", "y")]
+    model, feeds = built(nodes, {"x": x(5, 5)}, {"a": np.array([1])})
+    assert (error(model, feeds, OPENVINO) < 10 * FLOAT32_ERROR) == right
+    assert bool(targets.check(model, targets.load(OPENVINO))) == right

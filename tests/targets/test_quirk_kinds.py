@@ -149,6 +149,27 @@ def filled(value):
     return proto
 
 
+def log_of_sum(number):
+    return one(
+        "Log", node("Exp", "x", "e"), node("Add", "n", "e", "a"), constants={"n": np.float32(number)}, inputs="a"
+    )
+
+
+def shares(keepdims):
+    sums = node("Exp", "x", "e"), node("ReduceSum", "e", "a", "s", keepdims=keepdims)
+    return one("Div", *sums, constants={"a": np.array([0])}, inputs="e,s")
+
+
+def moment(power):
+    nodes = (
+        node("ReduceMean", "x", "m"),
+        node("Sub", "x", "m", "d"),
+        node("Pow", "d", "n", "y"),
+        node("ReduceMean", "y", "v"),
+    )
+    return model([*nodes], SHAPE, {"n": np.float32(power)}, opset=13)
+
+
 def gathered(*indices):
     """The model in which Gather nodes take elements of an axis of two: of -1, the last, and of these others."""
     last = node("Gather", "x", "i", "y", axis=1)
@@ -434,6 +455,13 @@ MATCHES = {
     "fused-bias": (
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 6), "c": values(6, 1)}, inputs="p,c"),
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 5), "c": values(6, 1)}, inputs="c,p"),
+    ),
+    "mistaken": (log_of_sum(2), log_of_sum(1)),
+    "other-axes": (shares(keepdims=0), shares(keepdims=1)),
+    "power-of-centred": (moment(4), moment(2)),
+    "scale-of-fewer-axes": (
+        one("LayerNormalization", constants={"s": values(8)}, opset=17, axis=2),
+        one("LayerNormalization", constants={"s": values(8)}, opset=17, axis=-1),
     ),
     "log-softmax-by-parts": (
         one("Sub", *LOG_SUM, inputs="x,l"), one("Sub", *LOG_SUM, inputs="s,l")

@@ -11,6 +11,8 @@ Not +0, since -0 + 0 is +0.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import onnx_ir as ir
 
@@ -18,13 +20,14 @@ from fns_lab.opset.nodes import inputs_computed_by, node_input, producer, rank, 
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer, scalar
 from fns_lab.targets import Target
 from fns_lab.targets.quirk_kinds import touches
+from fns_lab.targets.quirk_kinds.mistaken import joined_inputs
 
 
 class CopyAroundQuirk(OpRule):
     """Rewrite a node that has a quirk so that it reads copies of its inputs."""
 
     FIDELITY = "exact"
-    EMITS = ("Add",)
+    EMITS: ClassVar[tuple[str, ...]] = ("Add",)
 
     @classmethod
     def roots(cls, target: Target) -> tuple[str, ...]:
@@ -46,8 +49,12 @@ class CopyAroundQuirk(OpRule):
         inputs, copied = list(node.inputs), self.copied_inputs(node)
         for index in copied:
             name, value = f"{y.name}.copy" if len(copied) == 1 else f"{y.name}.copy{index}", node_input(node, index)
-            inputs[index] = op.Add(value, scalar(op, value, -0.0, f"{y.name}.zero"), _outputs=[name])
+            inputs[index] = self.copy(op, value, y, name)
         return op.op(node.op_type, *inputs, **node.attributes)
+
+    def copy(self, op: RewriterContext, value: ir.Value, y: ir.Value, name: str) -> ir.Value:
+        """Return a copy of this name of an input of the node that computes `y`."""
+        return op.Add(value, scalar(op, value, -0.0, f"{y.name}.zero"), _outputs=[name])
 
 
 class CopyOutput(CopyAroundQuirk):
@@ -122,14 +129,24 @@ class CopySecondOperand(CopyAroundQuirk):
 class CopyBeforeFusion(CopyAroundQuirk):
     """BatchNormalization(Sigmoid(Conv(x)))  =  BatchNormalization(Sigmoid(Conv(x)) + 0).
 
-    So with Add(MatMul(x, w), c) and Relu(Conv(x)).
+    So with Add(MatMul(x, w), c), Relu(Conv(x)) and Mul(x, HardSigmoid(z)).
 
     Needed by OpenCV, which joins the nodes to one that computes something else, and by ONNX Runtime Web on webgl, which
-    joins a convolution with its activation and takes the result for all convolutions of these sizes.
+    joins a convolution with its activation and takes the result for all convolutions of these sizes. An Add, which may
+    end a normalization as the copy's own Add would, reads v 1 instead of v + (-0).
     """
 
     NAME = "copy-before-fusion"
-    WORKS_AROUND = ("norm-after-activation", "fused-bias", "activation-of-another")
+    EMITS = ("Add", "Mul")
+    WORKS_AROUND = ("norm-after-activation", "fused-bias", "activation-of-another", "mistaken")
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
+        quirks = [q for q in self.target.quirks if q.kind == "mistaken" and touches(node, q, self.opset)]
+        if quirks:
+            return tuple({index for quirk in quirks for index in joined_inputs(node, quirk)})
         return inputs_computed_by(node, ("MatMul",)) if node.op_type == "Add" else (0,)
+
+    def copy(self, op: RewriterContext, value: ir.Value, y: ir.Value, name: str) -> ir.Value:
+        if producer(y).op_type != "Add":
+            return super().copy(op, value, y, name)
+        return op.Mul(value, scalar(op, value, 1.0, f"{y.name}.one"), _outputs=[name])

@@ -96,8 +96,8 @@ def _program_sizes(conv: ir.Node) -> tuple[object, ...]:
 def fused_bias(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match an Add of a constant to a product with constant weights, if the constant is taken for a bias and is none.
 
-    It is taken for one if its last axis, or the number of columns, is its whole size. It is one if it has at most two
-    dimensions and is a single element or a row of that many columns.
+    It is taken for one if its last axis, or the number of columns, is its whole size, or if it enlarges the product. It
+    is one if it has at most two dimensions and is a single element or a row of that many columns.
 
     Fields: none.
 
@@ -111,7 +111,8 @@ def fused_bias(node: ir.Node, quirk: Quirk, opset: int) -> bool:
             continue
         weights, added = input_constant(product, 1), input_constant(node, 1 - index)
         if weights is not None and added is not None and weights.ndim == 2:
-            return _is_misread(added.shape, weights.shape[1])
+            y, enlarged = product.outputs[0].shape, node.outputs[0].shape
+            return _is_misread(added.shape, weights.shape[1]) or (None not in (y, enlarged) and y != enlarged)
     return False
 
 
@@ -165,3 +166,23 @@ def _taken(gather: ir.Node) -> tuple[int, int, int] | None:
     axis = from_the_front(gather.attributes.get_int("axis", 0), len(shape))
     size = shape[axis]
     return (axis, from_the_front(int(indices.item()), size), size) if isinstance(size, int) else None
+
+
+def power_of_centred(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Pow of `x - ReduceMean(x)` that a ReduceMean reads, unless its exponent is the number 2.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "power-of-centred"
+        ops = ["Pow"]
+    """
+    x, exponent = node.inputs[0], input_constant(node, 1)
+    centred = None if x is None else x.producer()
+    if centred is None or centred.op_type != "Sub" or centred.inputs[1] is None:
+        return False
+    mean, readers = centred.inputs[1].producer(), {use.node.op_type for use in node.outputs[0].uses()}
+    if mean is None or {mean.op_type} | readers != {"ReduceMean"} or mean.inputs[0] is not centred.inputs[0]:
+        return False
+    axes = 1 if x is None or x.shape is None else len(x.shape)
+    return exponent is None or exponent.size != 1 or exponent.item() != 2 or exponent.ndim > axes

@@ -199,6 +199,22 @@ def lower_rank_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is None or y is None or len(x) != len(y)
 
 
+def scale_of_fewer_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match normalizations over the last axes, if their scale or their bias is not known to have just these axes.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "scale-of-fewer-axes"
+        ops = ["LayerNormalization"]
+    """
+    x, axis = input_shape(node, 0), node.attributes.get_int("axis", -1)
+    given = [input_shape(node, index) for index, value in enumerate(node.inputs) if index and value is not None]
+    if x is None or None in given:
+        return True
+    return any(tuple(shape or ()) != tuple(x)[axis:] for shape in given)
+
+
 def result_of_nothing(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose first input is known to have no elements, although the result has some.
 
