@@ -34,8 +34,10 @@ sys.exit([name for name in {heavy} if name in sys.modules] or 0)"""
     assert "doctor" in result.stdout
 
 
-def test_import_loads_nothing_heavy():
-    result = python("-c", "import fns_lab, sys; sys.exit({'torch', 'onnxruntime'} & set(sys.modules) or 0)")
+@pytest.mark.parametrize("module", ["fns_lab", "fns_lab.targets", "fns_lab.runtimes.engine_process"])
+def test_import_loads_nothing_heavy(module):
+    heavy = {"torch", "onnxruntime", "onnx_ir", "pandas"}
+    result = python("-c", f"import {module}, sys; sys.exit({heavy} & set(sys.modules) or 0)")
     assert result.returncode == 0, result.stderr
 
 

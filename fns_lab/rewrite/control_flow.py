@@ -22,7 +22,7 @@ from fns_lab.opset.nodes import NodeError, fixed_size, from_the_front, has_input
 from fns_lab.opset.spec import constant
 from fns_lab.rewrite.rule import LoweringRun, Refusal, Refused
 from fns_lab.rewrite.values import unused_name
-from fns_lab.targets.check import runs_converted
+from fns_lab.targets.checking import runs_converted
 
 CONTROL_FLOW_RULE = "control-flow"
 """Stands in the tables `applied` and `refused` for replacing If, Loop and Scan."""

@@ -26,7 +26,7 @@ from fns_lab.rewrite.control_flow import Inlined, inlined
 from fns_lab.rewrite.no_ops import unchanged_input
 from fns_lab.rewrite.rule import LoweringRun
 from fns_lab.rewrite.values import compute_outputs, names_of_values, redirect, remove_identities
-from fns_lab.targets.check import runs_converted
+from fns_lab.targets.checking import runs_converted
 
 MOST_INPUT = 1024
 """Largest constant input, in elements, of a node that is folded although the target supports the op."""

@@ -26,7 +26,7 @@ from fns_lab.rewrite.site_list import SiteList
 from fns_lab.rewrite.sites import Site
 from fns_lab.rewrite.values import names_of_values
 from fns_lab.targets import Check, Target
-from fns_lab.targets.check import check_ir, converted_refusal, file_refusals
+from fns_lab.targets.checking import check_ir, converted_refusal, file_refusals
 
 __all__ = ["OPSET_RULE", "Lowering", "lower"]
 

@@ -17,7 +17,7 @@ from fns_lab.opset.nodes import NodeError
 from fns_lab.rewrite.sites import key_of
 from fns_lab.rewrite.values import unused_name
 from fns_lab.targets import Target
-from fns_lab.targets.check import runs_converted
+from fns_lab.targets.checking import runs_converted
 from fns_lab.targets.quirk_kinds import touches
 
 Fidelity = Literal["exact", "rounding", "approximate"]

@@ -3,7 +3,7 @@ import pytest
 from onnx import helper
 
 from fns_lab import targets
-from fns_lab.targets.check import MODEL
+from fns_lab.targets.checking import MODEL
 from tests.rewrite.graphs import model, node, values
 
 SHAPE = (1, 3, 6, 8)

@@ -16,7 +16,7 @@ import onnx_ir as ir
 from fns_lab.opset.nodes import node_inputs, producer
 from fns_lab.rewrite.quantization import F32, LOSSLESS, QUANTIZED, to_integers
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
-from fns_lab.targets.check import runs_converted
+from fns_lab.targets.checking import runs_converted
 
 
 class CastLater(OpRule):

@@ -21,7 +21,7 @@ import onnx_ir as ir
 from fns_lab.opset.nodes import axis_attribute, fixed_shape, fixed_size, node_input, producer
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 from fns_lab.rewrite.stacks import unsqueeze
-from fns_lab.targets.check import runs_converted
+from fns_lab.targets.checking import runs_converted
 
 MOST_DISTANCES = 2**22
 """Largest number of elements that ArgMax may compare."""

@@ -14,7 +14,7 @@ from fns_lab import models, targets
 from fns_lab.rewrite.lower import lower
 from fns_lab.sizes import has_free_sizes, with_input_shapes
 from fns_lab.targets import Target
-from fns_lab.targets.check import check
+from fns_lab.targets.checking import check
 
 if TYPE_CHECKING:
     from fns_lab.views.site.catalog import Files

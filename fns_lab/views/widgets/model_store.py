@@ -19,7 +19,7 @@ from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import Runner, open_runner
 from fns_lab.sizes import with_input_shapes
 from fns_lab.targets import Target
-from fns_lab.targets.check import check
+from fns_lab.targets.checking import check
 from fns_lab.views.widgets.choice import BASE_OPS, LOWERED, REGULAR, TUNED, Choice, Network, Result
 from fns_lab.views.widgets.worker import Cancelled, Job
 
