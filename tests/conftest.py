@@ -128,6 +128,14 @@ def fns_file(fns_model, tmp_path_factory) -> Path:
     return models.save(fns_model, tmp_path_factory.mktemp("model") / "fns.onnx")
 
 
+@pytest.fixture(scope="session")
+def cases():
+    """ONNX's node tests by name, which take six seconds to collect."""
+    from fns_lab.measure.matrix.cases import node_cases
+
+    return {case.name: case for case in node_cases()}
+
+
 @functools.cache
 def browser_fault() -> str | None:
     """Why tests marked `browser` cannot run here, or None if they can."""

@@ -202,13 +202,11 @@ def test_nodes_inside_a_branch_are_converted_too():
     assert_same(before, lowered.model, values(1, 3, 6, 8), EXACT)
 
 
-def test_a_loop_s_body_still_ends_in_two_values():
+def test_a_loop_s_body_still_ends_in_two_values(cases):
     """Without the Identity of its body both outputs of this Scan are one value, which ONNX Runtime gets wrong."""
-    from fns_lab.measure.matrix.cases import node_cases
     from fns_lab.measure.matrix.run import run_case
 
-    (case,) = (case for case in node_cases() if case.name == "test_scan9_sum")
-    target = targets.load("ort/cpu")
+    case, target = cases["test_scan9_sum"], targets.load("ort/cpu")
     assert run_case(case, lower(case.model, target).model, target).result == "pass"
 
 

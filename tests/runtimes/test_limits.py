@@ -7,7 +7,6 @@ import pytest
 
 from fns_lab import targets
 from fns_lab.errors import RuntimeFault
-from fns_lab.measure.matrix.cases import node_cases
 from fns_lab.measure.matrix.run import run_case
 from fns_lab.measure.matrix.variants import converted, loadable
 from fns_lab.rewrite.lower import lower
@@ -41,11 +40,6 @@ SHOWN = {
 """Quirk: the targets to show it in, a node test that it touches, and one near it that is right."""
 IN_FORMS = {"beyond-int32", "concat-of-one", "limits-before-the-first", "omitted-input", "scalar-results", "six-axes"}
 """Quirks of no node test, which test_quirks_forms.py shows."""
-
-
-@pytest.fixture(scope="module")
-def cases():
-    return {case.name: case for case in node_cases()}
 
 
 def test_every_bound_is_shown():

@@ -2,9 +2,11 @@
 
 import dataclasses
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import onnx
@@ -20,21 +22,20 @@ from fns_lab.measure.matrix.variants import converted, lowered, native
 from fns_lab.models import count_ops, opset
 from fns_lab.paths import ROOT
 
-CASES = {case.name: case for case in node_cases()}
 EVERY_NTH = 40
 """Of the node tests, for the sample that runs in the suite."""
 
 
-def test_cases_hold_constants_as_initializers():
-    assert len(CASES) > 1200
-    reduce = CASES["test_reduce_mean_do_not_keepdims_example"]
+def test_cases_hold_constants_as_initializers(cases):
+    assert len(cases) > 1200
+    reduce = cases["test_reduce_mean_do_not_keepdims_example"]
     assert set(reduce.feeds) == {"data"}
     assert [tensor.name for tensor in reduce.model.graph.initializer] == ["axes"]
-    assert CASES["test_layer_normalization_2d_axis0_expanded"].op == "LayerNormalization"
-    assert set(CASES["test_add"].feeds) == {"x", "y"}
+    assert cases["test_layer_normalization_2d_axis0_expanded"].op == "LayerNormalization"
+    assert set(cases["test_add"].feeds) == {"x", "y"}
     assert all(
         np.float32 in {a.dtype.type for a in (*c.feeds.values(), *c.expected.values())} or c.model.graph.initializer
-        for c in CASES.values()
+        for c in cases.values()
     )
 
 
@@ -44,23 +45,23 @@ def test_collecting_leaves_the_random_state_alone():
     assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
-def test_converted_changes_the_opset_and_nothing_else():
-    case, target = CASES["test_reduce_mean_do_not_keepdims_example"], targets.load("onnxjs-0.1.8/cpu")
+def test_converted_changes_the_opset_and_nothing_else(cases):
+    case, target = cases["test_reduce_mean_do_not_keepdims_example"], targets.load("onnxjs-0.1.8/cpu")
     variant = converted(case.model, target)
     assert variant.supported
     assert (opset(case.model), opset(variant.model)) == (18, 7)
     assert count_ops(variant.model) == {"ReduceMean": 1}
-    norm = CASES["test_instancenorm_example"]
+    norm = cases["test_instancenorm_example"]
     assert converted(norm.model, targets.load("onnxjs-0.1.3/cpu")).reason == (
         "InstanceNormalization: the cpu backend has no InstanceNormalization"
     )
     assert "InstanceNormalization" not in count_ops(lowered(norm.model, targets.load("onnxjs-0.1.3/cpu")).model)
 
 
-def test_native_is_written_by_onnx_where_that_is_possible():
+def test_native_is_written_by_onnx_where_that_is_possible(cases):
     target = targets.load("onnxjs-0.1.8/cpu")
     taken, reached, out_of_reach = (
-        native(CASES[name].model, target)
+        native(cases[name].model, target)
         for name in ("test_relu", "test_hardsigmoid", "test_reduce_mean_do_not_keepdims_example")
     )
     assert (opset(taken.model), taken.supported) == (14, True)
@@ -69,16 +70,16 @@ def test_native_is_written_by_onnx_where_that_is_possible():
     assert (opset(out_of_reach.model), out_of_reach.supported) == (18, False)
 
 
-def test_a_case_that_cannot_be_written_at_that_opset_is_not_run():
-    variant = converted(CASES["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
+def test_a_case_that_cannot_be_written_at_that_opset_is_not_run(cases):
+    variant = converted(cases["test_gelu_default_1"].model, targets.load("onnxjs-0.1.8/cpu"))
     assert variant.model is None
     assert "Gelu" in variant.reason
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("target", ["onnxjs-0.1.8/wasm", "onnxjs-0.1.3/webgl", "ort-web/webgl"])
-def test_a_sample_agrees_with_the_shipped_table(target):
-    sample = list(CASES.values())[::EVERY_NTH]
+def test_a_sample_agrees_with_the_shipped_table(cases, target):
+    sample = list(cases.values())[::EVERY_NTH]
     live = run.measure_cases(sample, [target], cached=False, progress=False).table
     keys = ["target", "case", "variant"]
     both = live.merge(read(NODES).table, on=keys, suffixes=("", "_shipped"))
@@ -106,28 +107,28 @@ def test_pairs_show_what_no_single_op_does():
 
 
 @pytest.mark.browser
-def test_the_other_cases_run_when_one_hangs(monkeypatch):
+def test_the_other_cases_run_when_one_hangs(cases, monkeypatch):
     monkeypatch.setattr(run, "TIMEOUT_S", 1.0)
     monkeypatch.setattr(run, "SECOND_TIMEOUT_S", 1.0)
     slow = slow_case()
-    table = run.measure_cases([CASES["test_relu"], slow, CASES["test_abs"]], ["onnxjs-0.1.8/cpu"], cached=False).table
+    table = run.measure_cases([cases["test_relu"], slow, cases["test_abs"]], ["onnxjs-0.1.8/cpu"], cached=False).table
     assert list(table.result) == ["pass"] * 3 + ["error"] * 3 + ["pass"] * 3
     assert "the page hung" in table.message[3]
 
 
-def test_a_bug_in_lowering_is_an_error_of_its_case_and_the_other_variants_run(monkeypatch):
+def test_a_bug_in_lowering_is_an_error_of_its_case_and_the_other_variants_run(cases, monkeypatch):
     def broken(model, target):
         raise KeyError("a bug")
 
     monkeypatch.setattr(run, "VARIANTS", {"native": native, "lowered": broken})
-    matrix = run.measure_cases([CASES["test_relu"]], ["ort/cpu"], cached=False)
+    matrix = run.measure_cases([cases["test_relu"]], ["ort/cpu"], cached=False)
     assert list(matrix.table.result) == ["pass", "error"]
     assert not matrix
 
 
-def test_a_cached_result_is_read_and_a_changed_case_is_measured_again(tmp_path, monkeypatch):
+def test_a_cached_result_is_read_and_a_changed_case_is_measured_again(cases, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "ResultCache", lambda target: cache.ResultCache(target, tmp_path))
-    case = CASES["test_relu"]
+    case = cases["test_relu"]
     first = run.measure_cases([case], ["ort/cpu"]).table
     (path,) = tmp_path.iterdir()
     path.write_text(path.read_text() + '["cut sho')
@@ -142,9 +143,9 @@ IN_A_PROCESS = dataclasses.replace(targets.load("ort/cpu"), own_process=True)
 TOO_SHORT_S = 1e-6
 
 
-def test_an_engine_that_gave_no_answer_is_asked_once_more(monkeypatch):
+def test_an_engine_that_gave_no_answer_is_asked_once_more(cases, monkeypatch):
     monkeypatch.setattr(run, "TIMEOUT_S", TOO_SHORT_S)
-    case = CASES["test_relu"]
+    case = cases["test_relu"]
     assert run.run_case(case, case.model, IN_A_PROCESS).result == "pass"
 
 
@@ -173,8 +174,8 @@ def test_no_answer_is_not_read_from_the_file(tmp_path, monkeypatch):
     assert cache.ResultCache(IN_A_PROCESS, tmp_path).get(key) == again
 
 
-def test_a_refusal_is_an_answer(tmp_path):
-    case = CASES["test_relu"]
+def test_a_refusal_is_an_answer(cases, tmp_path):
+    case = cases["test_relu"]
     unknown = type(case.model)()
     unknown.CopyFrom(case.model)
     unknown.graph.node[0].op_type = "NoSuchOp"
@@ -190,26 +191,26 @@ def test_nothing_to_measure_is_refused():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
-def test_ctrl_c_keeps_what_was_measured(tmp_path):
+def test_ctrl_c_keeps_what_was_measured(cases, tmp_path):
+    given, folder = tmp_path / "cases", tmp_path / "results"
+    given.write_bytes(pickle.dumps(list(cases.values())))
+    folder.mkdir()
     script = f"""
-import pathlib
+import pathlib, pickle
 from fns_lab.measure.matrix import cache, run
-from fns_lab.measure.matrix.cases import Case, node_cases
-folder = pathlib.Path({str(tmp_path)!r})
-run.ResultCache = lambda target: cache.ResultCache(target, folder)
-print("measuring", flush=True)
-run.measure_cases(node_cases(), ["ort/cpu"], progress=False)
+run.ResultCache = lambda target: cache.ResultCache(target, pathlib.Path({str(folder)!r}))
+run.measure_cases(pickle.loads(pathlib.Path({str(given)!r}).read_bytes()), ["ort/cpu"], progress=False)
 """
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
-        assert child.stdout.readline() == "measuring\n"
-        while not any(path.stat().st_size > 2000 for path in tmp_path.iterdir()):
-            assert child.poll() is None
+        while not any(path.stat().st_size > 2000 for path in folder.iterdir()):
+            assert child.poll() is None, child.communicate()
+            time.sleep(0.01)
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=30)
-    (path,) = tmp_path.iterdir()
-    assert 0 < len(path.read_text().splitlines()) < len(CASES)
+    (path,) = folder.iterdir()
+    assert 0 < len(path.read_text().splitlines()) < len(cases)
 
 
 def slow_case():

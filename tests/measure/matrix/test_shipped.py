@@ -5,7 +5,6 @@ import re
 import pandas as pd
 import pytest
 
-from fns_lab.measure.matrix.cases import node_cases
 from fns_lab.measure.matrix.pairs import PAIR_TARGETS
 from fns_lab.measure.matrix.shipped import NODES, PAIRS, TARGETS, notes, read, read_faults, write, write_faults
 from fns_lab.measure.matrix.table import COLUMNS, Matrix
@@ -41,10 +40,10 @@ def unexplained(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[~pd.Series(known, rows.index, dtype=bool)]
 
 
-def test_every_case_was_measured_in_every_target_and_variant(nodes):
+def test_every_case_was_measured_in_every_target_and_variant(nodes, cases):
     assert set(nodes.table.target) == set(TARGETS)
     assert set(nodes.table.variant) == set(VARIANTS)
-    assert {case.name for case in node_cases()} == set(nodes.table["case"])
+    assert set(cases) == set(nodes.table["case"])
     assert len(nodes.table) == nodes.table["case"].nunique() * len(TARGETS) * len(VARIANTS)
 
 
