@@ -80,11 +80,12 @@ def quantized(op, data, weights, result):
     return one(op, {"x": x}, constants | {"yz": np.zeros((), result)}, output_type=output_type), {"x": x}
 
 
-def reduced(op, batch):
-    feeds = {"x": GAUSS.uniform(0.5, 2, size=(batch, 2, 5, 7)).astype(np.float32)}
+def reduced(op, batch, dtype=np.float32):
+    feeds = {"x": GAUSS.uniform(0.5, 2, size=(batch, 2, 5, 7)).astype(dtype)}
     is_index = op in ("ArgMax", "ArgMin")
     attributes = {"axis": -1} if is_index else {"axes": [-1]}
-    return one(op, feeds, {}, opset=11, output_type=TensorProto.INT64 if is_index else 1, **attributes), feeds
+    output_type = TensorProto.INT64 if is_index else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return one(op, feeds, {}, opset=11, output_type=output_type, **attributes), feeds
 
 
 def ranked(batch):
@@ -245,6 +246,10 @@ def test_a_pool_whose_strides_skip_its_start_is_refused_in_onnx_runtime(op):
 
 WRONG_IN_A_BROWSER = {
     **{f"no-empty-reductions of {op}": (reduced(op, 0), reduced(op, 1), False) for op in REDUCTIONS},
+    **{
+        f"no-empty-integers of {op}": (reduced(op, 0, np.int64), reduced(op, 1, np.float32), False)
+        for op in ("ArgMin", "ReduceSum")
+    },
     "no-empty-ranking": (ranked(0), ranked(1), False),
     "uncentred-groups": (grouped(centred=False), grouped(centred=True), True),
     "windowed-complex-signals": (spectrum(2), spectrum(1), True),
