@@ -56,6 +56,11 @@ def valid_pool(ceil_mode):
     return one("AveragePool", {"x": x(1, 1, 8, 8)}, opset=19, ceil_mode=ceil_mode, **window)
 
 
+def corner(width):
+    """A Slice of some rows, and of the columns from the second on."""
+    return one("Slice", {"x": x(1, 1, 7, width)}, opset=9, axes=[2, 3], starts=[2, 1], ends=[5, 9])
+
+
 def put(**reduction):
     constants = {"i": ints(0, 1), "u": np.array([True, False])}
     return one("ScatterElements", {"x": np.ones(5, bool)}, constants, opset=18, **reduction)
@@ -129,6 +134,10 @@ CASES = {
     "axis of opset 20": (one("DFT", {"x": x(2, 6, 5, 1)}, opset=20), one("DFT", {"x": x(2, 6, 1)}, opset=20)),
     "norms-of-halves": (
         one("LpNormalization", {"x": np.full((2, 5), 200, np.float16)}), one("LpNormalization", {"x": x(2, 5)})
+    ),
+    "sliced-to-nothing": (corner(1), corner(2)),
+    "euclid-of-halves": (
+        one("ReduceL2", {"x": np.full((2, 5), 300, np.float16)}), one("ReduceL2", {"x": x(2, 5)})
     ),
     "sums-of-bool": (put(reduction="mul"), put()),
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),

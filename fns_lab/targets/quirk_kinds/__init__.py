@@ -118,6 +118,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "false-at-first": control_flow.false_at_first,
     "uneven-parts": sizes.uneven_parts,
     "single-element": sizes.single_element,
+    "sliced-to-nothing": sizes.sliced_to_nothing,
     "empty-part": sizes.empty_part,
     "missing-part": sizes.missing_part,
     "training": forms.training,

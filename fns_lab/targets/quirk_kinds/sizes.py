@@ -286,6 +286,22 @@ def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is not None and all(size == 1 for size in x)
 
 
+def sliced_to_nothing(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that cut several axes, one of them from one element to none. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "sliced-to-nothing"
+        ops = ["Slice"]
+    """
+    x, y = input_shape(node, 0), node.outputs[0].shape
+    if x is None or y is None:
+        return False
+    cut = [(before, after) for before, after in zip(x, y, strict=True) if before != after]
+    return len(cut) > 1 and (1, 0) in cut
+
+
 def empty_part(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match a Split by `num_outputs` whose last part is empty, as of 4 elements in 3 parts. Unknown sizes do not count.
 
