@@ -36,6 +36,17 @@ def least(opset):
     return one("ReduceMin", {"x": np.arange(6, dtype=np.int8).reshape(2, 3)}, opset=opset)
 
 
+def touching(inputs, overlap=None):
+    """Two boxes that share an edge, of which all with a score above 0.3 are taken."""
+    limits = {"m": ints(3), "t": np.float32([0.3])} | ({} if overlap is None else {"o": np.float32([overlap])})
+    boxes = np.array([[[0, 0, 1, 1], [0, 1, 1, 2]]], np.float32)
+    return one("NonMaxSuppression", {"b": boxes, "s": np.array([[[0.9, 0.8]]], np.float32)}, limits, inputs=inputs)
+
+
+def bordered(value):
+    return one("Pad", {"x": x(1, 1, 5, 7)}, opset=7, pads=[0, 0, 1, 1] * 2, value=value, mode="constant")
+
+
 def unsorted(flag):
     return one("Unique", {"x": np.array([3, 1, 3, 2, 1, 0], np.float32)}, opset=11, sorted=flag)
 
@@ -62,6 +73,12 @@ CASES = {
         one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": x(8), "n": np.array(8)}, opset=17, onesided=1),
     ),
     "ReduceMin of opset 12": (least(12), least(13)),
+    "omitted overlap": (touching("b,s,m,,t"), touching("b,s,m,o,t", 0.5)),
+    "overlap of zero": (touching("b,s,m,o,t", 0.0), touching("b,s,m,o,t", 0.01)),
+    "infinite fill": (bordered(float("-inf")), bordered(1.5)),
+    "empty Transpose": (
+        one("Transpose", {}, {"x": x(0, 1, 3)}, perm=[1, 2, 0]), one("Transpose", {}, {"x": x(2, 1, 3)}, perm=[1, 2, 0])
+    ),
     "equal columns": (distinct(1), distinct(0)),
     "empty CumSum": (
         one("CumSum", {"a": np.array(0)}, {"x": x(0, 3)}, inputs="x,a"),

@@ -43,10 +43,18 @@ from tests.runtimes.one_node import (
     x,
 )
 
+FRAMES = {"s": np.array(4), "w": np.ones(16, np.float32), "n": np.array(16)}
+"""Step, window and length of the frames of an STFT."""
 
-def widened(rows):
-    scales = {"s": np.array([1, 1, 1, 2], np.float32)}
-    return one("Resize", {"x": x(1, 2, rows, 7)}, scales, inputs="x,,s", mode="linear")
+
+def stepped(dtype):
+    limits = {"s": ints(0), "e": ints(5), "a": ints(1), "t": ints(2)}
+    return one("Slice", {"x": np.arange(15).reshape(3, 5).astype(dtype)}, limits)
+
+
+def doubled(dtype):
+    image = (np.arange(48) * 7 % 50).reshape(1, 1, 6, 8).astype(dtype)
+    return one("Resize", {"x": image}, {"s": np.array([1, 1, 2, 2], np.float32)}, inputs="x,,s", mode="linear")
 
 
 def numbered(dtype):
@@ -330,8 +338,8 @@ CASES = {
         one("Identity", {}, {"c": np.zeros((0, 3), np.float32)}), one("Identity", {}, {"c": x(1, 3)})
     ),
     (OPENVINO, "windows"): (
-        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": np.ones(16, np.float32)}, opset=17, onesided=0),
-        one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "w": np.ones(16, np.float32)}, opset=17, onesided=1),
+        one("STFT", {"x": x(1, 64, 1)}, FRAMES, opset=17, onesided=0),
+        one("STFT", {"x": x(1, 64, 1)}, FRAMES, opset=17, onesided=1),
     ),
     (OPENVINO, "branches"): (chosen("Unsqueeze"), chosen("Concat")),
     (OPENVINO, "no iteration"): (repeated(False), repeated(True)),
@@ -346,7 +354,8 @@ CASES = {
         one("Clip", {"x": ints(3, 4)}, {"low": np.array(4)}),
         one("Clip", {"x": ints(3, 4).astype(np.int32)}, {"low": np.int32(4)}),
     ),
-    (OPENCV, "one row"): (widened(1), widened(2)),
+    (OPENCV, "steps of doubles"): (stepped(np.float64), stepped(np.float32)),
+    (OPENCV, "linear of integers"): (doubled(np.uint8), doubled(np.float32)),
     (OPENCV, "Range of int16"): (numbered(np.int16), numbered(np.int32)),
     (OPENCV, "loss in float64"): (loss(np.float64), loss(np.float32)),
     (OPENCV, "Clip of uint32"): (

@@ -404,6 +404,10 @@ MATCHES = {
     ),
     "fewer-limits": (one("Slice", starts=[0], ends=[1], opset=9), one("Slice", starts=[0] * 4, ends=[1] * 4, opset=9)),
     "unnamed-output": (split("y,,z"), split("y,z")),
+    "zero-input": (
+        one("NonMaxSuppression", inputs="x,x,m,o", constants={"m": np.array([3]), "o": np.float32(0)}),
+        one("NonMaxSuppression", inputs="x,x,m,o", constants={"m": np.array([3]), "o": np.float32(0.5)}),
+    ),
     "other-attribute": (one("Attention", inputs="x,x,x", softcap=2.0), one("Attention", inputs="x,x,x", softcap=0.0)),
     "attributes-together": (
         one("AveragePool", kernel_shape=[2, 2], ceil_mode=1, count_include_pad=1),

@@ -24,6 +24,20 @@ def given_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return any(has_input(node, index) for index in quirk.inputs)
 
 
+def zero_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that leave out one of these inputs, or for which it is 0 or not known.
+
+    Fields: `inputs`, the numbers of the inputs, from 0.
+
+        [[quirk]]
+        kind = "zero-input"
+        ops = ["NonMaxSuppression"]
+        inputs = [3]
+    """
+    numbers = [input_constant(node, index) if has_input(node, index) else None for index in quirk.inputs]
+    return any(number is None or not number.any() for number in numbers)
+
+
 def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes one of whose inputs of these numbers is computed, not constant.
 

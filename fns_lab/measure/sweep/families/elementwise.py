@@ -33,6 +33,8 @@ BINARY = (
 )  # fmt: skip
 COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 VARIADIC = ("Max", "Mean", "Min", "Sum")
+BROADCAST_SINCE = 8
+"""Opset from which these broadcast."""
 BROADCAST = (
     "same",
     "scalar",
@@ -119,7 +121,7 @@ def _variadic_axes(op: str) -> Axes:
 
 def _variadic(draw: Draw) -> Inputs:
     first, second = broadcast(draw)
-    draw.require(draw["inputs"] > 1 or draw["broadcast"] == "same")
+    draw.require(draw["broadcast"] == "same" or (draw["inputs"] > 1 and draw.opset >= BROADCAST_SINCE))
     return [draw.data(second if index % 2 else first) for index in range(draw["inputs"])]
 
 
