@@ -342,3 +342,35 @@ def test_an_element_type_without_code_is_refused(op, target):
     assert f"{op} of" in check(model, target).table.reason.iloc[0]
     with pytest.raises(RuntimeFault, match=f"Could not find an implementation|Provider type for {op} node"):
         open_runner(model, target)
+
+
+def weighted(axis, scales, *, transposed=0):
+    """Return a product by dequantized weights, which has 16 rows and 8 columns unless it is transposed."""
+    feeds = {"x": GAUSS.normal(size=(3, 16)).astype(np.float32)}
+    shape = (8, 16) if transposed else (16, 8)
+    constants = {
+        "w": np.random.default_rng(3).integers(-100, 100, shape).astype(np.int8),
+        "s": np.random.default_rng(4).uniform(0.01, 0.1, scales).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "s"], ["d"], axis=axis),
+        helper.make_node("Gemm", ["x", "d"], ["y"], transB=transposed),
+    ]
+    model = graph(nodes, feeds, constants, outputs={"y": None}, opset=19, ir_version=9, initializers_are_inputs=False)
+    return models.infer_shapes(model), feeds
+
+
+@pytest.mark.parametrize(
+    ("model", "feeds", "right"),
+    [(*weighted(1, ()), False), (*weighted(1, 8), False), (*weighted(0, 16), True),
+     (*weighted(1, (), transposed=1), True)],
+)  # fmt: skip
+def test_what_dequantized_weights_multiply_is_not_rounded(model, feeds, right):
+    target = targets.load("ort/cpu")
+    truth = Float64Runner(model).infer(dict(feeds))["y"]
+    found = []
+    for each in (model, lower(model, target).model):
+        with open_runner(each, target) as runner:
+            found.append(worst_error(runner.infer(feeds)["y"], truth) < NEAR)
+    assert found == [right, True]
+    assert bool(check(model, target)) == right

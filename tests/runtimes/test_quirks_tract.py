@@ -90,6 +90,13 @@ def cell_state(batch):
     return one("LSTM", {"x": x(5, batch, 3)}, weights, outputs=3, opset=14, hidden_size=4)
 
 
+def alike(batch):
+    """An LSTM that starts from zeros, which are constants, and gives out the last state of its cell."""
+    weights = {"w": x(1, 16, 3), "r": x(1, 16, 4), "h": np.zeros((1, batch, 4), np.float32)}
+    feeds = {"x": x(5, batch, 3)}
+    return one("LSTM", feeds, weights, inputs="x,w,r,,,h,h", outputs=3, opset=14, hidden_size=4)
+
+
 def far(dtype):
     """A volume around 300, whose squares float16 does not hold in a sum."""
     return (x(1, 1, 8, 8, 8) + 300).astype(dtype)
@@ -143,6 +150,7 @@ CASES = {
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
     "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),
     "cell-state": (cell_state(2), cell_state(1)),
+    "states-alike": (alike(2), alike(1)),
     "length of STFT": (
         one("STFT", {"x": x(1, 64, 1), "n": np.array(16)}, {"s": np.array(4)}, inputs="x,s,,n", opset=17, onesided=0),
         one("STFT", {"x": x(1, 64, 1)}, {"s": np.array(4), "n": np.array(16)}, inputs="x,s,,n", opset=17, onesided=0),

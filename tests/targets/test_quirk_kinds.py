@@ -149,6 +149,12 @@ def filled(value):
     return proto
 
 
+def weighted(op_type, **attributes):
+    constants = {"w": np.ones((8, 8), np.int8), "s": np.float32(0.5)}
+    nodes = [node("DequantizeLinear", "w", "s", "y"), node(op_type, "x", "y", "z", **attributes)]
+    return model(nodes, (3, 8), constants, opset=13)
+
+
 def log_of_sum(number):
     return one(
         "Log", node("Exp", "x", "e"), node("Add", "n", "e", "a"), constants={"n": np.float32(number)}, inputs="a"
@@ -460,6 +466,7 @@ MATCHES = {
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 6), "c": values(6, 1)}, inputs="p,c"),
         one("Add", node("MatMul", "x", "w", "p"), constants={"w": values(8, 5), "c": values(6, 1)}, inputs="c,p"),
     ),
+    "dequantized-weights": (weighted("MatMul"), weighted("Gemm", transB=1)),
     "mistaken": (log_of_sum(2), log_of_sum(1)),
     "other-axes": (shares(keepdims=0), shares(keepdims=1)),
     "power-of-centred": (moment(4), moment(2)),
@@ -473,6 +480,7 @@ MATCHES = {
     "split-by-gathers": (gathered(0), gathered(1)),
     "single-output": (recurrent("GRU", "x,w,w", "y"), recurrent("GRU", "x,w,w", "y,h")),
     "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),
+    "states-alike": (recurrent("LSTM", "x,w,w,,,x,x", "y"), recurrent("LSTM", "x,w,w,,,w,w", "y")),
     "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),
     "past-without-present": (attention("y,key"), attention("y,key,value")),
     "single-causal-query": (attention("y", queries=1, is_causal=1), attention("y", queries=2, is_causal=1)),

@@ -291,6 +291,34 @@ def dequantized(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return before is not None and before.op_type == "DequantizeLinear" and not _goes_to(node, "QuantizeLinear")
 
 
+def dequantized_weights(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a DequantizeLinear of constant weights of 8 bits or fewer, if only a product by these reads its result.
+
+    The product is a plain one, of a value that is not dequantized itself. The weights are a matrix with one scale, one
+    per column, or one per block of rows.
+
+    Fields: `before`, the op types of products.
+
+        [[quirk]]
+        kind = "dequantized-weights"
+        ops = ["DequantizeLinear"]
+        before = ["Gemm", "MatMul"]
+    """
+    weights, uses = input_constant(node, 0), list(node.outputs[0].uses())
+    if weights is None or weights.ndim != 2 or weights.dtype.itemsize > 1 or len(uses) != 1:
+        return False
+    product, index = uses[0]
+    if product.op_type not in quirk.before or index != 1 or _computed_by(product, "DequantizeLinear"):
+        return False
+    scaled = any(product.attributes.get_float(name, 1.0) != 1 for name in ("alpha", "beta"))
+    if scaled or any(product.attributes.get_int(name, 0) for name in ("transA", "transB")):
+        return False
+    scales, of_rows = input_shape(node, 1), node.attributes.get_int("axis", 1) in (0, -2)
+    if scales is None or all(size == 1 for size in scales):
+        return True
+    return of_rows == (len(scales) == 2)
+
+
 def _comes_from(node: ir.Node, op_type: str) -> bool:
     before = _producer(node, 0)
     while before is not None and before.op_type != op_type:

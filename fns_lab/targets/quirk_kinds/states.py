@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import has_input, input_shape
+from fns_lab.opset.nodes import has_input, input_constant, input_shape
 from fns_lab.targets.target import Quirk
 
 
@@ -58,6 +59,26 @@ def cell_state_from_zero(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     x = input_shape(node, 0)
     from_zero = not has_input(node, 5) and not has_input(node, 6)
     return from_zero and len(node.outputs) > 2 and bool(node.outputs[2].name) and (x is None or x[1] != 1)
+
+
+def states_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an LSTM whose two states are one computed value, unless the batch is known to be 1.
+
+    One that gives out the last state of its cell is also matched if both states are equal constants.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "states-alike"
+        ops = ["LSTM"]
+    """
+    x = input_shape(node, 0)
+    if not has_input(node, 5) or not has_input(node, 6) or (x is not None and x[1] == 1):
+        return False
+    hidden, cell = input_constant(node, 5), input_constant(node, 6)
+    if hidden is None or cell is None:
+        return node.inputs[5] is node.inputs[6]
+    return len(node.outputs) > 2 and bool(node.outputs[2].name) and np.array_equal(hidden, cell)
 
 
 def past_without_present(node: ir.Node, quirk: Quirk, opset: int) -> bool:
