@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -107,14 +108,13 @@ def check_ir(
     - `file_refusals`: why the target does not load the file, as the function of this name returns it
     """
     opset, reason_of = onnx_opset(model), why_unsupported or refusal
-    rows = [(MODEL, opset, False, reason) for reason in (*_model_refusals(model, target), *file_refusals)]
+    rows = [(False, MODEL, opset, reason) for reason in (*_model_refusals(model, target), *file_refusals)]
     for node in _every_node(model):
         is_call = node.op_identifier() in model.functions
         reason = _call_refusal(node, target) if is_call else reason_of(node, target, opset)
-        rows.append((op_name(node), opset, not reason, reason))
-    table = pd.DataFrame(rows, columns=["op", "opset", "supported", "reason"])
-    table = table.groupby(["supported", "op", "opset", "reason"], sort=True).size().reset_index(name="count")
-    return Check(target, table[["op", "opset", "count", "supported", "reason"]])
+        rows.append((not reason, op_name(node), opset, reason))
+    counted = [(op, opset, count, good, reason) for (good, op, opset, reason), count in sorted(Counter(rows).items())]
+    return Check(target, pd.DataFrame(counted, columns=["op", "opset", "count", "supported", "reason"]))
 
 
 def refusal(node: ir.Node, target: Target, opset: int) -> str:
