@@ -6,9 +6,14 @@ to every command that writes; `browser` kills the browser at each stage of a run
 
 from __future__ import annotations
 
+from itertools import chain
+from pathlib import Path
+
 import pandas as pd
 
+from benchmarks import kept
 from benchmarks.interruptions import browser, commands
+from fns_lab.paths import CACHE
 
 TOTAL = 150
 """Interruptions; a third of them of the browser."""
@@ -16,13 +21,20 @@ TOTAL = 150
 
 def measure(options) -> dict:
     """Run the benchmark with the options of `python -m benchmarks`."""
-    return run(options.cases or TOTAL, options.seed)
+    total = options.cases or TOTAL
+    return run(total, options.seed, CACHE / "interruptions" / f"{total}-{options.seed}.jsonl")
 
 
-def run(total: int = TOTAL, seed: int = 0) -> dict:
-    """Return a JSON object with `title` and one row per command and per stage; `faults` says what was not right."""
-    rows = [*commands.rows(total - total // 3, seed), *browser.rows(total // 3, seed)]
-    return {"title": f"{total} interruptions, and how they ended", "rows": rows}
+def run(total: int = TOTAL, seed: int = 0, path: Path | None = None) -> dict:
+    """Return a JSON object with `title` and one row per command and per stage; `faults` says what was not right.
+
+    `path` is a file in which rows are kept; a run that was stopped goes on, and makes those with faults again.
+    """
+    rows = {what: row for what, row in kept.read(path).items() if row["right"]}
+    for row in chain(commands.rows(total - total // 3, seed, {*rows}), browser.rows(total // 3, seed, {*rows})):
+        kept.add(path, {row["what"]: row})
+        rows[row["what"]] = row
+    return {"title": f"{total} interruptions, and how they ended", "rows": [*rows.values()]}
 
 
 def table(result: dict) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -40,23 +40,23 @@ RIGHT_CODES = {0: "recovered", 1: "refused", 3: "refused"}
 """Exit 3 says that no browser starts."""
 
 
-def rows(total: int, seed: int) -> list[dict[str, object]]:
-    """Return a row per stage; `total` kills are spread over them."""
-    rng, process = random.Random(seed), CallProcess()
+def rows(total: int, seed: int, done: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """Yield a row per stage that is not `done`; `total` kills are spread over all of them."""
+    process = CallProcess()
     try:
         with tempfile.TemporaryDirectory() as name, tqdm(total=total, desc="killed browsers") as bar:
             make_model(Path(name))
-            return [
-                _row(stage, len(range(index, total, len(STAGES))), Path(name), rng, process, bar.update)
-                for index, stage in enumerate(STAGES)
-            ]
+            for index, stage in enumerate(STAGES):
+                share = len(range(index, total, len(STAGES)))
+                if share and f"browser: {stage}" not in done:
+                    yield _row(stage, share, Path(name), random.Random(f"{seed} {stage}"), process, bar.update)
     finally:
         process.stop()
 
 
 def _row(
-    stage: str, share: int, folder: Path, rng: random.Random, process: CallProcess, done: Callable[[], object]
-) -> dict[str, object]:
+    stage: str, share: int, folder: Path, rng: random.Random, process: CallProcess, step: Callable[[], object]
+) -> dict[str, Any]:
     faults, ends = list[str](), Counter[str]()
     seconds = _called(process, stage, None, folder)[2]
     for _ in range(share):
@@ -66,7 +66,7 @@ def _row(
         ends[RIGHT_CODES.get(code, "wrong")] += 1
         if code not in RIGHT_CODES or "Traceback" in text or (code and not lines):
             faults.append(f"after {after_s:.2f} s: exit {code}, said {text[-300:]!r}")
-        done()
+        step()
     counts = {name: ends[name] for name in ("recovered", "refused")}
     return {"what": f"browser: {stage}", "interruptions": share, **counts, "right": not faults, "faults": faults}
 

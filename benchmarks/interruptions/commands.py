@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tqdm import tqdm
@@ -53,9 +54,8 @@ MARK = "FNS_LAB_INTERRUPTION"
 """Environment variable by which the processes of a command are known."""
 
 
-def rows(total: int, seed: int) -> list[dict[str, object]]:
-    """Return a row per command; `total` interruptions are spread over them."""
-    rng = random.Random(seed)
+def rows(total: int, seed: int, done: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """Yield a row per command that is not `done`; `total` interruptions are spread over all of them."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under `nohup`; the commands would ignore it too
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name, tqdm(total=total, desc="interruptions") as bar:
@@ -63,14 +63,12 @@ def rows(total: int, seed: int) -> list[dict[str, object]]:
         make(folder)
         with serving(folder / "served") as address:
             shares = [len(range(index, total, len(COMMANDS))) for index in range(len(COMMANDS))]
-            return [
-                _row(line.format(address=address), folder, share, rng, bar.update)
-                for line, share in zip(COMMANDS, shares, strict=True)
-                if share
-            ]
+            for line, share in zip(COMMANDS, shares, strict=True):
+                if share and line.split()[0] not in done:
+                    yield _row(line.format(address=address), folder, share, random.Random(f"{seed} {line}"), bar.update)
 
 
-def _row(line: str, folder: Path, share: int, rng: random.Random, done: Callable[[], object]) -> dict[str, object]:
+def _row(line: str, folder: Path, share: int, rng: random.Random, step: Callable[[], object]) -> dict[str, Any]:
     faults, ends = list[str](), Counter[str]()
     process = _start(line, folder)
     _wait_for_python(process)
@@ -83,7 +81,7 @@ def _row(line: str, folder: Path, share: int, rng: random.Random, done: Callable
         end, fault = _interrupted(line, folder, number, after_s)
         ends[end] += 1
         faults += [f"{signal.Signals(number).name} after {after_s:.1f} s: {each}" for each in fault]
-        done()
+        step()
     last = _start(line, folder).wait()
     faults += [f"exit {code} without an interruption" for code in (first, last) if code]
     faults += [f"left: {path.name}" for path in parts(folder / "out")] + broken(folder / "out")

@@ -7,7 +7,6 @@ fault of the package; so is the end of the process (a crash) and a case that tak
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import tempfile
 import threading
@@ -18,9 +17,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks import kept
 from benchmarks.robustness import files, models
 from fns_lab.errors import InputError, MissingError, RuntimeFault, one_line
-from fns_lab.files import write_text
 from fns_lab.paths import CACHE
 
 TOTAL = 5000
@@ -154,26 +153,24 @@ _READERS = {
 
 def measure(options) -> dict:
     """Run the benchmark with the options of `python -m benchmarks`."""
-    return run(options.cases or TOTAL, options.seed, CACHE / "robustness" / f"{options.seed}.json")
+    return run(options.cases or TOTAL, options.seed, CACHE / "robustness" / f"{options.seed}.jsonl")
 
 
-def run(total: int = TOTAL, first: int = 0, kept: Path | None = None) -> dict:
+def run(total: int = TOTAL, first: int = 0, path: Path | None = None) -> dict:
     """Run cases in a process of their own, and return a JSON object with one row per kind.
 
-    `kept` is a file in which results are kept, so that a run that was stopped goes on from there.
+    `path` is a file in which results are kept; a run that was stopped goes on from there, and tries its faults again.
     """
     from tqdm import tqdm
 
-    results: dict[str, tuple[str, str]] = json.loads(kept.read_text()) if kept and kept.is_file() else {}
-    waiting = [seed for seed in range(first, first + total) if str(seed) not in results]
+    results: dict[str, tuple[str, str]] = kept.read(path)
+    waiting = [seed for seed in range(first, first + total) if results.get(str(seed), ("",))[0] not in GOOD]
     with _Process() as process, tqdm(total=total, initial=total - len(waiting), desc="bad files") as bar:
         for start in range(0, len(waiting), CHUNK):
             seeds = waiting[start : start + CHUNK]
-            results |= dict(zip(map(str, seeds), process.results(seeds), strict=True))
+            results |= (ends := dict(zip(map(str, seeds), process.results(seeds), strict=True)))
             bar.update(len(seeds))
-            if kept:
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                write_text(kept, json.dumps(results))
+            kept.add(path, ends)
     rows = []
     for kind in KINDS:
         ends = {seed: results[str(seed)] for seed in range(first, first + total) if kind_of(seed) == kind}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import random
 import zipfile
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +60,7 @@ def checkpoint(rng: random.Random) -> bytes:
 
     if rng.random() < 0.5:
         return mutated(_checkpoint(), rng)
-    state = torch.load(io.BytesIO(_checkpoint()), weights_only=True)
+    state = copy.copy(_state())
     name = rng.choice(list(state))
     choice = rng.randrange(7)
     if choice == 0:
@@ -88,8 +90,18 @@ def _checkpoint() -> bytes:
     from fns_lab.nets.transformer import TransformerNet
 
     stream = io.BytesIO()
-    torch.save(TransformerNet(1).state_dict(), stream)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.save(TransformerNet(1).state_dict(), stream)
     return stream.getvalue()
+
+
+@cache
+def _state() -> dict[str, Any]:
+    import torch
+
+    state: dict[str, Any] = torch.load(io.BytesIO(_checkpoint()), weights_only=True)
+    return state
 
 
 def toml(rng: random.Random) -> bytes:
