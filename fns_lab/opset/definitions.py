@@ -6,12 +6,11 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onnx import AttributeProto, ModelProto, NodeProto, OperatorSetIdProto
-from onnx.defs import OpSchema
+from onnx.defs import OpSchema, SchemaError, get_schema
 
 from fns_lab.errors import InputError, one_line
 from fns_lab.models import ONNX_DOMAINS, walk
 from fns_lab.opset.nodes import NodeError
-from fns_lab.opset.schemas import schema
 
 _OPTION = OpSchema.FormalParameterOption
 _TYPES = {
@@ -46,8 +45,21 @@ def node_errors(op_type: str) -> Iterator[None]:
 
 def _require(nodes: Iterable[NodeProto], opset: int) -> None:
     for node in nodes:
-        if node.domain in ONNX_DOMAINS and (op := schema(node.op_type, opset)) and (fault := _fault(node, op)):
-            raise InputError(f"the {node.op_type} node {node.name or list(node.output)!r} is broken: {fault}")
+        faults = [_fault(node, op) for op in _definitions(node, opset)]
+        if faults and all(faults):
+            raise InputError(f"the {node.op_type} node {node.name or list(node.output)!r} is broken: {faults[0]}")
+
+
+def _definitions(node: NodeProto, opset: int) -> list[OpSchema]:
+    """Return the schemas that a node may follow: that in force, and where it deprecates the op all before it.
+
+    Engines run deprecated ops as they were before. There is none for an op that onnx does not know.
+    """
+    found: list[OpSchema] = []
+    with contextlib.suppress(SchemaError):
+        while node.domain in ONNX_DOMAINS and (not found or found[0].deprecated):
+            found.append(get_schema(node.op_type, found[-1].since_version - 1 if found else opset, ""))
+    return found
 
 
 def _fault(node: NodeProto, op: OpSchema) -> str | None:
@@ -56,7 +68,8 @@ def _fault(node: NodeProto, op: OpSchema) -> str | None:
         ("output", node.output, op.min_output, op.max_output),
     ):
         if not least <= len(values) <= most:
-            return f"it has {len(values)} {what}s, and takes {least if least == most else f'{least} to {most}'}"
+            counted = f"{len(values)} {what}" if len(values) == 1 else f"{len(values)} {what}s"
+            return f"it has {counted}, and takes {least if least == most else f'{least} to {most}'}"
     for index, name in enumerate(node.input):
         option = op.inputs[min(index, len(op.inputs) - 1)].option
         if not name and (option == _OPTION.Variadic or (option == _OPTION.Single and index == 0)):

@@ -100,16 +100,19 @@ def test_an_op_of_another_domain(op_type, domain, name, runs):
     assert {op: why for op, why in reasons(foreign(op_type, domain), name).items() if op != MODEL} == expected
 
 
-@pytest.mark.parametrize(("op_type", "opset"), [("Invented", 18), ("Gelu", 18), ("Upsample", 13)])
-def test_an_op_that_onnx_does_not_have_at_the_opset(op_type, opset):
+@pytest.mark.parametrize(
+    ("op_type", "opset", "attributes"),
+    [("Invented", 18, {}), ("Gelu", 18, {}), ("Upsample", 13, {"scales": [1.0] * 4})],
+)
+def test_an_op_that_onnx_does_not_have_at_the_opset(op_type, opset, attributes):
     """ONNX Runtime has every op of ONNX, but none that the opset does not have yet, or no longer."""
-    proto = model([node("Relu", "x", "y")], SHAPE, opset=opset)
+    proto = model([node("Relu", "x", "y", **attributes)], SHAPE, opset=opset)
     proto.graph.node[0].op_type = op_type
     assert reasons(proto, "ort/cpu") == {op_type: f"ONNX has no {op_type} at opset {opset}"}
 
 
 def with_function():
-    body = [node("Relu", "a", "r"), node("Upsample", "r", "b")]
+    body = [node("Relu", "a", "r"), node("Upsample", "r", "b", scales=[1.0] * 4)]
     function = helper.make_function("com.example", "Mine", ["a"], ["b"], body, [helper.make_opsetid("", 18)])
     proto = foreign("Mine", "com.example")
     proto.functions.append(function)
