@@ -11,7 +11,9 @@ def run() -> NoReturn:
     signals.end_at_once()
     from fns_lab.cli import main
 
-    sys.exit(main())
+    code = main()
+    exec("")  # Ctrl-C within the `exec` of a library is forgotten, else Python ends as if nobody had handled it
+    sys.exit(code)
 
 
 if __name__ == "__main__":

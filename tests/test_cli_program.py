@@ -106,6 +106,14 @@ def test_a_signal_ends_with_one_line(fns_file, number, code, line, early):
     assert "".join(part for part in err.splitlines(keepends=True) if not part.startswith("import time:")) == line
 
 
+def test_a_signal_within_an_exec_of_a_library_ends_with_one_line(fns_file, tmp_path):
+    (tmp_path / "onnx.py").write_text('exec("import os, signal; os.kill(os.getpid(), signal.SIGINT)")')
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = ("-m", "fns_lab", "check", str(fns_file), "--target", "ort/cpu")
+    result = python(*command, env=os.environ | {"PYTHONPATH": path})
+    assert (result.returncode, result.stderr) == (INTERRUPTED, "fns-lab: interrupted\n")
+
+
 def test_version_is_printed(cli):
     code, out, err = cli("--version")
     assert (code, err) == (GOOD, "")
