@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import (
     AttributeProto,
     FunctionProto,
@@ -49,6 +49,8 @@ INITIALIZERS_APART_SINCE = 4
 """IR version from which an initializer need not be a graph input."""
 LARGEST_OPSET = 2**31 - 1
 """onnx counts opsets in 32 bits."""
+LONGEST_TEXT = 60
+"""Characters that an error quotes of a text that it is about."""
 UNKNOWN_DIM = "?"
 """Stands in a shape for a free size without a name."""
 UNKNOWN_RANK = ("...",)
@@ -272,9 +274,9 @@ def _fault(model: ModelProto) -> str | None:
     for entry in (*model.opset_import, *(each for function in model.functions for each in function.opset_import)):
         if not 0 < entry.version <= LARGEST_OPSET:
             return f"names opset {entry.version} of {entry.domain or 'ONNX'!r}, which there cannot be"
+    if garbled := next(_garbled_texts(model), None):
+        return f"its text {one_line(garbled, LONGEST_TEXT)} is not UTF-8"
     nodes = (*walk(graph), *(node for function in model.functions for node in function.node))
-    if any(isinstance(name, bytes) for node in nodes for name in (node.op_type, node.domain)):
-        return "the name of an op is no text"  # protobuf gives what is no UTF-8 as bytes
     tensors = [(f"initializer {tensor.name!r}", tensor) for tensor in graph.initializer]
     tensors += [
         (f"{node.op_type} node {node.name!r}: its {attribute.name!r}", attribute.t)
@@ -288,6 +290,17 @@ def _fault(model: ModelProto) -> str | None:
     if twice:
         return f"the output {twice[0]!r} is there twice"
     return _dangling(graph) or next(filter(None, map(_dangling_in_function, model.functions)), None)
+
+
+def _garbled_texts(message: Message) -> Iterator[bytes]:
+    """Yield the names and other texts in a message that are not UTF-8, which protobuf gives as bytes."""
+    for field, value in message.ListFields():
+        values = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else (value,)
+        if field.type == field.TYPE_STRING:
+            yield from (each for each in values if isinstance(each, bytes))
+        elif field.type == field.TYPE_MESSAGE:
+            for each in values:
+                yield from _garbled_texts(each)
 
 
 def _tensor_fault(name: str, tensor: TensorProto) -> str | None:
@@ -316,8 +329,7 @@ def _dangling(graph: GraphProto, outer: frozenset[str] = frozenset()) -> str | N
     for node in graph.node:
         for name in node.input:
             if name not in seen:
-                what = f"{' '.join(node.op_type.split())} node {node.name!r}".lstrip()
-                return f"{what} reads {name!r}, which no node before it computes"
+                return f"{node.op_type} node {node.name!r} reads {name!r}, which no node before it computes"
         for body in (each for attribute in node.attribute for each in _bodies(attribute)):
             if fault := _dangling(body, frozenset(seen)):
                 return fault

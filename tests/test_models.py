@@ -174,6 +174,19 @@ def test_a_graph_that_cannot_run_is_refused(model, tmp_path):
         models.load(path)
 
 
+@pytest.mark.parametrize("text", ["small", "conv", "strides_of_it", "Shape", "free_height", "note"])
+def test_text_that_is_not_utf8_is_refused(tmp_path, text):
+    """The name of the graph, of a value, of an attribute, of an op, of a size, and a comment."""
+    model, path = small_model(18, 10), tmp_path / "broken.onnx"
+    model.graph.node[0].attribute.append(helper.make_attribute("strides_of_it", [1, 1]))
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "free_height"
+    model.graph.node[1].doc_string = "note"
+    data = model.SerializeToString().replace(text.encode(), text[:-1].encode() + b"\xff")
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=rf"its text b'{text[:-1]}\\xff' is not UTF-8$"):
+        models.load(path)
+
+
 def test_a_failed_save_leaves_nothing(model, tmp_path):
     with pytest.raises(InputError, match="create the folder first"):
         models.save(model, tmp_path / "no" / "small.onnx")
