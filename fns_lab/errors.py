@@ -7,15 +7,22 @@ LONGEST_LINE = 500
 """Characters that `one_line` keeps: a shader or a stack of C++ calls is not printed in full."""
 
 
-class InputError(ValueError):
+class _OneLine(Exception):
+    """An error whose message is one line, whatever the names that it quotes hold."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message, longest=None))
+
+
+class InputError(_OneLine, ValueError):
     """Bad input or usage. The message is one line: what is wrong and how to fix it. Exit code 2."""
 
 
-class MissingError(RuntimeError):
+class MissingError(_OneLine, RuntimeError):
     """Something needed is not installed; the message names it and the fix, often `fns-lab doctor`. Exit code 3."""
 
 
-class RuntimeFault(RuntimeError):
+class RuntimeFault(_OneLine, RuntimeError):
     """An engine failed: it refused the model, threw, hung, crashed, lost an output or ran out of memory. Exit code 1.
 
     `str` is one line: engine, model, the start of the engine's own message, and `advice`, if there is any.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from fns_lab.errors import LONGEST_LINE, RuntimeFault, first_line, one_line
+from fns_lab.errors import LONGEST_LINE, InputError, MissingError, RuntimeFault, first_line, one_line
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,13 @@ def test_one_line(text, line):
 
 def test_one_line_in_full():
     assert one_line("x\n" * 1000, longest=None) == " ".join("x" * 1000)
+
+
+@pytest.mark.parametrize("kind", [InputError, MissingError])
+def test_the_message_of_an_error_is_one_line_whatever_it_quotes(kind):
+    error = kind("m.onnx:  node 'a\n\x13b' is broken")
+    assert str(error) == r"m.onnx: node 'a \x13b' is broken"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_first_line():
