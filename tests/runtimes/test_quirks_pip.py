@@ -47,6 +47,13 @@ FRAMES = {"s": np.array(4), "w": np.ones(16, np.float32), "n": np.array(16)}
 """Step, window and length of the frames of an STFT."""
 
 
+def cropped(mode):
+    region = {"r": np.float32([0, 0, 0.1, 0.2, 1, 1, 0.8, 0.9]), "z": ints(1, 2, 4, 5)}
+    return one(
+        "Resize", {"x": x(1, 2, 6, 8)}, region, inputs="x,r,,z", mode="linear", coordinate_transformation_mode=mode
+    )
+
+
 def stepped(dtype):
     limits = {"s": ints(0), "e": ints(5), "a": ints(1), "t": ints(2)}
     return one("Slice", {"x": np.arange(15).reshape(3, 5).astype(dtype)}, limits)
@@ -354,6 +361,11 @@ CASES = {
         one("Clip", {"x": ints(3, 4)}, {"low": np.array(4)}),
         one("Clip", {"x": ints(3, 4).astype(np.int32)}, {"low": np.int32(4)}),
     ),
+    (OPENCV, "crossed limits"): (
+        one("Clip", {"x": x(2, 5)}, {"low": np.float32(2), "high": np.float32(1)}),
+        one("Clip", {"x": x(2, 5)}, {"low": np.float32(1), "high": np.float32(2)}),
+    ),
+    (OPENVINO, "crop"): (cropped("tf_crop_and_resize"), cropped("half_pixel")),
     (OPENCV, "steps of doubles"): (stepped(np.float64), stepped(np.float32)),
     (OPENCV, "linear of integers"): (doubled(np.uint8), doubled(np.float32)),
     (OPENCV, "Range of int16"): (numbered(np.int16), numbered(np.int32)),

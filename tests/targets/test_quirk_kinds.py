@@ -410,6 +410,9 @@ MATCHES = {
     ),
     "fewer-limits": (one("Slice", starts=[0], ends=[1], opset=9), one("Slice", starts=[0] * 4, ends=[1] * 4, opset=9)),
     "unnamed-output": (split("y,,z"), split("y,z")),
+    "crossed-limits": (
+        one("Clip", constants={"a": np.float32(2), "b": np.float32(1)}), one("Clip", opset=7, min=1.0, max=2.0)
+    ),
     "zero-input": (
         one("NonMaxSuppression", inputs="x,x,m,o", constants={"m": np.array([3]), "o": np.float32(0)}),
         one("NonMaxSuppression", inputs="x,x,m,o", constants={"m": np.array([3]), "o": np.float32(0.5)}),

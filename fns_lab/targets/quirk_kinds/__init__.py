@@ -99,6 +99,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "limits-before-the-first": limits.limits_before_the_first,
     "ends-before-start": limits.ends_before_start,
     "given-input": forms.given_input,
+    "crossed-limits": forms.crossed_limits,
     "zero-input": forms.zero_input,
     "computed-inputs": forms.computed_inputs,
     "only-first-computed": forms.only_first_computed,

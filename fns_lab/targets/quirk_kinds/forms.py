@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import NodeError, full_pads, has_input, input_constant, input_shape, stated_axes
@@ -36,6 +37,22 @@ def zero_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     numbers = [input_constant(node, index) if has_input(node, index) else None for index in quirk.inputs]
     return any(number is None or not number.any() for number in numbers)
+
+
+def crossed_limits(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Clip whose lower limit is above the upper one. Limits that are computed do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "crossed-limits"
+        ops = ["Clip"]
+    """
+    low, high = (
+        input_constant(node, index) if has_input(node, index) else node.attributes.get_float(name, None)
+        for index, name in ((1, "min"), (2, "max"))
+    )
+    return low is not None and high is not None and bool(np.any(low > high))
 
 
 def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
