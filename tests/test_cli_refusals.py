@@ -253,3 +253,5 @@ def test_sizes_that_a_model_cannot_take_are_bad_input(cli, tmp_path):
     assert not out.exists()
     assert cli("compare", path, path, "--input", "x=1x3x9x3")[0] == BAD_INPUT
     assert cli("compare", path, path, "--input", "x=1x3x9x7")[0] == GOOD
+    assert cli("bench", path, "--target", "ort/cpu", "--runs", 1, "--input", "x=1x3x9x3")[0] == BAD_INPUT
+    assert cli("bench", path, "--target", "ort/cpu", "--runs", 1, "--input", "x=1x3x9x7")[0] == GOOD

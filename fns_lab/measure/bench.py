@@ -18,6 +18,7 @@ from fns_lab.errors import InputError, RuntimeFault
 from fns_lab.feeds import fit_feeds
 from fns_lab.measure.machine import device_name
 from fns_lab.runtimes import Runner, engine_name, open_runner
+from fns_lab.runtimes.refused_sizes import as_input_error
 from fns_lab.tables import json_rows
 from fns_lab.targets import Target
 
@@ -111,8 +112,8 @@ def bench(
     In each target all models are loaded first, then run in turns. Each round starts with another model, so that a
     machine that slows down slows them all. `warmup` runs are not counted (None: as many as the engine needs). A model
     whose inputs have other names than `feeds` takes them by position. A model that an engine refuses has a row with the
-    engine's message. Raises `InputError` for nothing to time or an input of another shape, `MissingError` for an engine
-    that is not installed.
+    engine's message. Raises `InputError` for nothing to time, an input of another shape and sizes that no engine takes,
+    `MissingError` for an engine that is not installed.
     """
     chosen = [known_targets.load(target) if isinstance(target, str) else target for target in targets]
     if not models or not chosen or runs < 1 or (warmup is not None and warmup < 1):
@@ -186,7 +187,8 @@ class _Contender:
         if self.fault or self.runner is None:
             return
         try:
-            self.outputs = self.runner.infer(dict(self.feeds))
+            with as_input_error(self.model, self.feeds):
+                self.outputs = self.runner.infer(dict(self.feeds))
             self.times_ms.append(self.runner.ms)
         except RuntimeFault as error:
             self.fault = str(error)
