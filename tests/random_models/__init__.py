@@ -135,6 +135,7 @@ GENERATORS = {
     "average-pool-matmul": pools.average_pool,
     "lp-pool-matmul": pools.lp_pool,
     "softmax-shift": faults.softmax_of_low_values,
+    "softmax-flatten": faults.softmax_of_uneven_rows,
     "tanh-clip": faults.tanh_of_large_values,
     "cast-truncated": faults.cast_that_is_read,
     "gather-plain": faults.gather,

@@ -148,6 +148,13 @@ def softmax_of_low_values(draw):
     return OLD, model_of_one("Softmax", shape, opset=opset, axis=draw(st.integers(0, len(shape) - 1)))
 
 
+def softmax_of_uneven_rows(draw):
+    n, c, h, _ = image_shape(draw)
+    shape = (n, 2 * c, h, draw(st.sampled_from([1, 3, 5, 7])))
+    opset = opset_from(draw, last=12)
+    return "ort-web/webgpu", model_of_one("Softmax", shape, opset=opset, axis=draw(st.sampled_from([0, 1])))
+
+
 def tanh_of_large_values(draw):
     return "opencv/cpu", model_of_one("Tanh", any_shape(draw), opset=opset_from(draw))
 
