@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -38,13 +39,15 @@ def test_a_missing_browser_is_reported_in_one_line(capsys, monkeypatch):
     assert err.count("\n") == 1
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_driver_that_does_not_start_is_reported_in_one_line(capsys, monkeypatch):
-    """As where a library is missing that it is linked with."""
+    """As where a library is missing that it is linked with. Playwright leaves its pipes open, collected here."""
     monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/bin/false")
     monkeypatch.setenv("FNS_LAB_BROWSER", "/bin/true")  # so that nothing is installed
     assert install.main(["browser"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert "Playwright's driver does not start" in line
+    gc.collect()
 
 
 def test_a_browser_that_stays_silent_is_given_up(capsys, monkeypatch, tmp_path):
