@@ -44,8 +44,8 @@ def explains(case: Case, actual: Outputs, truth: Outputs, *, as_float32: bool = 
     """
     if case.elementwise and case.op not in ADDING:
         return all(_close(actual[name], truth[name], [], elementwise=True) for name in truth)
+    as_float32 = as_float32 or case.op in STASHING
     try:
-        as_float32 = as_float32 or case.op in STASHING
         moved = [_outputs(case, seed, as_float32) for seed in range(1, DRAWS + 1)]
     except (RuntimeFault, InputError):
         return False

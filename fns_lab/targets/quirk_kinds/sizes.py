@@ -311,8 +311,7 @@ def empty_part(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "empty-part"
         ops = ["Split"]
     """
-    left = _left_for_last_part(node)
-    return left == 0
+    return _left_for_last_part(node) == 0
 
 
 def missing_part(node: ir.Node, quirk: Quirk, opset: int) -> bool:
