@@ -1,0 +1,115 @@
+"""Kinds of quirk for pools and resized images whose sizes an engine does not compute right."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import has_input, input_constant, input_shape
+from fns_lab.targets.target import Quirk
+
+
+def window_in_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match pools in ceil mode whose last window starts in the padding at the end. Unknown sizes count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "window-in-padding"
+        ops = ["AveragePool", "MaxPool"]
+    """
+    x, kernel = input_shape(node, 0), list(node.attributes.get_ints("kernel_shape", []))
+    if not node.attributes.get_int("ceil_mode", 0):
+        return False
+    if x is None or not all(isinstance(size, int) for size in x[2:]):
+        return True
+    n = len(kernel)
+    pads = node.attributes.get_ints("pads", [0] * 2 * n)
+    strides, dilations = (node.attributes.get_ints(name, [1] * n) for name in ("strides", "dilations"))
+    for size, k, s, d, begin, end in zip(x[2:], kernel, strides, dilations, pads[:n], pads[n:], strict=True):
+        windows = -(-(int(size) + begin + end - (k - 1) * d - 1) // s) + 1
+        if (windows - 1) * s >= int(size) + begin:
+            return True
+    return False
+
+
+def no_window(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match pools whose kernel is known to be larger than the padded image along an axis, so that it fits nowhere.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "no-window"
+        ops = ["AveragePool", "MaxPool"]
+    """
+    x, kernel = input_shape(node, 0), list(node.attributes.get_ints("kernel_shape", []))
+    if x is None or node.attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    n = len(kernel)
+    pads, dilations = node.attributes.get_ints("pads", [0] * 2 * n), node.attributes.get_ints("dilations", [1] * n)
+    axes = zip(x[2:], kernel, dilations, pads[:n], pads[n:], strict=True)
+    return any(isinstance(size, int) and size + begin + end < (k - 1) * d + 1 for size, k, d, begin, end in axes)
+
+
+def fractional_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that resize by scales which do not give whole sizes. Sizes and scales not known count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "fractional-size"
+        ops = ["Resize"]
+    """
+    index = 2 if opset > 10 else 1
+    stated = "scales" in node.attributes  # Upsample before opset 9
+    if not stated and not has_input(node, index):
+        return False
+    scales = node.attributes.get_floats("scales", []) if stated else input_constant(node, index)
+    shape = input_shape(node, 0)
+    if scales is None or shape is None:
+        return True
+    axes = node.attributes.get_ints("axes", range(len(scales)))
+    return not all(scale == 1 or _is_whole(shape[axis], scale) for axis, scale in zip(axes, scales, strict=False))
+
+
+def _is_whole(size: int | ir.SymbolicDim, scale: float) -> bool:
+    return isinstance(size, int) and math.isclose(size * scale, round(size * scale), rel_tol=1e-6)
+
+
+def fractional_scales(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose attribute `scales` has a number that is not whole.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "fractional-scales"
+        ops = ["Upsample"]
+    """
+    return any(scale % 1 for scale in node.attributes.get_floats("scales", []))
+
+
+def resized_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that are known to resize the batch or the channels, the first two axes.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "resized-channels"
+        ops = ["Resize"]
+    """
+    x, y = input_shape(node, 0), node.outputs[0].shape
+    return x is not None and y is not None and list(x)[:2] != list(y)[:2]
+
+
+def single_row(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input is an image of one row with several columns. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "single-row"
+        ops = ["Resize"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and len(x) == 4 and x[2] == 1 and x[3] != 1
