@@ -125,12 +125,17 @@ def _reasons(lowered: Lowering) -> str:
 def _run_once(model: ModelProto, subject: Subject, target: Target) -> dict[str, Any]:
     shown = json.dumps([engine_name(target), target.name, str(subject.shapes)])
     key = hashlib.sha256(model.SerializeToString(deterministic=True) + shown.encode()).hexdigest()
-    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
-    if key not in kept:
-        kept[key] = _run(model, subject, target)
-        with atomic_write(KEPT) as temporary:
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
-    return kept[key]
+    if key in (kept := _kept()):
+        return kept[key]
+    result = _run(model, subject, target)
+    kept = _kept() | {key: result}  # read again: another process may have kept its own meanwhile
+    with atomic_write(KEPT) as temporary:
+        temporary.write_text(json.dumps(kept), encoding="utf-8")
+    return result
+
+
+def _kept() -> dict[str, Any]:
+    return json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
 
 
 def _run(model: ModelProto, subject: Subject, target: Target) -> dict[str, Any]:
