@@ -101,6 +101,7 @@ GENERATORS = {
     "mat-mul-vector": products.product_with_a_vector,
     "gemm-scalar-bias": products.gemm_with_a_number,
     "concat-filled": plain_ops.concat_with_nothing,
+    "concat-groups": faults.concat_of_many,
     "split-slice": plain_ops.split,
     "slice-gather": plain_ops.slice_with_steps,
     "gather-by-number": indices.gather_by_number,

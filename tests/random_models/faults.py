@@ -168,6 +168,14 @@ def cast_that_is_read(draw):
     return "ort-web/webgl", model_of(nodes, any_shape(draw), opset=opset_from(draw, 9))
 
 
+def concat_of_many(draw):
+    shape = any_shape(draw)
+    constants = {"c": random_weights(draw, *shape)}
+    inputs = [draw(st.sampled_from(["x", "c"])) for _ in range(draw(st.integers(17, 70)))]
+    axis, opset = draw(st.integers(0, len(shape) - 1)), opset_from(draw)
+    return "ort-web/webgl", model_of_one("Concat", shape, constants, opset=opset, inputs=["x", *inputs], axis=axis)
+
+
 def clip_with_an_infinite_limit(draw):
     low, high = draw(st.sampled_from([(-np.inf, 0.5), (-0.5, np.inf), (-np.inf, np.inf)]))
     if (opset := opset_from(draw)) < 11:

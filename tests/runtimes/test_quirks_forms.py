@@ -108,11 +108,18 @@ CASES = {
         node("Pad", "x p", "y"), {}, (2, 3, 4, 6), (), (), 11, feeds={"p": np.array([0, 0, 0, 1, 0, 0, 0, 0])},
         lowered=False,
     ),
+    "sixteen-inputs": Faulty(
+        node("Concat", " ".join(["x", "c"] * 17), "y", axis=1), {"c": X + 1}, (2, 102, 4, 5), ALL, ("webgl",)
+    ),
+    "sixteen-terms": Faulty(
+        node("Sum", " ".join(["x", "c"] * 17), "y"), {"c": X + 1}, X.shape, ALL, ("webgl",)
+    ),
 }  # fmt: skip
 ROWS = [
     *((name, f"onnxjs-{v}/{b}") for name, case in CASES.items() for v in case.versions for b in case.backends),
     *((name, "ort-web/webgl") for name in ("computed-limits-of-clip", "computed-pads", "equal-shapes")),
-    *((name, "ort-web/webgl") for name in ("fewer-limits", "unread-end", "wrapped-padding")),
+    *((name, "ort-web/webgl") for name in ("fewer-limits", "sixteen-inputs", "sixteen-terms", "unread-end")),
+    ("wrapped-padding", "ort-web/webgl"),
 ]
 
 

@@ -69,6 +69,12 @@ def pool(op, shape, outputs="y", opset=21, **attributes):
     return plain(node(op, "x", outputs, **attributes), x, opset=opset), x
 
 
+def parts(count):
+    """An image cut into this many parts, of which the first is returned."""
+    names = " ".join(["y", *(f"y{i}" for i in range(1, count))])
+    return pool("Split", (1, count, 5, 7), names, axis=1, num_outputs=count)
+
+
 def gemm(*bias):
     x = image(3, 9, mean=0.0, sd=1.0)
     return plain(node("Gemm", "x w c", "y"), x, {"w": image(9, 64), "c": image(*bias)}), x
@@ -161,6 +167,7 @@ WRONG_OR_REFUSED = {
     ),
     "clipped peepholes": (peepholes(clip=0.5), peepholes()),
     "scores of a classifier": (scores(11), scores(13)),
+    "many parts": (parts(12), parts(7)),
     "all rows of int16": (first_two(np.int16, 2), first_two(np.int16, 3)),
     "all rows of float64": (first_two(np.float64, 2), first_two(np.float32, 2)),
 }  # fmt: skip

@@ -44,6 +44,11 @@ def one(op_type, *nodes, constants=None, shape=SHAPE, opset=13, inputs=None, **a
     return model([*nodes, node(op_type, *inputs, "y", **attributes)], shape, constants, opset=opset)
 
 
+def parts(count):
+    names = ["y", *(f"y{i}" for i in range(1, count))]
+    return model([helper.make_node("Split", ["x"], names, axis=0)], (count, 3))
+
+
 def attention(outputs, queries=3, **attributes):
     only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
     return model(
@@ -362,6 +367,10 @@ MATCHES = {
     "omitted-input": (
         one("Clip", constants={"high": np.float32(0)}, inputs="x,,high"), one("Clip", constants={"low": np.float32(0)})
     ),
+    "many-inputs": (
+        one("Concat", inputs=",".join("x" * 17), axis=0), one("Concat", inputs=",".join("x" * 16), axis=0)
+    ),
+    "many-outputs": (parts(8), parts(7)),
     "extra-outputs": (
         with_mask(), one("MaxPool", kernel_shape=[2, 2])
     ),

@@ -20,6 +20,7 @@ from fns_lab.rewrite.rules.clip_relu import ClipRelu
 from fns_lab.rewrite.rules.col2im_matmul import Col2ImMatMul
 from fns_lab.rewrite.rules.compare_arg_max import CompareArgMax
 from fns_lab.rewrite.rules.concat_filled import ConcatFilled
+from fns_lab.rewrite.rules.concat_groups import ConcatGroups
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
@@ -187,6 +188,7 @@ RULES: tuple[type[Rule], ...] = (
     GemmScalarBias,
     # Rules that only copy or rearrange.
     ConcatFilled,
+    ConcatGroups,
     SplitSlice,
     SliceGather,
     GatherByNumber,

@@ -85,6 +85,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "newer-attributes": limits.newer_attributes,
     "input-count": limits.input_count,
     "omitted-input": limits.omitted_input,
+    "many-inputs": limits.many_inputs,
+    "many-outputs": limits.many_outputs,
     "extra-outputs": limits.extra_outputs,
     "operand-ranks": limits.operand_ranks,
     "value-ranks": limits.value_ranks,
