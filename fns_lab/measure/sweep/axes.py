@@ -35,6 +35,8 @@ STRIDES = (LEFT_OUT, (1, 1), (2, 2), (1, 2), (2, 1), (3, 3))
 """Strides, height and width."""
 DILATIONS = (LEFT_OUT, (1, 1), (2, 2), (1, 2), (3, 1))
 """Dilations, height and width."""
+INPUTS = (2, 1, 3, 5, 40)
+"""Inputs of a node that takes any number: also more than a GPU's program reads at once."""
 PADDING = ("none", "both", "begin", "end", "uneven", "negative", "VALID", "SAME_UPPER", "SAME_LOWER", "NOTSET")
 """Kinds of padding: the words in capitals are values of `auto_pad`."""
 TYPES = (

@@ -12,8 +12,8 @@ from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.matrix.outcome import largest_error
 from fns_lab.runtimes.float64 import Float64Runner
 
-DRAWS = 8
-"""So many, since the moves of two inputs that an op adds cancel in half of all draws."""
+DRAWS = 24
+"""So many, since the moves of two inputs that an op adds cancel in half of all draws, and outputs have many elements."""
 UNITS = 4
 """Units in the last place by which each float input and weight is moved, up or down."""
 FACTOR = 4.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import helper
 
-from fns_lab.measure.sweep.axes import BATCH, CHANNELS, FLOAT_VALUES, IMAGES, SIZES, TYPES, types_of
+from fns_lab.measure.sweep.axes import BATCH, CHANNELS, FLOAT_VALUES, IMAGES, INPUTS, SIZES, TYPES, types_of
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -116,7 +116,7 @@ def _part(draw: Draw, whole: tuple[int, ...], kind: str) -> tuple[int, ...]:
 
 
 def _variadic_axes(op: str) -> Axes:
-    return {**_binary_axes(op), "inputs": (2, 1, 3, 5)}
+    return {**_binary_axes(op), "inputs": INPUTS}
 
 
 def _variadic(draw: Draw) -> Inputs:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.axes import IMAGES, INPUTS, LEFT_OUT
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -137,7 +137,7 @@ def _split_axes(op: str) -> Axes:
     return {
         "rank": RANKS,
         **IMAGES,
-        "parts": ((1, 1), (1, 2), (2, 1, 1), (1,), (0, 2), (3, 3)),
+        "parts": ((1, 1), (1, 2), (2, 1, 1), (1,), (0, 2), (3, 3), (1,) * 40),
         "sizes": ("given", LEFT_OUT, "number"),
     }
 
@@ -262,7 +262,7 @@ def _images(**more: tuple[Hashable, ...]) -> Axes:
 FAMILIES = (
     Family(("Pad",), _pad_axes, _pad, frozenset({"mode", "value"})),
     Family(("Slice",), _slice_axes, _slice),
-    Family(("Concat",), lambda op: _images(inputs=(2, 1, 3, 5), lengths=("same", "different")), _concat),
+    Family(("Concat",), lambda op: _images(inputs=INPUTS, lengths=("same", "different")), _concat),
     Family(("Split",), _split_axes, _split),
     Family(("Transpose",), lambda op: _images(permutation=PERMUTATIONS), _transpose, constants=("none",)),
     Family(("Reshape",), lambda op: _images(shape=SHAPES), _reshape),
