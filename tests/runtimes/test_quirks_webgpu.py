@@ -55,6 +55,10 @@ RIGHT = {
     "kernel of one": conv(9, 8, 1, 1),
     "groups of three": conv(4, 6, 3, 3, group=2),
     "groups of eight": conv(4, 16, 3, group=2),
+    "padding around the whole image": conv(2, 3, 7, 7, pads=[3, 3, 3, 3]),
+    "padding after a row": conv(2, 3, 5, pads=[0, 3]),
+    "padding before points": conv(4, 4, 1, 1, pads=[1, 1, 0, 0]),
+    "SAME before the whole image": conv(4, 4, 2, 2, size=2, auto_pad="SAME_LOWER"),
 }
 
 
@@ -159,12 +163,6 @@ WRONG_OR_REFUSED = {
         pool("AveragePool", (1, 2, 4, 4), opset=22, **LAST_WINDOW), pool("AveragePool", (1, 2, 4, 4), **LAST_WINDOW)
     ),
     "constants of float64": (filled(np.float64), filled(np.float32)),
-    "padding after the whole image": (conv(2, 3, 7, 7, pads=[0, 0, 3, 3]), conv(2, 3, 7, 7, pads=[3, 3, 3, 3])),
-    "padding after a whole row": (conv(2, 3, 7, pads=[0, 3]), conv(2, 3, 5, pads=[0, 3])),
-    "padding after points": (conv(4, 4, 1, 1, pads=[0, 0, 1, 1]), conv(4, 4, 1, 1, pads=[1, 1, 0, 0])),
-    "SAME after the whole image": (
-        conv(4, 4, 2, 2, size=2, auto_pad="SAME_UPPER"), conv(4, 4, 2, 2, size=2, auto_pad="SAME_LOWER")
-    ),
     "clipped peepholes": (peepholes(clip=0.5), peepholes()),
     "scores of a classifier": (scores(11), scores(13)),
     "many parts": (parts(12), parts(7)),
@@ -233,6 +231,37 @@ def test_a_normalization_of_numbers_far_from_zero_is_left_open(op):
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_conv_that_is_wrong_by_itself_and_right_when_lowered(name):
     model, x = FAULTY[name]
+    assert error_of(model, x) > WRONG
+    assert not targets.check(model, TARGET)
+    lowered = lower(model, TARGET)
+    assert lowered, str(lowered)
+    assert error_of(model, x, lowered.model) < GPU_ERROR
+
+
+def padded_before(padding, *kernel, size):
+    """A convolution after a Pad of this padding at the end of each axis, which ONNX Runtime makes one node."""
+    x = image(1, 4, *[size] * len(kernel), mean=0.0, sd=1.0)
+    pads = np.array([0] * (2 + len(kernel)) + [0, 0] + [padding] * len(kernel))
+    nodes = [node("Pad", "x p", "q"), node("Conv", "q w", "y")]
+    constants = {"p": pads, "w": image(4, 4, *kernel, mean=0.0, sd=1.0)}
+    return graph(
+        nodes, {"x": x}, constants, outputs={"y": None}, opset=18, ir_version=8, initializers_are_inputs=False
+    ), x
+
+
+PADDED_AT_END = {
+    "the whole image": conv(2, 3, 7, 7, pads=[0, 0, 3, 3]),
+    "a whole row": conv(2, 3, 7, pads=[0, 3]),
+    "points": conv(4, 4, 1, 1, pads=[0, 0, 1, 1]),
+    "SAME": conv(4, 4, 2, 2, size=2, auto_pad="SAME_UPPER"),
+    "a Pad before the whole image": padded_before(2, 5, 5, size=5),
+    "a Pad before points": padded_before(1, 1, 1, size=5),
+}
+
+
+@pytest.mark.parametrize("name", PADDED_AT_END)
+def test_padding_at_the_end_is_right_when_lowered(name):
+    model, x = PADDED_AT_END[name]
     assert error_of(model, x) > WRONG
     assert not targets.check(model, TARGET)
     lowered = lower(model, TARGET)

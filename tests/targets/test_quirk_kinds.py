@@ -602,6 +602,23 @@ def test_a_kind_names_the_fields_that_it_reads(kind):
     assert f"Fields: `{read[0]}`" in prose if read else "Fields: none." in prose
 
 
+@pytest.mark.parametrize(
+    ("pads", "attributes", "counts"),
+    [
+        ([0, 0, 0, 0, 0, 0, 1, 1], {}, True),
+        ([0, 0, 0, 0, 0, 0, 1, 1], {"auto_pad": "VALID"}, False),
+        ([0, 0, 1, 0, 0, 0, 1, 1], {}, False),
+        ([0, 0, 1, 0, 0, 0, 0, 0], {"pads": [0, 0, 1, 1]}, False),
+        ([0, 0, 0, 0, 0, 1, 1, 1], {}, False),
+    ],
+)
+def test_a_pad_before_a_convolution_is_part_of_it(pads, attributes, counts):
+    nodes = node("Pad", "x", "p", "q"), node("Identity", "q", "i")
+    constants = {"p": np.array(pads), "w": values(4, 4 + pads[5], 2, 2)}
+    padded = one("Conv", *nodes, inputs="i,w", constants=constants, shape=(1, 4, 2, 2), **attributes)
+    assert touched(padded, quirk_of("padded-at-end")) is counts
+
+
 def test_the_page_is_the_one_that_is_generated():
     assert docs.PATH.read_text(encoding="utf-8") == docs.page(), "run: python -m fns_lab.targets.docs"
 

@@ -1,6 +1,8 @@
 """The padding of a convolution as a Pad before it.
 
-    Conv(x, w, pads)  =  Conv(Pad(x, pads), w)
+    Conv(x, w, pads)  =  Conv(Pad(x, pads), w, auto_pad=VALID)
+
+ONNX Runtime would make one node of the two again if `auto_pad` were not VALID.
 
 - Supported: Conv of any opset, one to three spatial dimensions, explicit pads.
 - Fidelity: exact.
@@ -31,6 +33,7 @@ class ConvPadFirst(OpRule):
         conv = producer(y)
         pads = explicit_pads(conv)
         axes = len(pads) // 2
-        padded = self.pad(op, x, [0, 0, *pads[:axes], 0, 0, *pads[axes:]], f"{y.name}.padded")
-        kept = {name: attribute for name, attribute in conv.attributes.items() if name not in ("auto_pad", "pads")}
-        return op.Conv(padded, *conv.inputs[1:], **kept)
+        if any(pads):
+            x = self.pad(op, x, [0, 0, *pads[:axes], 0, 0, *pads[axes:]], f"{y.name}.padded")
+        kept = {name: attribute for name, attribute in conv.attributes.items() if name != "pads"}
+        return op.Conv(x, *conv.inputs[1:], **kept | {"auto_pad": "VALID"})
