@@ -1,4 +1,4 @@
-"""A made class of 20: right and wrong answers, and notebooks that loop, read, connect, eat memory or are broken."""
+"""A made class of 15: right and wrong answers, and notebooks that loop, read, connect, eat memory or are broken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.teaching.answers import right
 TIME_S = 25
 NAMES = ("06.1", "06.2")
 """The exercises of the class: those of one notebook, which need neither a network nor a browser."""
-GOOD_ONES = [f"good{i:02}" for i in range(9)]
+GOOD_ONES = [f"good{i:02}" for i in range(4)]
 
 
 def answers(student):
@@ -74,26 +74,26 @@ def graded(tmp_path_factory, listener):
     for who in GOOD_ONES:
         number = len(numbers) + 1
         hand_in(who, notebook(*answers(number), student=number, hints=[(NAMES[0], 2)] if who == "good01" else ()))
-    hand_in("expression", notebook("10 ** (1 / 2)", "2 * 3", student=10))
-    hand_in("text", notebook("'many'", answers(11)[1], student=11))
-    hand_in("near", notebook(1.05 * answers(12)[0], answers(12)[1], student=12))
-    hand_in("open", notebook("None", "None", student=13))
+    hand_in("expression", notebook("10 ** (1 / 2)", "2 * 3", student=5))
+    hand_in("text", notebook("'many'", answers(6)[1], student=6))
+    hand_in("near", notebook(1.05 * answers(7)[0], answers(7)[1], student=7))
+    hand_in("open", notebook("None", "None", student=8))
     hand_in("copied", notebook(*answers(1), student=1))
-    right = answers(15)
-    hand_in("loops", notebook(*right, student=15, extra=["", "while True: pass"]))
+    right = answers(10)
+    hand_in("loops", notebook(*right, student=10, extra=["", "while True: pass"]))
     read = f"text = open({str(secret)!r}).read()"
     spoil = f"open({str(secret)!r}, 'w').write('spoilt')"
     hand_in(
-        "reads", notebook(*answers(16), student=16, extra=[read, spoil, f"import os; os.system('cp {secret} /tmp/x')"])
+        "reads", notebook(*answers(11), student=11, extra=[read, spoil, f"import os; os.system('cp {secret} /tmp/x')"])
     )
     connect = f"import socket; socket.create_connection(('127.0.0.1', {listener[0]}), 3)"
-    hand_in("connects", notebook(*answers(17), student=17, extra=[connect]))
-    hand_in("hungry", notebook(*answers(18), student=18, extra=["import numpy as np; a = np.ones(3 << 30, 'uint8')"]))
+    hand_in("connects", notebook(*answers(12), student=12, extra=[connect]))
+    hand_in("hungry", notebook(*answers(13), student=13, extra=["import numpy as np; a = np.ones(3 << 30, 'uint8')"]))
     hand_in("broken", "{not a notebook")
     hand_in(
-        "forges", notebook(1, 2, student=20, extra=["from fns_lab.teaching import checking; checking.RIGHT = 'wrong'"])
+        "forges", notebook(1, 2, student=15, extra=["from fns_lab.teaching import checking; checking.RIGHT = 'wrong'"])
     )
-    assert len(numbers) == 20
+    assert len(numbers) == 15
     table = pd.DataFrame({"who": list(numbers), "student": list(numbers.values())})
     table.to_csv(folder / "students.csv", index=False)
     grades = grade(folder, time_s=TIME_S, memory_bytes=2 << 30)
@@ -113,7 +113,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_the_table_has_a_row_per_student_and_exercise(graded):
     assert list(graded[0].table.query("who == 'good00'").exercise) == list(NAMES)
-    assert graded[0].table.who.nunique() == 20
+    assert graded[0].table.who.nunique() == 15
 
 
 @pytest.mark.parametrize("who", GOOD_ONES)
@@ -130,7 +130,7 @@ def test_other_answers_are_what_they_are(graded):
 
 def test_a_copy_of_another_students_answers_is_graded_by_the_own_number(graded):
     assert results(graded, "copied") != ["right", "right"]
-    assert set(graded[0].table.query("who == 'copied'").student) == {14}
+    assert set(graded[0].table.query("who == 'copied'").student) == {9}
 
 
 def test_hints_are_those_that_the_notebook_says_it_used(graded):
