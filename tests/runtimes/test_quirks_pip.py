@@ -367,6 +367,7 @@ CASES = {
     ),
     (OPENVINO, "crop"): (cropped("tf_crop_and_resize"), cropped("half_pixel")),
     (OPENCV, "steps of doubles"): (stepped(np.float64), stepped(np.float32)),
+    (OPENCV, "steps of uint64"): (stepped(np.uint64), stepped(np.int64)),
     (OPENCV, "linear of integers"): (doubled(np.uint8), doubled(np.float32)),
     (OPENCV, "Range of int16"): (numbered(np.int16), numbered(np.int32)),
     (OPENCV, "loss in float64"): (loss(np.float64), loss(np.float32)),
