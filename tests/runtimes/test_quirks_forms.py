@@ -111,6 +111,9 @@ CASES = {
     "sixteen-inputs": Faulty(
         node("Concat", " ".join(["x", "c"] * 17), "y", axis=1), {"c": X + 1}, (2, 102, 4, 5), ALL, ("webgl",)
     ),
+    "no-texture": Faulty(
+        node("Relu", "x", "y"), {}, (1, 8209), ALL, ("webgl",), x=np.ones((1, 8209), np.float32), lowered=False
+    ),
     "sixteen-terms": Faulty(
         node("Sum", " ".join(["x", "c"] * 17), "y"), {"c": X + 1}, X.shape, ALL, ("webgl",)
     ),

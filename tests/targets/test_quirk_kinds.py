@@ -371,6 +371,8 @@ MATCHES = {
         one("Concat", inputs=",".join("x" * 17), axis=0), one("Concat", inputs=",".join("x" * 16), axis=0)
     ),
     "many-outputs": (parts(8), parts(7)),
+    "large-value": (one("Relu", shape=(2, 8192, 8192)), one("Relu", shape=(1, 8192, 8192))),
+    "no-texture": (one("Relu", shape=(3, 8209)), one("Relu", shape=(3, 8191))),
     "extra-outputs": (
         with_mask(), one("MaxPool", kernel_shape=[2, 2])
     ),

@@ -13,7 +13,7 @@ from fns_lab.measure.matrix.outcome import largest_error
 from fns_lab.runtimes.float64 import Float64Runner
 
 DRAWS = 24
-"""So many, since the moves of two inputs that an op adds cancel in half of all draws, and outputs have many elements."""
+"""So many, since the moves of two inputs that an op adds cancel in half of all draws, and there are many elements."""
 UNITS = 4
 """Units in the last place by which each float input and weight is moved, up or down."""
 FACTOR = 4.0

@@ -68,6 +68,7 @@ from fns_lab.rewrite.rules.logic_index import LogicIndex
 from fns_lab.rewrite.rules.lp_normalization_reduce import LpNormalizationReduce
 from fns_lab.rewrite.rules.lp_pool_matmul import LpPoolMatMul
 from fns_lab.rewrite.rules.lrn_conv import LrnConv
+from fns_lab.rewrite.rules.mat_mul_columns import MatMulColumns
 from fns_lab.rewrite.rules.mat_mul_vector import MatMulVector
 from fns_lab.rewrite.rules.max_pool_reduce import MaxPoolReduce
 from fns_lab.rewrite.rules.max_unpool_gather import MaxUnpoolGather
@@ -186,6 +187,7 @@ RULES: tuple[type[Rule], ...] = (
     # Matrix products in forms that an engine lacks.
     MatMulVector,
     GemmScalarBias,
+    MatMulColumns,
     # Rules that only copy or rearrange.
     ConcatFilled,
     ConcatGroups,

@@ -77,32 +77,6 @@ def omitted_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return None in node.inputs
 
 
-def many_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes with more inputs than an engine reads at once.
-
-    Fields: `counts`, the largest number of inputs.
-
-        [[quirk]]
-        kind = "many-inputs"
-        ops = ["Concat"]
-        counts = [16]
-    """
-    return len(node.inputs) > max(quirk.counts)
-
-
-def many_outputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes with more outputs than an engine writes at once.
-
-    Fields: `counts`, the largest number of outputs.
-
-        [[quirk]]
-        kind = "many-outputs"
-        ops = ["Split"]
-        counts = [7]
-    """
-    return len(node.outputs) > max(quirk.counts)
-
-
 def extra_outputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes with more than one output.
 
