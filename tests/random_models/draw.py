@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+
+from fns_lab.targets import Target
 
 F32 = np.float32
 OLDEST, OLD = "onnxjs-0.1.3/cpu", "onnxjs-0.1.8/cpu"
@@ -62,3 +66,13 @@ def any_shape(draw, low=1, high=5) -> tuple[int, ...]:
 
 def random_weights(draw, *shape) -> np.ndarray:
     return values(np.random.default_rng(draw(st.integers(0, 999))), shape)
+
+
+SIDE = 2048
+"""Of the textures of a small GPU, so that matrices that do not fit need not be large."""
+
+
+def with_small_textures(target: Target) -> Target:
+    """Return a target on WebGL with textures of `SIDE` by `SIDE` elements."""
+    quirks = (replace(quirk, counts=(SIDE,)) if quirk.kind == "no-texture" else quirk for quirk in target.quirks)
+    return replace(target, quirks=tuple(quirks))

@@ -17,6 +17,7 @@ from tests.random_models.draw import (
     OLD,
     OLDEST,
     REFERENCE,
+    SIDE,
     any_shape,
     image_shape,
     model_of,
@@ -222,3 +223,16 @@ def _convolution_of_one_dimension(draw, op):
         weights["b"] = random_weights(draw, c_out * group)
     shape = (draw(st.integers(1, 3)), c_in * group, extent + draw(st.integers(0, 5)))
     return model_of_one(op, shape, weights, opset=opset_from(draw), **attributes)
+
+
+def conv_of_a_large_image(draw):
+    """A Conv whose unrolled image does not fit into one of the textures of `draw.with_small_textures`."""
+    c, k, stride = draw(st.sampled_from([(3, 9, 1), (3, 9, 2), (16, 3, 1), (32, 3, 1)]))
+    dilation = draw(st.integers(1, 2))
+    pads = [draw(st.integers(0, k // 2)) for _ in range(4)]
+    rows = math.isqrt(SIDE * SIDE // math.ceil(c * k * k / 4)) + 1
+    height, width = (n * stride + (k - 1) * dilation for n in (rows, rows + draw(st.integers(1, 9))))
+    attributes = {"strides": [stride] * 2, "dilations": [dilation] * 2, "pads": pads}
+    weights = {"w": random_weights(draw, 2, c, k, k), "b": random_weights(draw, 2)}
+    model = model_of_one("Conv", (1, c, height, width), weights, opset=opset_from(draw), **attributes)
+    return "onnxjs-0.1.8/webgl", model

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import strategies as st
 from onnx import helper
 
-from fns_lab.targets import Target
-from tests.random_models.draw import F32, OLD, OLDEST, any_shape, model_of, model_of_one, opset_from, random_weights
+from tests.random_models.draw import (
+    F32,
+    OLD,
+    OLDEST,
+    SIDE,
+    any_shape,
+    model_of,
+    model_of_one,
+    opset_from,
+    random_weights,
+)
 
 
 def product_with_a_vector(draw):
@@ -35,18 +42,8 @@ def gemm_with_a_number(draw):
     return OLD, model_of_one("Gemm", shape, constants, opset=opset_from(draw), **attributes)
 
 
-SIDE = 2048
-"""Of the textures of a small GPU, so that matrices that do not fit need not be large."""
-
-
-def with_small_textures(target: Target) -> Target:
-    """Return a target on WebGL with textures of `SIDE` by `SIDE` elements."""
-    quirks = (replace(quirk, counts=(SIDE,)) if quirk.kind == "no-texture" else quirk for quirk in target.quirks)
-    return replace(target, quirks=tuple(quirks))
-
-
 def large_matrix(draw):
-    """A product for a target `with_small_textures`."""
+    """A product for a target `draw.with_small_textures`."""
     op, transposed = draw(st.sampled_from([("MatMul", 0), ("Gemm", 0), ("Gemm", 1)]))
     constants = {"w": random_weights(draw, *((SIDE + 2, SIDE) if transposed else (SIDE, SIDE + 2)))}
     attributes = {"transB": transposed} if op == "Gemm" else {}

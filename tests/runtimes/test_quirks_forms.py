@@ -114,6 +114,9 @@ CASES = {
     "no-texture": Faulty(
         node("Relu", "x", "y"), {}, (1, 8209), ALL, ("webgl",), x=np.ones((1, 8209), np.float32), lowered=False
     ),
+    "unrolled-image": Faulty(
+        node("Conv", "x w", "y"), {"w": image(1, 3, 9, 9)}, (1, 1, 263, 263), ALL, ("webgl",), x=image(1, 3, 271, 271)
+    ),
     "sixteen-terms": Faulty(
         node("Sum", " ".join(["x", "c"] * 17), "y"), {"c": X + 1}, X.shape, ALL, ("webgl",)
     ),

@@ -24,6 +24,7 @@ from fns_lab.rewrite.rules.concat_groups import ConcatGroups
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
+from fns_lab.rewrite.rules.conv_halves import ConvHalves
 from fns_lab.rewrite.rules.conv_pad_channels import ConvPadChannels
 from fns_lab.rewrite.rules.conv_pad_first import ConvPadFirst
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
@@ -188,6 +189,8 @@ RULES: tuple[type[Rule], ...] = (
     MatMulVector,
     GemmScalarBias,
     MatMulColumns,
+    # Images in forms that an engine lacks.
+    ConvHalves,
     # Rules that only copy or rearrange.
     ConcatFilled,
     ConcatGroups,

@@ -17,23 +17,22 @@ import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_array, fixed_shape, has_input, name_of, node_input, producer
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
-
-FEWEST = 1 << 22
-"""Elements of a matrix that is halved: a smaller one is not what does not fit. WebGL 2 promises textures of so many."""
+from fns_lab.rewrite.textures import TOO_LARGE, require_textures
 
 
 class MatMulColumns(OpRule):
     NAME = "mat-mul-columns"
     FIDELITY = "rounding"
-    WORKS_AROUND = ("large-value", "no-texture")
+    WORKS_AROUND = TOO_LARGE
     EMITS = ("Concat",)
     OPS = ("Gemm", "MatMul")
     TYPES = None
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         matrix = node_input(producer(y), 1)
-        if constant_array(matrix).ndim != 2 or fixed_shape(y)[-1] < 2 or constant_array(matrix).size < FEWEST:
-            raise Refusal(f"{matrix.name} is no matrix of {FEWEST:,} elements or more")
+        if constant_array(matrix).ndim != 2 or fixed_shape(y)[-1] < 2:
+            raise Refusal(f"{matrix.name} is no matrix of several columns")
+        require_textures(self, x, y)
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node = producer(y)

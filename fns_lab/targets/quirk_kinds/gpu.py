@@ -7,8 +7,11 @@ import math
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import known_shapes
+from fns_lab.opset.nodes import input_shape, known_shapes
 from fns_lab.targets.target import Quirk
+
+TEXEL = 4
+"""Numbers in an element of a texture."""
 
 
 def many_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -40,6 +43,9 @@ def many_outputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 def large_value(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that read or compute a value known to have more elements than a texture.
 
+    A convolution in one group computes the unrolled image: for each element of the result what is under the kernel, of
+    which four elements count as one.
+
     Fields: `counts`, the largest number of elements.
 
         [[quirk]]
@@ -47,13 +53,14 @@ def large_value(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["*"]
         counts = [67_108_864]
     """
-    return any(count > max(quirk.counts) for count in _counts(node))
+    return not all(fits(count, quirk) for count in _counts(node))
 
 
 def no_texture(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that read or compute a value whose elements fill no texture, as those of a large prime number.
 
-    The longer side of the texture is the first number from the square root of that number on that divides it.
+    It may be an unrolled image, as of `large-value`. The longer side of the texture is the first number that divides
+    that of the elements, from its square root on.
 
     Fields: `counts`, the number below which a side of a texture stays.
 
@@ -62,14 +69,33 @@ def no_texture(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["*"]
         counts = [8192]
     """
-    return not all(_fills_a_texture(count, max(quirk.counts)) for count in _counts(node) if count)
+    return not all(fits(count, quirk) for count in _counts(node))
+
+
+def fits(count: int, quirk: Quirk) -> bool:
+    """Return whether a value of so many elements fits into a texture, as a quirk of one of these two kinds says."""
+    limit = max(quirk.counts)
+    return count <= limit if quirk.kind == "large-value" else count == 0 or _fills_a_texture(count, limit)
 
 
 def _counts(node: ir.Node) -> list[int]:
-    """Return the number of elements of each input and output whose shape is known."""
-    shapes = known_shapes([*node.inputs, *node.outputs])
-    sizes = [[size for size in shape if isinstance(size, int)] for shape in shapes]
-    return [math.prod(known) for known, shape in zip(sizes, shapes, strict=True) if len(known) == len(shape)]
+    """Return the number of elements of each input and output whose shape is known, and of an unrolled image."""
+    shapes = map(_fixed, known_shapes([*node.inputs, *node.outputs]))
+    unrolled = unrolled_count(node) if node.op_type == "Conv" else None
+    return [math.prod(shape) for shape in shapes if shape is not None] + ([unrolled] if unrolled is not None else [])
+
+
+def unrolled_count(conv: ir.Node) -> int | None:
+    """Return how many texels of four elements the unrolled image of a Conv has; None in groups, or if not known."""
+    weights, y = _fixed(input_shape(conv, 1)), _fixed(conv.outputs[0].shape)
+    if weights is None or y is None or conv.attributes.get_int("group", 1) != 1:
+        return None
+    return y[0] * math.prod(y[2:]) * math.ceil(math.prod(weights[1:]) / TEXEL)
+
+
+def _fixed(shape: ir.Shape | None) -> list[int] | None:
+    sizes = [] if shape is None else [size for size in shape if isinstance(size, int)]
+    return None if shape is None or len(sizes) < len(shape) else sizes
 
 
 @functools.lru_cache(maxsize=4096)
