@@ -126,6 +126,7 @@ ROWS = [
     *((name, "ort-web/webgl") for name in ("computed-limits-of-clip", "computed-pads", "equal-shapes")),
     *((name, "ort-web/webgl") for name in ("fewer-limits", "sixteen-inputs", "sixteen-terms", "unread-end")),
     ("wrapped-padding", "ort-web/webgl"),
+    *((name, "ort-web/webgl") for name in ("beyond-int32", "fewer-limits", "unread-end", "wrapped-padding")),
 ]
 
 
