@@ -57,6 +57,16 @@ def distinct(axis):
     return one("Unique", {"x": slices if axis else slices.T.copy()}, opset=11, axis=axis)
 
 
+def indexed(storage_order):
+    pooled = {"kernel_shape": [2, 2], "storage_order": storage_order}
+    return one("MaxPool", {"x": x(1, 2, 4, 6)}, outputs=2, opset=12, **pooled)
+
+
+def shifted_bits(dtype, direction):
+    numbers = {"x": np.array([1, 3, np.iinfo(dtype).max], dtype)}
+    return one("BitShift", numbers, {"n": np.array(2, dtype)}, direction=direction)
+
+
 CASES = {
     "near zero": (one("LpNormalization", {"x": NEAR_ZERO}, axis=0), one("Softmax", {"x": NEAR_ZERO})),
     "scalar": (shifted(), shifted(1)),
@@ -98,6 +108,9 @@ CASES = {
         one("MaxPool", {"x": x(1, 2, 7, 7)}, kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1, opset=12),
     ),
     "order of Unique": (unsorted(0), unsorted(1)),
+    "indices by column": (indexed(1), indexed(0)),
+    "bits shifted out": (shifted_bits(np.uint8, "LEFT"), shifted_bits(np.uint16, "LEFT")),
+    "the first bit": (shifted_bits(np.uint32, "RIGHT"), shifted_bits(np.uint16, "RIGHT")),
     "OneHot of opset 9": (coded(9), coded(11)),
 }  # fmt: skip
 """By fault: a model that OpenVINO gets wrong or fails on, and one beside it that is right; each with its feeds."""
