@@ -96,6 +96,10 @@ CASES = {
         node("AveragePool", "x", "y", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), {}, (2, 3, 2, 3), ("0.1.8",),
         EVERY, 10,
     ),
+    "stated-zero-factor": Faulty(
+        node("Gemm", "x w c", "y", beta=0.0), {"w": np.ones((5, 3), np.float32), "c": np.ones(3, np.float32)}, (4, 3),
+        (), (), x=X[0, 0], lowered=False,
+    ),
     "computed-limits": Faulty(
         node("Slice", "x s e", "y"), {}, (1, 3, 4, 5), ("0.1.8",), ("webgl",), 10,
         feeds={"s": np.array([1]), "e": np.array([2])}, lowered=False,
@@ -127,6 +131,8 @@ ROWS = [
     *((name, "ort-web/webgl") for name in ("fewer-limits", "sixteen-inputs", "sixteen-terms", "unread-end")),
     ("wrapped-padding", "ort-web/webgl"),
     *((name, "ort-web/webgl") for name in ("beyond-int32", "fewer-limits", "unread-end", "wrapped-padding")),
+    *((name, "ort-web/webgl") for name in ("beyond-int32", "computed-limits", "fewer-limits")),
+    *((name, "ort-web/webgl") for name in ("stated-zero-factor", "unread-end", "wrapped-padding")),
 ]
 
 

@@ -140,7 +140,21 @@ def wrapped(begin):
     return one("Pad", feeds, {"pads": np.array([0, begin, 0, 1])}, opset=19, mode="wrap"), feeds
 
 
+def reshaped(*given_out):
+    """A Reshape to sizes that a Reshape makes of what is fed."""
+    nodes = [helper.make_node("Reshape", ["s", "n"], ["r"]), helper.make_node("Reshape", ["x", "r"], ["y"])]
+    feeds = {"x": GAUSS.normal(size=(2, 3, 4)).astype(np.float32), "s": np.array([[4, 6]])}
+    outputs = {"y": (4, 6)} | dict.fromkeys(given_out)
+    model = graph(
+        nodes, feeds, {"n": np.array([-1])}, outputs=outputs, opset=13, ir_version=8, initializers_are_inputs=False
+    )
+    for output in model.graph.output[1:]:
+        output.type.tensor_type.elem_type = TensorProto.INT64
+    return model, feeds
+
+
 FAULTS = {
+    "reshaped-sizes": (reshaped(), reshaped("r"), False),
     "dilated-same": (conv(auto_pad="SAME_UPPER", dilations=[2, 1]), conv(auto_pad="SAME_UPPER"), True),
     "one-hot-types": (one_hot(np.float32, np.int64), one_hot(np.int64, np.int64), False),
     "images-only": (lrn(2, 3, 7), lrn(2, 3, 4, 5), True),

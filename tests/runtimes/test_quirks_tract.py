@@ -129,6 +129,27 @@ def chosen(copies):
     return graph([node], feeds, outputs={"y": None}, opset=13, ir_version=8), feeds
 
 
+def frames(*shape):
+    return one("STFT", {"x": x(*shape)}, {"s": np.array(4), "n": np.array(16)}, inputs="x,s,,n", opset=17, onesided=1)
+
+
+def batched(batch):
+    model, feeds = recurrent("RNN")
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, (5, batch, 3)))
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return model, feeds
+
+
+def flattened(*sizes):
+    """A Flatten of an input with these sizes, some of them free."""
+    flatten = helper.make_node("Flatten", ["x"], ["y"])
+    model = graph([flatten], {"x": (feed := x(2, 3, 4))}, outputs={"y": None}, opset=13, ir_version=8)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes))
+    return model, {"x": feed}
+
+
 CASES = {
     "stated-length": (
         one("DFT", {"x": x(1, 8, 1)}, {"n": np.array(11)}, opset=17), one("DFT", {"x": x(1, 8, 1)}, opset=17)
@@ -247,6 +268,12 @@ CASES = {
         one("Reshape", {"x": x(3, 4), "s": ints(4, 3)}), one("Reshape", {"x": x(3, 4)}, {"s": ints(4, 3)})
     ),
     "int8 Softmax": (softmax_of_int8(), softmax_of_int8("Relu")),
+    "STFT of two axes": (frames(1, 64), frames(1, 64, 1)),
+    "sum of nothing": (
+        one("ReduceSumSquare", {"x": x(2, 0)}, axes=[1]), one("ReduceSumSquare", {"x": x(2, 3)}, axes=[1])
+    ),
+    "free batch": (batched("n"), batched(2)),
+    "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""
 

@@ -141,6 +141,20 @@ def plain(only, x, constants=None, opset=21):
     )
 
 
+def backwards(start):
+    """Every second column, from this one on to the left."""
+    x = image(3, 6, mean=0.0, sd=1.0)
+    limits = {name: np.array([number]) for name, number in zip("seat", (start, -99, 1, -2), strict=True)}
+    return plain(node("Slice", "x s e a t", "y"), x, limits), x
+
+
+def gated(op, *activations):
+    gates = {"GRU": 3, "LSTM": 4}[op]
+    x = image(3, 1, 4, mean=0.0, sd=1.0)
+    weights = {"w": image(1, gates * 5, 4, mean=0.0, sd=0.5), "r": image(1, gates * 5, 5, mean=0.0, sd=0.5)}
+    return plain(node(op, "x w r", "y", hidden_size=5, activations=list(activations)), x, weights, opset=14), x
+
+
 LAST_WINDOW = {"kernel_shape": [2, 2], "strides": [3, 3], "pads": [1, 1, 1, 1], "ceil_mode": 1}
 WRONG_OR_REFUSED = {
     "grouped volumes": (conv(4, 4, 3, 3, 3, group=2), conv(4, 4, 3, 3, 3)),
@@ -164,6 +178,9 @@ WRONG_OR_REFUSED = {
     ),
     "constants of float64": (filled(np.float64), filled(np.float32)),
     "clipped peepholes": (peepholes(clip=0.5), peepholes()),
+    "backwards from within": (backwards(4), backwards(5)),
+    "activations of an LSTM": (gated("LSTM", "HardSigmoid", "Tanh", "Tanh"), gated("LSTM", "Sigmoid", "Relu", "Tanh")),
+    "activations of a GRU": (gated("GRU", "HardSigmoid", "Tanh"), gated("GRU", "Sigmoid", "Relu")),
     "scores of a classifier": (scores(11), scores(13)),
     "many parts": (parts(12), parts(7)),
     "all rows of int16": (first_two(np.int16, 2), first_two(np.int16, 3)),

@@ -120,6 +120,19 @@ def wrapped(begin, end):
     return one("Pad", constants={"p": np.array([0, 0, 0, begin, 0, 0, 0, end])}, mode="wrap", opset=19)
 
 
+def reshaped(sizes):
+    """The model in which x is reshaped to these sizes; it reshapes `s` to `r` as well."""
+    proto = one("Reshape", node("Reshape", "s", "n", "r"), inputs=f"x,{sizes}", constants={"s": np.array(SHAPE),
+                "n": np.array([4])})  # fmt: skip
+    proto.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, SHAPE))
+    return proto
+
+
+def gated(activation, shape=(3, 1, 8)):
+    weights = {"w": values(1, 6, 8), "r": values(1, 6, 2)}
+    return one("GRU", constants=weights, shape=shape, hidden_size=2, activations=["Sigmoid", activation])
+
+
 def reduced(axes, shape=(3, *SHAPE[1:])):
     return one("ReduceMean", axes=axes, shape=shape)
 
@@ -409,6 +422,11 @@ MATCHES = {
     ),
     "steps": (sliced(2), sliced(1)),
     "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
+    "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
+    "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
+    "free-batch": (gated("Tanh", shape=(3, "n", 8)), gated("Tanh", shape=("t", 1, 8))),
+    "other-activations": (gated("Elu"), gated("Relu")),
+    "reshaped-sizes": (reshaped("r"), reshaped("s")),
     "limits-before-the-first": (sliced(1, start=-9), sliced(1, start=-1)),
     "given-input": (
         one("MaxUnpool", constants={"i": values(*SHAPE), "s": np.array(SHAPE)}, kernel_shape=[1, 1]),

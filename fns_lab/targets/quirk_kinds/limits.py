@@ -307,6 +307,34 @@ def ends_before_start(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
 
+def backwards_from_within(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Slice with a step below 0 that is not known to start at the last element of the axis.
+
+    Steps that are computed count as such.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "backwards-from-within"
+        ops = ["Slice"]
+    """
+    if not has_input(node, 4):
+        return False
+    shape, steps, starts = input_shape(node, 0), input_constant(node, 4), input_constant(node, 1)
+    if steps is None or starts is None:
+        return steps is None or bool((steps < 0).any())
+    axes = _whole_numbers(node, 3, "axes") or range(len(starts))
+    return any(
+        step < 0 and not _is_last(int(start), None if shape is None else shape[axis])
+        for axis, start, step in zip(axes, starts, steps, strict=False)
+    )
+
+
+def _is_last(start: int, size: int | ir.SymbolicDim | None) -> bool:
+    """Return whether a Slice that starts here is known to start at the last element."""
+    return start == -1 or (isinstance(size, int) and start >= size - 1)
+
+
 def _whole_numbers(node: ir.Node, index: int, name: str) -> list[int]:
     """Return the numbers of an attribute, or else of a constant input; empty if there are none."""
     constant = input_constant(node, index)

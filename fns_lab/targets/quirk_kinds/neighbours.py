@@ -102,6 +102,25 @@ def read_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return 0 in inputs_computed_by(node, quirk.after)
 
 
+def reshaped_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose second input, not the first, is computed by a node of the same op, and read by this node alone.
+
+    The engine joins the two only where the sizes of the result are known; other results do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "reshaped-sizes"
+        ops = ["Reshape"]
+    """
+    if inputs_computed_by(node, (node.op_type,)) != (1,):
+        return False
+    sizes, y = node.inputs[1], node.outputs[0]
+    if sizes is None or len(sizes.uses()) > 1 or sizes.is_graph_output():
+        return False
+    return y.shape is not None and y.shape.is_static()
+
+
 def packed_weights(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match convolutions whose weights a node computes, or a node reads that is no such convolution.
 

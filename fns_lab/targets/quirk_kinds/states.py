@@ -107,3 +107,30 @@ def single_causal_query(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if not (node.attributes.get_int("is_causal", 0) and has_input(node, 4)) or query is None or key is None:
         return False
     return query[-2] == 1 and isinstance(key[-2], int) and key[-2] > 1
+
+
+def free_batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match recurrent layers whose batch, the second size of the first input, is free.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "free-batch"
+        ops = ["GRU", "LSTM"]
+    """
+    x = input_shape(node, 0)
+    return x is not None and not isinstance(x[1], int)
+
+
+def other_activations(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match recurrent layers that state another activation than these.
+
+    Fields: `attributes`, for `activations` the names that the engine knows.
+
+        [[quirk]]
+        kind = "other-activations"
+        ops = ["GRU", "LSTM"]
+        attributes = { activations = ["Relu", "Sigmoid", "Tanh"] }
+    """
+    stated = node.attributes.get_strings("activations", [])
+    return not {name.lower() for name in stated} <= {str(name).lower() for name in quirk.attributes["activations"]}
