@@ -93,6 +93,42 @@ def softmax_of_parts(axis, opset=13):
     return models.infer_shapes(model), {"x": feed}
 
 
+def attention(biased="qkv", mask=None, axis=-1, given_out=()):
+    """An attention of two heads, as exporters write it: projections with these biases, a mask at a place of its Add."""
+    constants = {"heads": np.array([2, 5, 2, 4]), "two": np.float32(2), "whole": np.array([2, 5, 8])}
+    nodes = []
+    for name in "qkv":
+        constants |= {f"w{name}": x(8, 8), f"b{name}": x(8)}
+        projected = [node("MatMul", f"x w{name}", f"{name}0"), node("Add", f"{name}0 b{name}", f"{name}1")]
+        nodes += projected[: 1 + (name in biased)]
+        nodes.append(node("Reshape", f"{nodes[-1].output[0]} heads", f"{name}2"))
+        nodes.append(node("Transpose", f"{name}2", name, perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]))
+    nodes += [node("MatMul", "q k", "product"), node("Div", "product two", "scores")]
+    if mask is not None:
+        nodes.append(node("Add", "m scores" if mask == 0 else "scores m", "masked"))
+    nodes += [
+        node("Softmax", nodes[-1].output[0], "p", axis=axis), node("MatMul", "p v", "o"),
+        node("Transpose", "o", "t", perm=[0, 2, 1, 3]), node("Reshape", "t whole", "y"),
+    ]  # fmt: skip
+    feeds = {"x": x(2, 5, 8)} | ({"m": x(2, 1, 1, 5)} if mask is not None else {})
+    return built(nodes, feeds, constants, "y", *given_out)
+
+
+def attention_of_one_product(biased):
+    """An attention whose queries, keys and values are one product, and whose queries are scaled."""
+    constants = {"w": x(8, 24), "b": x(24), "parts": np.array([2, 5, 3, 2, 4]), "half": np.float32(0.5)}
+    constants |= {"whole": np.array([2, 5, 8])} | {f"i{n}": np.array(n) for n in range(3)}
+    nodes = [node("MatMul", "x w", "a"), node("Add", "a b", "c")][: 1 + biased]
+    nodes += [
+        node("Reshape", f"{nodes[-1].output[0]} parts", "r"), node("Transpose", "r", "s", perm=[2, 0, 3, 1, 4]),
+        *(node("Gather", f"s i{n}", name, axis=0) for n, name in enumerate("qkv")),
+        node("Transpose", "k", "l", perm=[0, 1, 3, 2]), node("Mul", "q half", "h"), node("MatMul", "h l", "scores"),
+        node("Softmax", "scores", "p", axis=-1), node("MatMul", "p v", "o"),
+        node("Transpose", "o", "t", perm=[0, 2, 1, 3]), node("Reshape", "t whole", "y"),
+    ]  # fmt: skip
+    return built(nodes, {"x": x(2, 5, 8)}, constants)
+
+
 HARD_GATE = node("HardSigmoid", "z", "s", alpha=1 / 6, beta=0.5), node("Mul", "x s", "y")
 WRONG = {
     "a gate of another value": gated(*HARD_GATE),
@@ -110,6 +146,13 @@ WRONG = {
     "a bias that enlarges": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 4)},
                                   {"w": x(4, 5), "c": x(3, 5)}),
     "LayerNormalization": built([node("LayerNormalization", "x w", "y", axis=1)], {"x": x(2, 3, 4)}, {"w": x(4)}),
+    "attention without biases": attention(biased=""),
+    "attention with two biases": attention(biased="qv"),
+    "attention, mask first": attention(mask=0),
+    "attention over the queries": attention(axis=2),
+    "attention and its weights": attention(given_out=("p",)),
+    "attention and its heads": attention(given_out=("t",)),
+    "attention of one product without biases": attention_of_one_product(biased=False),
     **{op: normalized(node(op, "c", "a")) for op in
        ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Sigmoid", "Tanh")},
     "Swish": normalized(node("Sigmoid", "c", "s"), node("Mul", "c s", "a")),
@@ -134,6 +177,9 @@ RIGHT = {
     "a normalization": centred((8,), (8,)),
     "Softmax of parts": softmax_of_parts(axis=1),
     **{op: normalized(node(op, "c", "a")) for op in ("Exp", "LeakyRelu", "Relu", "Selu", "Erf")},
+    "attention": attention(),
+    "masked attention": attention(mask=1),
+    "attention of one product": attention_of_one_product(biased=True),
     "a computed bias": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 5, 7), "c": x(1, 1, 6)},
                              {"w": x(7, 6)}),
     "a row": added(1, 64),

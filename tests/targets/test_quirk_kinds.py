@@ -128,6 +128,19 @@ def reshaped(sizes):
     return proto
 
 
+def attended(divisor):
+    """The model in which `y` is the product of an attention's weights and values; its scores are divided by this."""
+    nodes = []
+    for name, weights in zip("qkv", "abc", strict=True):
+        nodes += [node("MatMul", "x", weights, f"{name}1"), node("Reshape", f"{name}1", "heads", f"{name}2")]
+        nodes.append(node("Transpose", f"{name}2", name, perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]))
+    nodes += [node("MatMul", "q", "k", "s"), node("Div", "s", "two", "d"), node("Softmax", "d", "p", axis=-1)]
+    after = node("Transpose", "y", "t", perm=[0, 2, 1, 3]), node("Reshape", "t", "whole", "z")
+    constants = {name: values(8, 8) for name in "abc"} | {"two": divisor}
+    constants |= {"heads": np.array([2, 5, 2, 4]), "whole": np.array([2, 5, 8])}
+    return one("MatMul", *nodes, *after, inputs="p,v", constants=constants, shape=(2, 5, 8))
+
+
 def gated(activation, shape=(3, 1, 8)):
     weights = {"w": values(1, 6, 8), "r": values(1, 6, 2)}
     return one("GRU", constants=weights, shape=shape, hidden_size=2, activations=["Sigmoid", activation])
@@ -424,6 +437,7 @@ MATCHES = {
     "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
+    "joined-attention": (attended(np.float32(2)), attended(values(5))),
     "free-batch": (gated("Tanh", shape=(3, "n", 8)), gated("Tanh", shape=("t", 1, 8))),
     "other-activations": (gated("Elu"), gated("Relu")),
     "reshaped-sizes": (reshaped("r"), reshaped("s")),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from fns_lab.targets.quirk_kinds import (
+    attentions,
     broadcasting,
     combined,
     control_flow,
@@ -144,6 +145,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "activation-of-another": fusions.activation_of_another,
     "fused-bias": fusions.fused_bias,
     "mistaken": mistaken.mistaken,
+    "joined-attention": attentions.joined_attention,
     "other-axes": mistaken.other_axes,
     "power-of-centred": fusions.power_of_centred,
     "log-softmax-by-parts": fusions.log_softmax_by_parts,
