@@ -258,6 +258,20 @@ def test_a_pool_whose_strides_skip_its_start_is_refused_in_onnx_runtime(op):
     assert_refused_and_lowered("unread-start", target, faulty, near, False)
 
 
+def padded_pool(op, before, size):
+    """A pool of this size, of what an op makes of positive numbers, padded with zeros."""
+    nodes = [
+        helper.make_node("Sigmoid", ["x"], ["s"]), helper.make_node(before, ["s"], ["r"]),
+        helper.make_node("Pad", ["r", "p"], ["q"]), helper.make_node(op, ["q"], ["y"], kernel_shape=[size] * 2),
+    ]  # fmt: skip
+    feeds = {"x": GAUSS.normal(size=(1, 2, 5, 6)).astype(np.float32)}
+    model = graph(
+        nodes, feeds, {"p": np.array([0, 0, 1, 1] * 2)}, outputs={"y": None}, opset=13, ir_version=8,
+        initializers_are_inputs=False,
+    )  # fmt: skip
+    return models.infer_shapes(model), feeds
+
+
 WRONG_IN_A_BROWSER = {
     **{f"no-empty-reductions of {op}": (reduced(op, 0), reduced(op, 1), False) for op in REDUCTIONS},
     **{
@@ -268,6 +282,17 @@ WRONG_IN_A_BROWSER = {
     "uncentred-groups": (grouped(centred=False), grouped(centred=True), True),
     "windowed-complex-signals": (spectrum(2), spectrum(1), True),
     "wrapped-beyond": (wrapped(4), wrapped(3), True),
+    "joined-padding of a MaxPool": (padded_pool("MaxPool", "Neg", 3), padded_pool("MaxPool", "Identity", 3), True),
+    "joined-padding of a small MaxPool": (
+        padded_pool("MaxPool", "Identity", 1),
+        padded_pool("MaxPool", "Identity", 2),
+        True,
+    ),
+    "joined-padding of an AveragePool": (
+        padded_pool("AveragePool", "Neg", 1),
+        padded_pool("AveragePool", "Neg", 2),
+        True,
+    ),
 }
 """By quirk of ORT Web: a model that fails or is wrong, one near it that is right, and whether `lower` fixes it."""
 

@@ -148,6 +148,13 @@ def backwards(start):
     return plain(node("Slice", "x s e a t", "y"), x, limits), x
 
 
+def enlarged(*scales):
+    """An image, its rows and columns at these axes, at another size."""
+    x = image(1, 6, 5, 3, mean=0.0, sd=1.0)
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear")
+    return plain(resize, x, {"s": np.array(scales, np.float32)}), x
+
+
 def gated(op, *activations):
     gates = {"GRU": 3, "LSTM": 4}[op]
     x = image(3, 1, 4, mean=0.0, sd=1.0)
@@ -178,6 +185,7 @@ WRONG_OR_REFUSED = {
     ),
     "constants of float64": (filled(np.float64), filled(np.float32)),
     "clipped peepholes": (peepholes(clip=0.5), peepholes()),
+    "channels last": (enlarged(1, 2, 2, 1), enlarged(1, 1, 2, 2)),
     "backwards from within": (backwards(4), backwards(5)),
     "activations of an LSTM": (gated("LSTM", "HardSigmoid", "Tanh", "Tanh"), gated("LSTM", "Sigmoid", "Relu", "Tanh")),
     "activations of a GRU": (gated("GRU", "HardSigmoid", "Tanh"), gated("GRU", "Sigmoid", "Relu")),

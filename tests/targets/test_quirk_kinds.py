@@ -141,6 +141,12 @@ def attended(divisor):
     return one("MatMul", *nodes, *after, inputs="p,v", constants=constants, shape=(2, 5, 8))
 
 
+def padded_pool(before="Neg"):
+    """The model of a MaxPool of the result of this op, padded with zeros."""
+    nodes = node(before, "x", "r"), node("Pad", "r", "p", "q")
+    return one("MaxPool", *nodes, inputs="q", constants={"p": np.array([0, 0, 1, 1] * 2)}, kernel_shape=[3, 3])
+
+
 def gated(activation, shape=(3, 1, 8)):
     weights = {"w": values(1, 6, 8), "r": values(1, 6, 2)}
     return one("GRU", constants=weights, shape=shape, hidden_size=2, activations=["Sigmoid", activation])
@@ -437,6 +443,7 @@ MATCHES = {
     "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
+    "joined-padding": (padded_pool(), padded_pool("Relu")),
     "joined-attention": (attended(np.float32(2)), attended(values(5))),
     "free-batch": (gated("Tanh", shape=(3, "n", 8)), gated("Tanh", shape=("t", 1, 8))),
     "other-activations": (gated("Elu"), gated("Relu")),

@@ -145,6 +145,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "activation-of-another": fusions.activation_of_another,
     "fused-bias": fusions.fused_bias,
     "mistaken": mistaken.mistaken,
+    "joined-padding": fusions.joined_padding,
     "joined-attention": attentions.joined_attention,
     "other-axes": mistaken.other_axes,
     "power-of-centred": fusions.power_of_centred,

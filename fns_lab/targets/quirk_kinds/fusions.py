@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import from_the_front, input_constant, input_shape
+from fns_lab.opset.nodes import NodeError, from_the_front, full_pads, has_input, input_constant, input_shape
+from fns_lab.opset.signs import never_negative
 from fns_lab.targets.target import Quirk
 
 GATES = frozenset({"Erf", "HardSigmoid", "Sigmoid", "Tanh"})
@@ -186,3 +188,48 @@ def power_of_centred(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         return False
     axes = 1 if x is None or x.shape is None else len(x.shape)
     return exponent is None or exponent.size != 1 or exponent.item() != 2 or exponent.ndim > axes
+
+
+def joined_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a pool whose padding with zeros is a Pad of its own, if it is wrong for the engine to join the two.
+
+    The engine makes the Pad's numbers pads of the pool, which the largest element overlooks: right if none is below 0.
+    It fails if the pads on one side of an axis reach the size of the window. It joins nothing if another node reads the
+    padded value, if the batch or the channels are padded, and if the pool has `auto_pad`, or `pads` of an average.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "joined-padding"
+        ops = ["AveragePool", "MaxPool"]
+    """
+    padded = node.inputs[0]
+    pad = None if padded is None or len(padded.uses()) > 1 or padded.is_graph_output() else padded.producer()
+    if pad is None or pad.op_type != "Pad" or not _pads_zeros(pad):
+        return False
+    own = node.attributes.get_ints("pads", [])
+    is_average = node.op_type != "MaxPool"
+    if node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET" or (is_average and any(own)):
+        return False
+    try:
+        pads = full_pads(pad)
+    except NodeError:
+        return False
+    window = node.attributes.get_ints("kernel_shape", [])
+    axes = len(pads) // 2
+    if len(window) != axes - 2 or min(pads) < 0 or any(pads[axis + i] for axis in (0, axes) for i in (0, 1)):
+        return False
+    begins, ends = pads[2:axes], pads[axes + 2 :]
+    own = own or [0] * (2 * len(window))
+    sums = zip(begins + ends, own, strict=True)
+    if any(given + its_own >= size for (given, its_own), size in zip(sums, [*window, *window], strict=True)):
+        return True
+    x = pad.inputs[0]
+    return not is_average and any(pads) and (x is None or not never_negative(x))
+
+
+def _pads_zeros(pad: ir.Node) -> bool:
+    if pad.attributes.get_string("mode", "constant") != "constant":
+        return False
+    number = input_constant(pad, 2) if has_input(pad, 2) else np.float32(pad.attributes.get_float("value", 0.0))
+    return number is not None and not number.any()
