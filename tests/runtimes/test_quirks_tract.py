@@ -142,6 +142,33 @@ def batched(batch):
     return model, feeds
 
 
+def computed_sizes(op, **attributes):
+    """A Reshape to the free size of its input, which goes through this op, and its other sizes."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Slice", ["s", "b", "e"], ["n"]),
+        helper.make_node(op, ["n"], ["m"], **attributes), helper.make_node(op, ["m"], ["o"], **attributes),
+        helper.make_node("Cast", ["o"], ["p"], to=TensorProto.INT64),
+        helper.make_node("Concat", ["p", "rest"], ["q"], axis=0), helper.make_node("Reshape", ["x", "q"], ["y"]),
+    ]  # fmt: skip
+    feeds, limits = {"x": x(2, 3, 4)}, {"b": ints(0), "e": ints(1), "rest": ints(-1)}
+    model = graph(nodes, feeds, limits, outputs={"y": None}, opset=13, ir_version=8, initializers_are_inputs=False)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ("n", 3, 4)))
+    return model, feeds
+
+
+def resized_to(*sizes):
+    """A Resize of an input of these sizes to the first two of them and fixed ones."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Slice", ["s", "b", "e"], ["n"]),
+        helper.make_node("Concat", ["n", "hw"], ["q"], axis=0),
+        helper.make_node("Resize", ["x", "", "", "q"], ["y"], mode="linear"),
+    ]  # fmt: skip
+    feeds, constants = {"x": x(2, 3, 4, 5)}, {"b": ints(0), "e": ints(2), "hw": ints(8, 10)}
+    model = graph(nodes, feeds, constants, outputs={"y": None}, opset=13, ir_version=8, initializers_are_inputs=False)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes))
+    return model, feeds
+
+
 def flattened(*sizes):
     """A Flatten of an input with these sizes, some of them free."""
     flatten = helper.make_node("Flatten", ["x"], ["y"])
@@ -273,6 +300,9 @@ CASES = {
         one("ReduceSumSquare", {"x": x(2, 0)}, axes=[1]), one("ReduceSumSquare", {"x": x(2, 3)}, axes=[1])
     ),
     "free batch": (batched("n"), batched(2)),
+    "sizes by way of int32": (computed_sizes("Cast", to=6), computed_sizes("Cast", to=7)),
+    "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),
+    "the product of sizes": (computed_sizes("ReduceProd"), computed_sizes("Neg")),
     "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""

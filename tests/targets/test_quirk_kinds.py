@@ -141,6 +141,13 @@ def attended(divisor):
     return one("MatMul", *nodes, *after, inputs="p,v", constants=constants, shape=(2, 5, 8))
 
 
+def resized_by_way_of(only):
+    """The model of a Reshape to a shape that is the free one, after this node."""
+    last = node("Cast", "r", "q", to=7)
+    return one("Reshape", node("Shape", "x", "s"), only, last, inputs="x,q", constants={"one": np.array([1])},
+               shape=("n", 4))  # fmt: skip
+
+
 def padded_pool(before="Neg"):
     """The model of a MaxPool of the result of this op, padded with zeros."""
     nodes = node(before, "x", "r"), node("Pad", "r", "p", "q")
@@ -443,6 +450,7 @@ MATCHES = {
     "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
+    "lost-sizes": (resized_by_way_of(node("Cast", "s", "r", to=6)), resized_by_way_of(node("Mul", "s", "one", "r"))),
     "joined-padding": (padded_pool(), padded_pool("Relu")),
     "joined-attention": (attended(np.float32(2)), attended(values(5))),
     "free-batch": (gated("Tanh", shape=(3, "n", 8)), gated("Tanh", shape=("t", 1, 8))),

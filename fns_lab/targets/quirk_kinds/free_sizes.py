@@ -1,0 +1,70 @@
+"""The kind of quirk for sizes computed from free ones by ops through which an engine loses track of them."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from fns_lab.opset.nodes import input_constant, input_shape
+from fns_lab.targets.target import Quirk
+
+MOVES = frozenset({"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+"""Ops that keep all elements of a list of sizes, in their order."""
+
+
+def lost_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes one of whose inputs of these numbers is computed from a free size by other ops than these.
+
+    A Cast to another type than int64 is another op. Sizes that are fixed, of a Shape of which others are free, do not
+    count.
+
+    Fields: `inputs`, the numbers of the inputs, from 0; `after`, the ops through which the engine knows the sizes.
+
+        [[quirk]]
+        kind = "lost-sizes"
+        ops = ["Reshape"]
+        inputs = [1]
+        after = ["Cast", "Concat", "Gather", "Mul", "Shape", "Slice"]
+    """
+    waiting = [node.inputs[index] for index in quirk.inputs if index < len(node.inputs)]
+    seen = set[ir.Value]()
+    while waiting:
+        value = waiting.pop()
+        producer = None if value is None else value.producer()
+        if value is None or producer is None or value in seen or not _is_free(value):
+            continue
+        seen.add(value)
+        if producer.op_type not in quirk.after or producer.attributes.get_int("to", 7) != ir.DataType.INT64:
+            return True
+        if producer.op_type not in ("Shape", "Size"):
+            waiting += producer.inputs
+    return False
+
+
+def _is_free(value: ir.Value | None) -> bool:
+    """Return whether a value is known to be computed from a size that is free."""
+    sizes = _sizes(value)
+    if sizes is not None:
+        return not all(isinstance(size, int) for size in sizes)
+    producer = None if value is None else value.producer()
+    return producer is not None and any(_is_free(each) for each in producer.inputs)
+
+
+def _sizes(value: ir.Value | None) -> list[int | ir.SymbolicDim] | None:
+    """Return the sizes that a value holds, None where that is not known."""
+    node = None if value is None else value.producer()
+    if node is None:
+        return []
+    x = _sizes(node.inputs[0]) if node.inputs and node.op_type in (*MOVES, "Gather", "Slice") else None
+    if node.op_type == "Shape" and (shape := input_shape(node, 0)) is not None:
+        return list(shape)[node.attributes.get_int("start", 0) : node.attributes.get_int("end", len(shape))]
+    if node.op_type in MOVES:
+        return x
+    if x is None:
+        return None
+    limits = [input_constant(node, index) for index in range(1, len(node.inputs))]
+    if any(each is None or each.size != 1 for each in limits) or (node.op_type == "Slice" and len(limits) == 4):
+        return None
+    numbers = [int(each.reshape(-1)[0]) for each in limits if each is not None]
+    if node.op_type == "Slice":
+        return x[slice(*numbers[:2])]
+    return [x[numbers[0]]] if -len(x) <= numbers[0] < len(x) else None
