@@ -12,6 +12,7 @@ from onnx import ModelProto
 
 from fns_lab.errors import RuntimeFault
 from fns_lab.feeds import fit_feeds, require_int32
+from fns_lab.limits import ANSWER_SECONDS
 from fns_lab.models import dtype_of, model_label
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.packages import version_of
@@ -21,6 +22,12 @@ Argument = TypeVar("Argument")
 """What a runner's function takes."""
 Result = TypeVar("Result")
 """What it returns."""
+
+
+def no_answer(timeout_s: float) -> str:
+    """Return the message for an engine that gave no answer in time, and how to allow more where the limit ended it."""
+    hint = f"; {ANSWER_SECONDS.how_to_raise}" if timeout_s == ANSWER_SECONDS.value else ""
+    return f"gave no answer within {timeout_s:g} s{hint}"
 
 
 class ClosingRunner:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fns_lab.errors import first_line
-from fns_lab.limits import ANSWER_SECONDS
+from fns_lab.runtimes.base import no_answer
 from fns_lab.runtimes.chromium import Chromium, quietly
 from fns_lab.runtimes.engines import engine_for
 from fns_lab.targets import Target
@@ -169,10 +169,7 @@ class EnginePage:
             return await asyncio.wait_for(work, timeout_s)
         except TimeoutError:
             await self.discard()
-            raise PageLost(
-                f"no answer within {timeout_s:g} s: the page hung, or {ANSWER_SECONDS.how_to_raise}"
-                + self._console_text()
-            ) from None
+            raise PageLost(no_answer(timeout_s) + self._console_text()) from None
         except Error as error:
             await self.discard()
             raise PageLost(

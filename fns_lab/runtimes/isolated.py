@@ -30,7 +30,7 @@ from fns_lab.feeds import fit_feeds
 from fns_lab.limits import ANSWER_SECONDS
 from fns_lab.models import model_label
 from fns_lab.runtimes.advice import advice
-from fns_lab.runtimes.base import ClosingRunner, package_name
+from fns_lab.runtimes.base import ClosingRunner, no_answer, package_name
 from fns_lab.runtimes.shared_arrays import SharedArrays
 from fns_lab.runtimes.versions import fetched_folder
 from fns_lab.targets import Target
@@ -217,7 +217,7 @@ class EngineProcess:
 
     def _received(self, timeout_s: float) -> tuple[str, Any]:
         if not self._connection.poll(timeout_s):
-            raise EngineDied(f"gave no answer within {timeout_s:g} s; {ANSWER_SECONDS.how_to_raise}")
+            raise EngineDied(no_answer(timeout_s))
         kind, value = self._connection.recv()
         return kind, value
 

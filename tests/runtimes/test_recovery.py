@@ -49,7 +49,7 @@ def test_a_page_that_hangs_is_replaced():
     model, feeds = slow_model()
     with open_runner(relu(X), TARGET) as neighbour, open_runner(model, TARGET, timeout_s=HANG_S) as runner:
         hung = runner.page
-        with pytest.raises(RuntimeFault, match=rf"{TARGET}, model 'small' \(1 node\): no answer within 2 s"):
+        with pytest.raises(RuntimeFault, match=rf"{TARGET}, model 'small' \(1 node\): gave no answer within 2 s"):
             runner.infer(feeds)
         assert not hung.alive
         assert is_right(neighbour)
