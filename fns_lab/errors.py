@@ -73,6 +73,13 @@ def first_line(error: object) -> str:
     return one_line(lines[0] if lines else error)
 
 
+def root_cause(error: BaseException) -> BaseException:
+    """Return the exception that began a chain of them."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory was short. PyTorch and ONNX Runtime have no class for that."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnx import ModelProto
 
-from fns_lab.errors import InputError, first_line, shape_text
+from fns_lab.errors import InputError, first_line, root_cause, shape_text
 from fns_lab.export.inputs import Arguments, output_names
 from fns_lab.export.modules import CallLog, changed_buffer, outputs_of
 from fns_lab.export.names import name_values
@@ -160,7 +160,7 @@ def _traced(net: nn.Module, call: Arguments, opset: int, dynamic_shapes: dict[st
     except InputError:
         raise
     except Exception as error:  # whatever the network's own code or any stage of the exporter raises
-        cause = _root_cause(error)
+        cause = root_cause(error)
         if isinstance(cause, InputError):
             raise cause from None
         sizes = ", ".join(shape_text(tensor.shape) for tensor in call.tensors)
@@ -255,9 +255,3 @@ def _why_untraceable(net: nn.Module, error: BaseException) -> str:
         )
         return f"what its Python code does depends on the numbers in a tensor{place}; use torch.where or torch.cond"
     return first_line(error)
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -8,7 +8,7 @@ import logging
 import onnx
 import onnx_ir as ir
 
-from fns_lab.errors import InputError, one_line
+from fns_lab.errors import InputError, one_line, root_cause
 from fns_lab.models import graphs, with_dense_constants
 from fns_lab.opset.definitions import require_defined
 
@@ -36,7 +36,7 @@ def read_graph(model: onnx.ModelProto) -> ir.Model:
 
 def unreadable(error: BaseException) -> InputError:
     """Return the `InputError` for a model that onnx_ir cannot read, with the message of what began it."""
-    return InputError(f"the model cannot be read as a graph: {one_line(_cause(error))}")
+    return InputError(f"the model cannot be read as a graph: {one_line(root_cause(error))}")
 
 
 def _with_own_outputs_of_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -57,10 +57,3 @@ def _with_own_outputs_of_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
                 graph.node.append(onnx.helper.make_node("Identity", [output.name], [copy]))
                 output.name = copy
     return model
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the exception that began a chain of them."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
