@@ -53,11 +53,6 @@ class Case:
     expected: Mapping[str, np.ndarray] = field(repr=False)
     elementwise: bool = False
 
-    @property
-    def expanded(self) -> bool:
-        """Whether the model is the op's definition in other ops rather than the op."""
-        return "_expanded" in self.name
-
 
 @functools.cache
 def node_cases() -> tuple[Case, ...]:
