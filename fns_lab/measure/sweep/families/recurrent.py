@@ -9,8 +9,8 @@ import numpy as np
 from fns_lab.measure.sweep.axes import LEFT_OUT
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
+from fns_lab.rewrite.recurrent import GATES
 
-GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 DIRECTIONS = (LEFT_OUT, "forward", "reverse", "bidirectional")
 OPTIONAL = (LEFT_OUT, "given")
 
