@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fns_lab.compare.pairing import SCOPES_KEY
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from fns_lab.export.modules import Outputs
-
-_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def name_values(graph: ir.Graph, outputs: Outputs) -> dict[str, tuple[str, ...]]:
@@ -48,12 +48,12 @@ def _innermost(outputs: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 
 def _scope(node: ir.Node) -> str:
     """Return the path of the module that the node comes from, `""` for the network's own forward."""
-    return str(ast.literal_eval(node.metadata_props.get(_SCOPES, "['', '']"))[-2])
+    return str(ast.literal_eval(node.metadata_props.get(SCOPES_KEY, "['', '']"))[-2])
 
 
 def _op(node: ir.Node) -> str:
     """Return `conv2d` for what torch calls `conv2d_3`; for a node without a torch op, its ONNX op in lower case."""
-    name = ast.literal_eval(node.metadata_props.get(_SCOPES, "['']"))[-1] or node.op_type.lower()
+    name = ast.literal_eval(node.metadata_props.get(SCOPES_KEY, "['']"))[-1] or node.op_type.lower()
     return re.sub(r"_\d+$", "", str(name))
 
 
