@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ModelPath = Annotated[Path, typer.Argument(metavar="M.onnx", help="An ONNX model.", show_default=False)]
 TargetName = Annotated[str, typer.Option("--target", metavar="T", help="The target, such as onnxjs-0.1.8/wasm.")]
+TargetNames = Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 Top = Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="Print only the N rows that matter most.")]
 Shapes = Annotated[

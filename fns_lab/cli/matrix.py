@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fns_lab.cli.common import JsonFlag, print_json, print_table
+from fns_lab.cli.common import JsonFlag, TargetNames, print_json, print_table
 from fns_lab.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def matrix(
-    target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
+    target: TargetNames,
     op: Annotated[
         list[str] | None,
         typer.Option("--op", metavar="OP", help="Only the tests of this op; may be given several times."),

@@ -16,6 +16,7 @@ from fns_lab.cli.common import (
     OutputModel,
     Shapes,
     TargetName,
+    TargetNames,
     checked_model,
     checked_output,
     parse_shapes,
@@ -31,7 +32,7 @@ def bench(
     models: Annotated[
         list[Path], typer.Argument(metavar="M.onnx...", help="Models; ratios are to the first.", show_default=False)
     ],
-    target: Annotated[list[str], typer.Option("--target", metavar="T", help="A target; may be given several times.")],
+    target: TargetNames,
     input: Inputs = None,
     image: ImageOptions = NO_IMAGE_OPTIONS,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model on each target.")] = 10,
