@@ -115,16 +115,19 @@ def compare(
     if load:
         if a or input or bisect or truth or tolerance is not None or reduce or save:
             raise InputError("--load shows a saved comparison; only --plot and --json can be given with it")
-        comparison = _loaded(load)
-    elif a and b:
-        changes = image.changes()
-        feeds = partial(feeds_of, inputs=input, changes=changes)
-        with _progress_bar() as bar:
-            experiment = experiment_of(a, weights, device, b, feeds, target_a, target_b, tolerance, bar)
-            comparison = _compared(experiment, bar, by_halves=bisect, truth=truth)
-        write_files(experiment, comparison, target_b, save=save, reduce=reduce, reference=reference_name(a, target_a))
-    else:
+        return _show(_loaded(load), plot, top, json=json)
+    if not (a and b):
         raise InputError("give two models, or --load DIR (see fns-lab compare --help)")
+    feeds = partial(feeds_of, inputs=input, changes=image.changes())
+    with _progress_bar() as bar:
+        experiment = experiment_of(a, weights, device, b, feeds, target_a, target_b, tolerance, bar)
+        comparison = _compared(experiment, bar, by_halves=bisect, truth=truth)
+    write_files(experiment, comparison, target_b, save=save, reduce=reduce, reference=reference_name(a, target_a))
+    return _show(comparison, plot, top, json=json)
+
+
+def _show(comparison: Comparison, plot: Path | None, top: int | None, *, json: bool) -> int:
+    """Plot a comparison if asked for, print it, and return the exit code."""
     if plot:
         draw(plot, comparison)
     if json:
