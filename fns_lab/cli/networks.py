@@ -50,12 +50,8 @@ def eval(
     if target_framework and not export_onnx:
         raise InputError("--target-framework lowers the model that --export_onnx writes: give both")
     lower_for = targets.load(target_framework) if target_framework else None
-    if export_onnx and is_onnx:
-        raise InputError(f"{model}: already ONNX; --export_onnx takes a .pth or .model file")
-    if export_onnx and many:
-        raise InputError("--export_onnx exports at the size of one image: give one --content-image")
     if export_onnx:
-        checked_model(export_onnx, model)
+        _check_export(export_onnx, model, is_onnx=is_onnx, many=many)
     if many:
         checked_folder(output_image)
     else:
@@ -76,3 +72,12 @@ def eval(
     images.save(y, output_image)
     print(f"{output_image}: {y.shape[2]}x{y.shape[3]}")
     return write(export_network(net.cpu(), y.shape[2:]).model, export_onnx, lower_for) if export_onnx else 0
+
+
+def _check_export(path: Path, model: Path, *, is_onnx: bool, many: bool) -> None:
+    """Raise `InputError`, before the work begins, if the network cannot be exported to `path`."""
+    if is_onnx:
+        raise InputError(f"{model}: already ONNX; --export_onnx takes a .pth or .model file")
+    if many:
+        raise InputError("--export_onnx exports at the size of one image: give one --content-image")
+    checked_model(path, model)
