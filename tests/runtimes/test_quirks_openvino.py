@@ -14,7 +14,7 @@ NEAR_ZERO = x(2, 64) * np.float32(1e-7)
 
 def shifted(*shape):
     number = np.full(shape, 3, np.uint8)
-    return one("BitShift", {"x": number}, {"n": number}, direction="LEFT")
+    return one("BitShift", {"x": number}, {"n": number}, direction="RIGHT")
 
 
 def coded(opset):
