@@ -114,6 +114,20 @@ def graphs(model: ModelProto) -> Iterator[GraphProto]:
             yield from _bodies(attribute)
 
 
+def tensors(model: ModelProto) -> Iterator[tuple[str, TensorProto]]:
+    """Yield the constants of the model's graphs by name: initializers, and what Constant nodes state."""
+    for graph in graphs(model):
+        yield from ((tensor.name, tensor) for tensor in graph.initializer)
+    for node in walk(model.graph):
+        yield from ((node.output[0], stated.t) for stated in node.attribute if stated.HasField("t"))
+
+
+def is_typed(tensor: TensorProto) -> bool:
+    """Return whether a constant's numbers lie in a field of their type, such as `float_data`, not in `raw_data`."""
+    is_outside = tensor.data_location == TensorProto.EXTERNAL
+    return not is_outside and not tensor.HasField("raw_data") and tensor.data_type != TensorProto.STRING
+
+
 def count_ops(model: ModelProto) -> dict[str, int]:
     """Count the nodes of each op, named as `op_name` does, most frequent first."""
     return dict(Counter(map(op_name, walk(model.graph))).most_common())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
+from onnx import numpy_helper
 from onnxscript.rewriter import RULE_NAME_TAG
 
 from fns_lab import weights
 from fns_lab.errors import InputError, one_line
-from fns_lab.models import INITIALIZERS_APART_SINCE, RULE_PREFIX, fed_inputs
+from fns_lab.models import INITIALIZERS_APART_SINCE, RULE_PREFIX, fed_inputs, is_typed, tensors
 from fns_lab.opset.convert import convert
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.opset.inference import has_other_rank
@@ -123,6 +124,15 @@ def restore_claims(model: ir.Model, original: onnx.ModelProto) -> None:
         elif len(value.shape) == len(claim.shape):
             pairs = zip(value.shape, claim.shape, strict=True)
             value.shape = ir.Shape([size if _is_known(size) or isinstance(old, int) else old for size, old in pairs])
+
+
+def store_raw(result: onnx.ModelProto, target: Target) -> None:
+    """In place: move the numbers of constants to `raw_data`, for a target that reads them wrong in other fields."""
+    if "typed constants" not in target.refuses:
+        return
+    for _, tensor in tensors(result):
+        if is_typed(tensor):
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
 
 
 def require_whole(result: onnx.ModelProto, original: onnx.ModelProto) -> None:

@@ -17,7 +17,7 @@ from onnxscript.rewriter import RewriteRule, RewriteRuleSet
 
 from fns_lab.opset.domain import onnx_opset
 from fns_lab.rewrite.control_flow import CONTROL_FLOW_RULE
-from fns_lab.rewrite.finish import OPSET_RULE, clean_up, convert_opset, require_whole, restore_claims
+from fns_lab.rewrite.finish import OPSET_RULE, clean_up, convert_opset, require_whole, restore_claims, store_raw
 from fns_lab.rewrite.folding import fold_constants
 from fns_lab.rewrite.prepare import prepared
 from fns_lab.rewrite.rule import LoweringRun, Refused, Rule
@@ -134,6 +134,7 @@ def lower(
     clean_up(lowered, target)
     restore_claims(lowered, model)
     result = ir.to_proto(lowered)
+    store_raw(result, target)
     of_file = file_refusals(result, lowered, target)
     checked = check_ir(lowered, target, file_refusals=of_file)
     if converted is None and not checked:  # else the target runs every node at the model's own opset

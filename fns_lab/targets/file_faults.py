@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import onnx
 import onnx_ir as ir
 
-from fns_lab.models import graphs, walk
+from fns_lab.models import graphs, is_typed, tensors, walk
+
+WIDER_FIELDS = frozenset(
+    {
+        onnx.TensorProto.BOOL,
+        onnx.TensorProto.DOUBLE,
+        onnx.TensorProto.FLOAT16,
+        onnx.TensorProto.UINT32,
+        onnx.TensorProto.UINT64,
+    }
+)
+"""Element types whose numbers OpenCV takes for others where they are not in `raw_data` but in a typed field."""
 
 
 def _sparse(model: onnx.ModelProto, inferred: ir.Model) -> Iterator[str]:
@@ -17,6 +28,13 @@ def _sparse(model: onnx.ModelProto, inferred: ir.Model) -> Iterator[str]:
     for node in walk(model.graph):
         if node.op_type == "Constant" and any(attribute.name == "sparse_value" for attribute in node.attribute):
             yield f"the constant {node.output[0]} is sparse"
+
+
+def _typed(model: onnx.ModelProto, inferred: ir.Model) -> Iterator[str]:
+    for name, tensor in tensors(model):
+        if is_typed(tensor) and tensor.data_type in WIDER_FIELDS:
+            element_type = onnx.TensorProto.DataType.Name(tensor.data_type)
+            yield f"the constant {name} of {element_type} lies in a field for other numbers, not in raw_data"
 
 
 def _repeated_node_names(model: onnx.ModelProto, inferred: ir.Model) -> Iterator[str]:
@@ -78,6 +96,7 @@ FILE_FAULTS: Mapping[str, Callable[[onnx.ModelProto, ir.Model], Iterator[str]]] 
     "inputs given out": _inputs_given_out,
     "repeated node names": _repeated_node_names,
     "sparse constants": _sparse,
+    "typed constants": _typed,
     "wrong inner shapes": _wrong_inner_shapes,
     "wrong inner types": _wrong_inner_types,
     "wrong output shapes": _wrong_output_shapes,

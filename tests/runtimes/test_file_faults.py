@@ -54,7 +54,20 @@ def with_constant(shape=(), element_type=TensorProto.FLOAT, **value):
     return built(nodes, [info("y"), info("w", shape, element_type)])
 
 
+def masked(*, raw):
+    """Some columns of x, by a constant of booleans in `raw_data` or in `int32_data`."""
+    mask = helper.make_tensor("m", TensorProto.BOOL, [3], b"\1\0\1" if raw else [True, False, True], raw=raw)
+    nodes = [
+        helper.make_node("Constant", [], ["m"], value=mask),
+        helper.make_node("Cast", ["m"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["x", "f"], ["y"]),
+    ]
+    return built(nodes, [info("y")])
+
+
 FILES = {
+    "raw constant": masked(raw=True),
+    "typed constant": masked(raw=False),
     "repeated node names": chain(names=("same", "same")),
     "wrong inner shape": chain([info("r", (3, 2))]),
     "wrong inner rank": chain([info("r", (2, 3, 1))]),

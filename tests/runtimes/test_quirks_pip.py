@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 from fns_lab import targets
 from tests.runtimes.graphs import graph
@@ -52,6 +52,13 @@ def cropped(mode):
     return one(
         "Resize", {"x": x(1, 2, 6, 8)}, region, inputs="x,r,,z", mode="linear", coordinate_transformation_mode=mode
     )
+
+
+def added(**stated):
+    """A sum of whole numbers and a constant that states its own."""
+    nodes = [helper.make_node("Constant", [], ["k"], **stated), helper.make_node("Add", ["x", "k"], ["y"])]
+    model = graph(nodes, {"x": ints(3, 4)}, outputs={"y": (2,)}, output_type=TensorProto.INT64, opset=13, ir_version=8)
+    return model, {"x": ints(3, 4)}
 
 
 def stepped(dtype):
@@ -366,6 +373,9 @@ CASES = {
         one("Clip", {"x": x(2, 5)}, {"low": np.float32(1), "high": np.float32(2)}),
     ),
     (OPENVINO, "crop"): (cropped("tf_crop_and_resize"), cropped("half_pixel")),
+    (OPENCV, "short integers"): (
+        added(value_ints=[1, 2]), added(value=numpy_helper.from_array(ints(1, 2)))
+    ),
     (OPENCV, "steps of doubles"): (stepped(np.float64), stepped(np.float32)),
     (OPENCV, "steps of uint64"): (stepped(np.uint64), stepped(np.int64)),
     (OPENCV, "linear of integers"): (doubled(np.uint8), doubled(np.float32)),
