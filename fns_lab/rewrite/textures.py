@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import fixed_shape
@@ -16,7 +19,26 @@ TOO_LARGE = ("large-value", "no-texture")
 
 def require_textures(rule: Rule, x: ir.Value, y: ir.Value) -> None:
     """Raise `Refusal` unless a node's input and its whole result fit: parts of it would not help."""
-    for quirk in rule.target.quirks:
-        for value in (x, y):
-            if quirk.kind in TOO_LARGE and not fits(math.prod(fixed_shape(value)), quirk):
-                raise Refusal(f"{value.name} itself does not fit into a texture")
+    for value in (x, y):
+        if not _fits(rule, math.prod(fixed_shape(value))):
+            raise Refusal(f"{value.name} itself does not fit into a texture")
+
+
+def parts_that_fit(rule: Rule, size: int, elements: Callable[[int], int]) -> list[slice]:
+    """Return the fewest parts of an axis of this size, about equal, for each of which what is computed fits.
+
+    `elements` returns the number of elements that are computed for a part of so many. Raises `Refusal` if the whole
+    fits, since parts would not help then, or not even a part of one.
+    """
+    if _fits(rule, elements(size)):
+        raise Refusal("another input than the large one does not fit into a texture")
+    for count in range(2, size + 1):
+        edges = np.linspace(0, size, count + 1).astype(int)
+        parts = [slice(int(start), int(stop)) for start, stop in itertools.pairwise(edges)]
+        if all(_fits(rule, elements(part.stop - part.start)) for part in parts):
+            return parts
+    raise Refusal("not even a part of one element fits into a texture")
+
+
+def _fits(rule: Rule, count: int) -> bool:
+    return all(fits(count, quirk) for quirk in rule.target.quirks if quirk.kind in TOO_LARGE)

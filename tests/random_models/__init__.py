@@ -101,7 +101,7 @@ GENERATORS = {
     "mat-mul-vector": products.product_with_a_vector,
     "gemm-scalar-bias": products.gemm_with_a_number,
     "mat-mul-columns": products.large_matrix,
-    "conv-halves": layers.conv_of_a_large_image,
+    "conv-rows": layers.conv_of_a_large_image,
     "concat-filled": plain_ops.concat_with_nothing,
     "concat-groups": faults.concat_of_many,
     "split-slice": plain_ops.split,
@@ -211,7 +211,7 @@ def check_case(case: Case) -> CaseResult:
 def target_of(case: Case) -> Target:
     """Return the target of a case: it prefers the rule if that applies only where it is preferred."""
     target = targets.load(case.target)
-    if case.rule in ("mat-mul-columns", "conv-halves"):
+    if case.rule in ("mat-mul-columns", "conv-rows"):
         return with_small_textures(target)
     return replace(target, prefer=(case.rule,)) if case.rule in PREFERRED else target
 

@@ -24,9 +24,9 @@ from fns_lab.rewrite.rules.concat_groups import ConcatGroups
 from fns_lab.rewrite.rules.conv_bands import ConvBands
 from fns_lab.rewrite.rules.conv_by_image import ConvByImage
 from fns_lab.rewrite.rules.conv_dense import ConvDense
-from fns_lab.rewrite.rules.conv_halves import ConvHalves
 from fns_lab.rewrite.rules.conv_pad_channels import ConvPadChannels
 from fns_lab.rewrite.rules.conv_pad_first import ConvPadFirst
+from fns_lab.rewrite.rules.conv_rows import ConvRows
 from fns_lab.rewrite.rules.conv_split_kernel import ConvSplitKernel
 from fns_lab.rewrite.rules.conv_transpose_subpixel import ConvTransposeSubpixel
 from fns_lab.rewrite.rules.conv_winograd import ConvWinograd
@@ -190,7 +190,7 @@ RULES: tuple[type[Rule], ...] = (
     GemmScalarBias,
     MatMulColumns,
     # Images in forms that an engine lacks.
-    ConvHalves,
+    ConvRows,
     # Rules that only copy or rearrange.
     ConcatFilled,
     ConcatGroups,
