@@ -129,6 +129,11 @@ def attention_of_one_product(biased):
     return built(nodes, {"x": x(2, 5, 8)}, constants)
 
 
+def reshaped(*sizes):
+    nodes = [node("Reshape", "x s", "r"), node("Reshape", "r t", "y")]
+    return built(nodes, {"x": x(2, 3, 4)}, {"s": np.array([6, 4]), "t": np.array(sizes)})
+
+
 HARD_GATE = node("HardSigmoid", "z", "s", alpha=1 / 6, beta=0.5), node("Mul", "x s", "y")
 WRONG = {
     "a gate of another value": gated(*HARD_GATE),
@@ -146,6 +151,7 @@ WRONG = {
     "a bias that enlarges": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 4)},
                                   {"w": x(4, 5), "c": x(3, 5)}),
     "LayerNormalization": built([node("LayerNormalization", "x w", "y", axis=1)], {"x": x(2, 3, 4)}, {"w": x(4)}),
+    "a size kept after a Reshape": reshaped(0, 2, 2),
     "attention without biases": attention(biased=""),
     "attention with two biases": attention(biased="qv"),
     "attention, mask first": attention(mask=0),
@@ -177,6 +183,7 @@ RIGHT = {
     "a normalization": centred((8,), (8,)),
     "Softmax of parts": softmax_of_parts(axis=1),
     **{op: normalized(node(op, "c", "a")) for op in ("Exp", "LeakyRelu", "Relu", "Selu", "Erf")},
+    "sizes after a Reshape": reshaped(6, 2, 2),
     "attention": attention(),
     "masked attention": attention(mask=1),
     "attention of one product": attention_of_one_product(biased=True),

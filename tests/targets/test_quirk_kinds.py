@@ -148,6 +148,11 @@ def resized_by_way_of(only):
                shape=("n", 4))  # fmt: skip
 
 
+def reshaped_twice(*sizes):
+    first = node("Reshape", "x", "s", "r")
+    return one("Reshape", first, inputs="r,t", constants={"s": np.array([8, 6, 8]), "t": np.array(sizes)})
+
+
 def padded_pool(before="Neg"):
     """The model of a MaxPool of the result of this op, padded with zeros."""
     nodes = node(before, "x", "r"), node("Pad", "r", "p", "q")
@@ -451,6 +456,7 @@ MATCHES = {
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
     "lost-sizes": (resized_by_way_of(node("Cast", "s", "r", to=6)), resized_by_way_of(node("Mul", "s", "one", "r"))),
+    "joined-reshapes": (reshaped_twice(0, 2, -1), reshaped_twice(8, 2, -1)),
     "joined-padding": (padded_pool(), padded_pool("Relu")),
     "joined-attention": (attended(np.float32(2)), attended(values(5))),
     "free-batch": (gated("Tanh", shape=(3, "n", 8)), gated("Tanh", shape=("t", 1, 8))),

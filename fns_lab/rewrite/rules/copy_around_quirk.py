@@ -129,7 +129,8 @@ class CopySecondOperand(CopyAroundQuirk):
 class CopyBeforeFusion(CopyAroundQuirk):
     """BatchNormalization(Sigmoid(Conv(x)))  =  BatchNormalization(Sigmoid(Conv(x)) + 0).
 
-    So with Add(MatMul(x, w), c), Relu(Conv(x)), Mul(x, HardSigmoid(z)) and MatMul(Softmax(x), v).
+    So with Add(MatMul(x, w), c), Relu(Conv(x)), Mul(x, HardSigmoid(z)), MatMul(Softmax(x), v) and
+    Reshape(Reshape(x)).
 
     Needed by OpenCV, which joins the nodes to one that computes something else, and by ONNX Runtime Web on webgl, which
     joins a convolution with its activation and takes the result for all convolutions of these sizes. An Add, which may
@@ -138,7 +139,10 @@ class CopyBeforeFusion(CopyAroundQuirk):
 
     NAME = "copy-before-fusion"
     EMITS = ("Add", "Mul")
-    WORKS_AROUND = ("norm-after-activation", "fused-bias", "activation-of-another", "mistaken", "joined-attention")
+    WORKS_AROUND = (
+        "norm-after-activation", "fused-bias", "activation-of-another", "mistaken", "joined-attention",
+        "joined-reshapes",
+    )  # fmt: skip
 
     def copied_inputs(self, node: ir.Node) -> tuple[int, ...]:
         quirks = [q for q in self.target.quirks if q.kind == "mistaken" and touches(node, q, self.opset)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -233,3 +234,37 @@ def _pads_zeros(pad: ir.Node) -> bool:
         return False
     number = input_constant(pad, 2) if has_input(pad, 2) else np.float32(pad.attributes.get_float("value", 0.0))
     return number is not None and not number.any()
+
+
+def joined_reshapes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with a 0 in their shape, which keeps a size, that alone read the result of a node of the same op.
+
+    The engine joins them, so that the 0 keeps a size of what the first one reads. Where that is known to be the same
+    size, the node is right. So with several nodes before it.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "joined-reshapes"
+        ops = ["Reshape"]
+    """
+    sizes, x = input_constant(node, 1), node.inputs[0]
+    if sizes is None or x is None:
+        return False
+    kept = [axis for axis, size in enumerate(sizes.reshape(-1)) if size == 0]
+    wanted = _sizes_at(x, kept)
+    while kept and x is not None and len(x.uses()) == 1 and not x.is_graph_output():
+        before = x.producer()
+        if before is None or before.op_type != node.op_type:
+            return False
+        x = before.inputs[0]
+        if None in wanted or _sizes_at(x, kept) != wanted:
+            return True
+    return False
+
+
+def _sizes_at(x: ir.Value | None, axes: Sequence[int]) -> list[int | str | None]:
+    """Return the sizes of these axes, or the names of free ones; None for one that is not known."""
+    shape = () if x is None or x.shape is None else tuple(x.shape)
+    sizes = [shape[axis] if axis < len(shape) else None for axis in axes]
+    return [size.value if isinstance(size, ir.SymbolicDim) else size for size in sizes]
