@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fns_lab.measure.sweep.pairwise import Row
 from fns_lab.measure.sweep.run import Result, SweptTarget
@@ -12,13 +13,18 @@ from fns_lab.measure.sweep.samples import Sample, axes_of, make_sample
 
 Condition = Mapping[str, tuple[Hashable, ...]]
 """By axis, the values at which a fault shows; an axis whose every value shows it is left out."""
-Trial = tuple[Sample, tuple[Result, ...]]
-"""A sample with its results."""
 
 MOST_FAULTS = 4
 """Faults of one op that are reduced; an op with more is best looked at once these are known."""
 MESSAGE_WORDS = 12
 """Words at the start of two messages that are the same if they are about the same error."""
+
+
+class Trial(NamedTuple):
+    """A sample with its results, one per variant."""
+
+    sample: Sample
+    results: tuple[Result, ...]
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Fault:
     - `variant`, `result`: of the broken samples: native or lowered, wrong or error
     - `condition`: the axis values that matter
     - `sample`, `message`: the smallest sample that shows it, and what is wrong there
-    - `cause`: whose fault it is, if the sample is broken only once it is lowered
+    - `cause`: the source of the error, if the sample is broken only once it is lowered
     - `broken`, `right`: how many drawn samples match the condition and are broken, or right nevertheless
     """
 
@@ -74,7 +80,7 @@ class _Probe:
         key = tuple(row.values())
         if key not in self._known:
             sample = make_sample(self.op, row, self._seed)
-            self._known[key] = (sample, self.swept.measure(sample)) if sample else None
+            self._known[key] = Trial(sample, self.swept.measure(sample)) if sample else None
         return self._known[key]
 
 
@@ -82,15 +88,15 @@ def _reduced(sample: Sample, result: Result, trials: Sequence[Trial], probe: _Pr
     def state(row: Row) -> str:
         """Return whether a row is void, broken in this way, or right."""
         trial = probe.trial(row)
-        if trial is None or not any(r.variant == result.variant and r.supported for r in trial[1]):
+        if trial is None or not any(r.variant == result.variant and r.supported for r in trial.results):
             return "void"
-        if any(_alike(r, result) for r in trial[1]):
+        if any(_alike(r, result) for r in trial.results):
             return "broken"
-        return "right" if _has_elements(trial[0]) or not _has_elements(sample) else "void"
+        return "right" if _has_elements(trial.sample) or not _has_elements(sample) else "void"
 
     row = _shrunk(sample.row, probe.op, state)
     condition = _condition(row, probe.op, state)
-    smallest, results = probe.trial(row) or (sample, (result,))
+    smallest, results = probe.trial(row) or Trial(sample, (result,))
     message = next(r.message for r in results if _alike(r, result))
     alike = [results for other, results in trials if matches(other.row, condition)]
     broken = sum(any(r.broken for r in results) for results in alike)

@@ -159,7 +159,7 @@ def _trials(
             share = max(least, round((cases - bar.n) * weights[index] / sum(weights[index:])))
             trials: list[Trial] = []
             for sample in draw_samples(op, share, seed):
-                trials.append((sample, swept.measure(sample)))
+                trials.append(Trial(sample, swept.measure(sample)))
                 bar.update()
                 if len(trials) == FUTILE and _is_futile(op, trials, swept.target):
                     break
