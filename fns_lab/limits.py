@@ -19,7 +19,7 @@ GIB = 2**30
 MIB = 2**20
 """Bytes of a mebibyte."""
 PREFIX = "FNS_LAB_"
-"""Of the environment variables."""
+"""Start of the name of each limit's environment variable."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ MOST_INPUT = 1024
 MOST_OUTPUT = 2**24
 """Largest result, in elements, of any node that is folded."""
 KEPT = frozenset({"ConstantOfShape", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
-"""Ops that are not folded where the target supports them: they say what is quantized, or make much of little."""
+"""Ops that are not folded where the target supports them: they say what is quantized, or make a large tensor of a
+small one."""
 REARRANGES = frozenset({"Concat", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
 """Ops that are folded however large: the result has no more elements than the inputs, and rules need whole weights."""
 RANDOM = frozenset(

@@ -26,7 +26,7 @@ from fns_lab.runtimes.shared_arrays import Place, SharedArrays, Span
 from fns_lab.targets import Target
 
 MEMORY_SHARE = 0.75
-"""Of the machine's memory that this process may map; beyond it the engine is refused memory and says so."""
+"""Fraction of the machine's memory that this process may map; beyond it an allocation of the engine fails."""
 ORPHAN_CHECK_S = 1.0
 """Seconds between two looks at whether the parent is still there."""
 

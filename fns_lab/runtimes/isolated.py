@@ -50,9 +50,9 @@ START_S = 120.0
 END_S = 5.0
 """Seconds given to a process to end."""
 LOG_CHARACTERS = 300
-"""Of what the engine wrote to stderr before it died, the end that is shown."""
+"""Longest text that is shown of what a dead engine wrote to stderr last."""
 LOG_BYTES = 1 << 16
-"""Of what the engine wrote, the end that is read for it."""
+"""Bytes at the end of the engine's stderr that are read for that text."""
 
 
 def is_needed(model: ModelProto, target: Target) -> bool:

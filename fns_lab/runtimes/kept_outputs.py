@@ -22,7 +22,7 @@ from fns_lab.targets import Target
 ZERO = "fns_lab_zero"
 """Name of the constant that is added."""
 COPY = "fns_lab_copy_of_"
-"""Begins the names of copied values."""
+"""Start of the names of copied values."""
 
 
 def loses_outputs(model: ModelProto, target: Target) -> bool:

@@ -15,7 +15,7 @@ from fns_lab.runtimes.isolated import IsolatedRunner
 FATAL_ONLY = 4
 """Log level: errors are raised as exceptions, so they need not be logged too."""
 FEW_NODES = 16
-"""In a model of at most so many nodes, later nodes have next to no freed memory to use again."""
+"""Most nodes of a model that has next to no memory which an earlier node frees and a later one can use."""
 
 
 class OrtRunner(InProcessRunner):

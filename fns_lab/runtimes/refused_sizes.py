@@ -18,9 +18,9 @@ REFERENCE = "ort/cpu"
 
 @contextlib.contextmanager
 def as_input_error(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> Iterator[None]:
-    """Turn a `RuntimeFault` into an `InputError` if the sizes of the feeds are to blame.
+    """Turn a `RuntimeFault` into an `InputError` if the sizes of the feeds caused it.
 
-    They are if the model leaves sizes free, and ONNX Runtime loads it but cannot run it on these feeds. An engine that
+    They did if the model leaves sizes free, and ONNX Runtime loads it but cannot run it on these feeds. An engine that
     fails alone, and a model that takes one size only, stay a `RuntimeFault`.
     """
     try:

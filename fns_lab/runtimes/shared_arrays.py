@@ -20,7 +20,7 @@ ALIGNMENT_BYTES = 64
 LARGE_BYTES = 1 << 20
 """An array from this size on is taken without a copy."""
 MOST_HELD_BYTES = 1 << 30
-"""Of memory that may lie in arrays still in use; beyond it they are copied, so that the shared memory stays small."""
+"""Most bytes of arrays still in use; further arrays are copied, so that the shared memory stays small."""
 
 Span = tuple[int, int]
 """The first byte of an array in the shared memory, and the first after it."""
