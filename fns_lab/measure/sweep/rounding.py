@@ -13,15 +13,15 @@ from fns_lab.measure.matrix.outcome import largest_error
 from fns_lab.runtimes.float64 import Float64Runner
 
 DRAWS = 24
-"""So many, since the moves of two inputs that an op adds cancel in half of all draws, and there are many elements."""
+"""Runs with moved inputs. Many, since in half of them the moves of two inputs that an op adds cancel."""
 UNITS = 4
 """Units in the last place by which each float input and weight is moved, up or down."""
 FACTOR = 4.0
-"""An engine may be off by so many times what moved inputs make of the outputs."""
+"""Largest error allowed, as a multiple of the largest change of the output in a run with moved inputs."""
 ADDING = frozenset({"Mean", "Sum"})
-"""Ops that are compared element by element, and that add several numbers up all the same."""
+"""Ops that count as elementwise although they add several numbers up."""
 QUANTIZING = frozenset({"DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QuantizeLinear"})
-"""Ops whose whole numbers are rounded ones. Those of others (indices, comparisons, counts) are right or wrong."""
+"""Ops whose integer outputs are rounded. Those of other ops (indices, comparisons, counts) must be equal."""
 STASHING = frozenset({"GroupNormalization", "LayerNormalization", "RMSNormalization"})
 """Ops that ONNX defines to take the mean of float64 numbers in float32 (`stash_type`)."""
 Outputs = Mapping[str, np.ndarray]
@@ -91,7 +91,7 @@ def _wide(x: np.ndarray) -> np.ndarray:
 
 
 def _outputs(case: Case, seed: int, as_float32: bool = False) -> Outputs:
-    """Return the outputs in float64 of inputs and weights that are moved, with seed 0 not."""
+    """Return the outputs in float64; inputs and weights are moved at random, unless `seed` is 0."""
     draw = np.random.default_rng(seed)
     model = _moved_weights(case.model, draw, as_float32) if seed else case.model
     feeds = {name: _moved(x, draw, as_float32) if seed else x for name, x in case.feeds.items()}

@@ -44,7 +44,7 @@ class Result(NamedTuple):
 
     @property
     def broken(self) -> bool:
-        """Whether a promise is broken: the model counts as supported, and the engine is wrong or fails."""
+        """Whether the model counts as supported and the engine is wrong or fails, without a doubt."""
         return self.supported and self.result in ("wrong", "error") and not self.doubt
 
 
@@ -60,7 +60,7 @@ class SweptTarget:
         return tuple(self._measured(sample, name) for name in VARIANTS)
 
     def cause(self, sample: Sample) -> str:
-        """Return whose fault it is that the lowered model of this sample is wrong, and the rules that were applied."""
+        """Return the source of the error of the lowered sample, `lower` or the engine, and the rules applied."""
         try:
             lowering = lower(sample.case.model, self.target)
         except Exception as error:
@@ -78,7 +78,7 @@ class SweptTarget:
             return Result(name, "error", math.nan, True, f"lowering broke: {error!r}", "")
         if variant.model is None or not variant.supported:
             return Result(name, "unsupported", math.nan, False, variant.reason, "")
-        if reason := _not_promised(sample, variant.model, self.target, exact=variant.exact):
+        if reason := _why_undefined(sample, variant.model, self.target, exact=variant.exact):
             return Result(name, "unsupported", math.nan, False, reason, "")
         outcome = run_cached(sample.case, variant.model, self.target, self._cache)
         if outcome.result != "wrong":
@@ -110,10 +110,10 @@ class SweptTarget:
         return "wrong", ""
 
 
-def _not_promised(sample: Sample, model: ModelProto, target: Target, *, exact: bool) -> str:
-    """Return why nothing is promised for the values of a sample, run as `model`; an empty string where something is.
+def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: bool) -> str:
+    """Return why the target does not define the result of a sample's values, run as `model`; "" if it does.
 
-    `exact`: whether all rules that wrote the model are.
+    `exact`: whether all rules that wrote the model are exact.
     """
     values = "uncentred" if sample.row.get("level") in UNCENTRED else str(sample.row.get("values", ""))
     left_open = target.undefined_for({sample.op, *(node.op_type for node in model.graph.node)})

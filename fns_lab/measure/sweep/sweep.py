@@ -21,9 +21,9 @@ from fns_lab.targets import Target
 CASES = 2000
 """Samples per target unless another number is asked for."""
 LEAST = 5
-"""Samples of an op that has few axes, if the number asked for suffices for so many of each."""
+"""Fewest samples of an op, however few axes it has; fewer where they would take over half of all samples."""
 FUTILE = 8
-"""After so many first samples, none supported in any variant, an op that the target's table does not have is left."""
+"""Samples after which an op that is not in the target's table is left, if none was supported in any variant."""
 JSON_KEYS = ("target", "op", "case", "variant", "result", "max_abs", "doubt")
 """Keys of an entry of `rows` in `matrix --sweep --json`."""
 COLUMNS = (*JSON_KEYS, "supported", "message")
@@ -36,7 +36,7 @@ SWIFTSHADER = "Measured on a GPU that SwiftShader computes; whether a real GPU d
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep measured. True if no promise was broken.
+    """What a sweep measured. True if the engine gave the expected result of every sample that its table supports.
 
     `table` has the columns of `Matrix.table`, and `doubt`: why the expected values may be wrong, empty if they are not
     contradicted. `faults` are the reduced faults of each target. `interrupted`: whether Ctrl-C ended it early.
