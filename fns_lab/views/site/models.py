@@ -19,7 +19,7 @@ from fns_lab.targets.checking import check
 if TYPE_CHECKING:
     from fns_lab.views.site.catalog import Files
 
-BASE_OPS = "onnxjs-0.1.3/wasm"
+BASE_OPS_TARGET = "onnxjs-0.1.3/wasm"
 """The target with the fewest ops. A model lowered for it needs only basic ones and runs in every engine."""
 SIZES = ((128, 128), (256, 256))
 """Heights and widths for which a model with free sizes is lowered."""
@@ -136,7 +136,7 @@ def _variants(site_model: SiteModel, chosen: Sequence[Target], tune: Tune | None
         tuned = {target.name: tune(model, target, size) for target in chosen} if tune else {}
         found += [("lowered", size, names, result) for names, result in _same_files(lowered)]
         found += [("tuned", size, names, result) for names, result in _same_files(tuned)]
-        basic = lower(model, targets.load(BASE_OPS), shapes=shapes)
+        basic = lower(model, targets.load(BASE_OPS_TARGET), shapes=shapes)
         takes = [t.name for t in chosen if basic.supported and check(basic.model, t)]
         if takes:
             found.append(("base ops", size, takes, basic.model))
