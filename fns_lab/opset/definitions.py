@@ -19,7 +19,7 @@ _TYPES = {
     if kind != "UNDEFINED"
 }
 BROKEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError, MemoryError)
-"""What the reader of a node raises that its op's definition allows and its values do not, such as an axis too high."""
+"""Exceptions that reading a node raises where its op is defined but a value invalid, such as an axis too high."""
 
 
 def require_defined(model: ModelProto) -> None:
@@ -36,7 +36,7 @@ def require_defined(model: ModelProto) -> None:
 
 @contextlib.contextmanager
 def node_errors(op_type: str) -> Iterator[None]:
-    """Let whatever a reader of a node stumbles over be a `NodeError`: the node contradicts its inputs."""
+    """Raise as a `NodeError` whatever reading a node raises: the node contradicts its inputs."""
     try:
         yield
     except BROKEN as error:

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from fns_lab.opset.spec import ConversionError, NodeSpec
 
 ONE_AXIS_SINCE = 13
-"""Opset from which Softmax, LogSoftmax and Hardmax run along one axis, before along all from it on."""
+"""Opset from which Softmax, LogSoftmax and Hardmax run along one axis; before, along it and all later ones."""
 
 
 def schema(op_type: str, opset: int) -> onnx.defs.OpSchema | None:

@@ -11,7 +11,7 @@ from fns_lab.opset.schemas import schema
 from fns_lab.targets.target import Target, matches
 
 CONVERTS = frozenset({"Cast", "CastLike", "EyeLike"})
-"""Ops whose output has a type of its own, which counts too."""
+"""Ops whose output type does not follow from the inputs, so that it must be supported too."""
 DATA_INPUT = {"Where": 1}
 """The first input that holds data, where it is not input 0."""
 

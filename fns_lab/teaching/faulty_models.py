@@ -10,7 +10,8 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from fns_lab.errors import InputError
 
 WRONG_EPS = 30.0
-"""In place of 1e-5. After a convolution of an image, 0..255, variances are in the hundreds to thousands."""
+"""The epsilon planted in place of 1e-5. After a convolution of an image, 0..255, variances are in the hundreds to
+thousands."""
 
 
 def exercise_set(model: ModelProto, *, seed: int) -> dict[str, ModelProto]:

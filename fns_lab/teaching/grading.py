@@ -29,7 +29,8 @@ from fns_lab.teaching.submission import checks_of
 COLUMNS = ("who", "student", "notebook", "exercise", "result", "hints", "note")
 """Columns of the table of grades."""
 STUDENTS = "students.csv"
-"""Beside the notebooks: the class, with the columns `who` and `student`. Without it the notebooks' numbers count."""
+"""File beside the notebooks with the class, in the columns `who` and `student`. Without it each notebook says its own
+student number."""
 MISSING = "missing"
 """Result of an exercise that a notebook does not answer: it has no check of it, or stopped before it."""
 READABLE = ("fns_lab", "data", "saved_models", "node_modules", "docs")

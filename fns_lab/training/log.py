@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CSV = "losses.csv"
 """File of the losses in a run's folder, step by step."""
 PNG = "losses.png"
-"""Their plot."""
+"""File of the plot of the losses."""
 HEADER = "step,content,style,seconds\n"
 """First line of the CSV file."""
 SMOOTHED_OVER = 1 / 50

@@ -9,7 +9,7 @@ import re
 from fns_lab.errors import InputError
 
 COLUMN_GAP_PX = 24
-"""Between two columns of a folded graph, in pixels."""
+"""Gap between two columns of a folded graph, in pixels."""
 NODE_MARGIN_PX = 8
 """Space that is left above a node or a label where a column begins."""
 

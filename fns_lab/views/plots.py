@@ -22,13 +22,13 @@ from fns_lab.images import image_from_array
 from fns_lab.measure.bench import Timings, time_text
 
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-"""Of lines and bars: Okabe and Ito's palette, distinct for every kind of colour vision. Markers differ as well."""
+"""Colours of lines and bars: Okabe and Ito's palette, distinct for every kind of colour vision. Markers differ too."""
 
 FILL_COLOURS = ("#77AADD", "#EE8866", "#EEDD88", "#44BB99", "#FFAABB", "#AAAA00", "#99DDFF", "#BBCC33")
-"""Of op types: Paul Tol's light palette for areas, distinct from the lines."""
+"""Colours of op types: Paul Tol's light palette for areas, distinct from the lines."""
 
 OTHER_COLOUR = "#DDDDDD"
-"""Colour of what is left over."""
+"""Colour of all other op types."""
 MARKERS = "os^Dv<>"
 """Markers of the lines of a plot, in order."""
 DEPTH_SIZE = (11, 5)
