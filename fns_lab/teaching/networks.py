@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fns_lab.paths import SAVED_MODELS
@@ -18,13 +17,12 @@ SHIPPED = SAVED_MODELS / "mosaic_nc16.pth"
 
 
 @functools.cache
-def exported(size: tuple[int, int], network: str = str(SHIPPED)) -> ModelProto:
-    """Return a checkpoint exported at `(H, W)` pixels. Do not change it: the next caller gets the same."""
+def exported(size: tuple[int, int]) -> ModelProto:
+    """Return the shipped network exported at `(H, W)` pixels. Do not change it: the next caller gets the same."""
     from fns_lab.export import onnx_from_torch
     from fns_lab.nets import checkpoints
 
-    path = Path(network)
-    return onnx_from_torch(checkpoints.load(path if path.exists() else SAVED_MODELS / path.name), size)
+    return onnx_from_torch(checkpoints.load(SHIPPED), size)
 
 
 @functools.cache

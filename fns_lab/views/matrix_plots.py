@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -127,7 +125,8 @@ def _draw(axes: Axes, states: np.ndarray) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _finish(figure: Figure, title: str, labels: Sequence[str] = tuple(STATES)) -> None:
-    patches = [Patch(facecolor=STATES[label], edgecolor="#999999", label=label) for label in labels]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(labels), frameon=False, fontsize="small")
+def _finish(figure: Figure, title: str) -> None:
+    """Add the legend of the states and the title."""
+    patches = [Patch(facecolor=STATES[label], edgecolor="#999999", label=label) for label in STATES]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(STATES), frameon=False, fontsize="small")
     figure.suptitle(title)

@@ -33,8 +33,8 @@ def _leveled(draw: Draw) -> np.ndarray:
     }[draw["level"]]()
 
 
-def _per_channel(draw: Draw, count: int, low: float = 0.5, high: float = 2.0) -> list[np.ndarray]:
-    return [draw.array((draw["channels"],), low, high) for _ in range(count)]
+def _per_channel(draw: Draw, count: int) -> list[np.ndarray]:
+    return [draw.array((draw["channels"],), 0.5, 2.0) for _ in range(count)]
 
 
 def _batch(draw: Draw) -> Inputs:
