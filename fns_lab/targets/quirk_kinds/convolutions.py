@@ -7,7 +7,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import NodeError, full_pads, has_input, input_constant, input_shape
+from fns_lab.opset.nodes import full_pads, input_shape
+from fns_lab.targets.quirk_kinds.fusions import fused_pad
 from fns_lab.targets.target import Quirk
 
 VECTOR = 4
@@ -117,30 +118,13 @@ def padded_at_end(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         at_end = auto_pad == "SAME_UPPER" and min(_unread(node), default=-1) == -1
     else:
         pads = np.array(node.attributes.get_ints("pads", [0, 0])).reshape(2, -1)
-        if auto_pad == "NOTSET" and (pad := _fused_pad(x)) is not None:
+        if auto_pad == "NOTSET" and (pad := fused_pad(x)) is not None:
             x, pads = pad.inputs[0], pads + np.reshape(full_pads(pad), (2, -1))[:, 2:]
         begins, ends = pads
         at_end = not any(begins) and any(ends)
     sizes = [None] * n if x is None or x.shape is None else x.shape[2:]
     covers = all(k == size or not isinstance(size, int) for k, size in zip(kernel, sizes, strict=True))
     return at_end and (covers if max(kernel, default=2) > 1 else n == 2)
-
-
-def _fused_pad(x: ir.Value | None) -> ir.Node | None:
-    """Return the Pad that computes `x`, maybe copied, if it adds a constant number of zeros at ends of an image."""
-    node = None if x is None else x.producer()
-    while node is not None and node.op_type == "Identity" and node.inputs[0] is not None:
-        node = node.inputs[0].producer()
-    if node is None or node.op_type != "Pad" or node.attributes.get_string("mode", "constant") != "constant":
-        return None
-    try:
-        pads = full_pads(node)
-    except NodeError:
-        return None
-    value = input_constant(node, 2) if has_input(node, 2) else node.attributes.get_float("value", 0.0)
-    n = len(pads) // 2
-    of_images = n > 2 and not any(pads[:2] + pads[n : n + 2]) and min(pads) >= 0
-    return node if of_images and value is not None and not np.any(value) else None
 
 
 def off_centre_same(node: ir.Node, quirk: Quirk, opset: int) -> bool:

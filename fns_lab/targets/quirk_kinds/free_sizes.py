@@ -42,11 +42,18 @@ def lost_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 def _is_free(value: ir.Value | None) -> bool:
     """Return whether a value is known to be computed from a size that is free."""
-    sizes = _sizes(value)
-    if sizes is not None:
-        return not all(isinstance(size, int) for size in sizes)
-    producer = None if value is None else value.producer()
-    return producer is not None and any(_is_free(each) for each in producer.inputs)
+    waiting, seen = [value], set[ir.Value]()
+    while waiting:
+        value = waiting.pop()
+        if value is None or value in seen:
+            continue
+        seen.add(value)
+        sizes, producer = _sizes(value), value.producer()
+        if sizes is not None and not all(isinstance(size, int) for size in sizes):
+            return True
+        if sizes is None and producer is not None and producer.op_type not in ("Shape", "Size"):
+            waiting += producer.inputs
+    return False
 
 
 def _sizes(value: ir.Value | None) -> list[int | ir.SymbolicDim] | None:

@@ -204,21 +204,14 @@ def joined_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "joined-padding"
         ops = ["AveragePool", "MaxPool"]
     """
-    padded = node.inputs[0]
-    pad = None if padded is None or len(padded.uses()) > 1 or padded.is_graph_output() else padded.producer()
-    if pad is None or pad.op_type != "Pad" or not _pads_zeros(pad):
-        return False
-    own = node.attributes.get_ints("pads", [])
+    pad, own = fused_pad(node.inputs[0]), node.attributes.get_ints("pads", [])
     is_average = node.op_type != "MaxPool"
-    if node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET" or (is_average and any(own)):
+    if pad is None or node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET" or (is_average and any(own)):
         return False
-    try:
-        pads = full_pads(pad)
-    except NodeError:
-        return False
+    pads = full_pads(pad)
     window = node.attributes.get_ints("kernel_shape", [])
     axes = len(pads) // 2
-    if len(window) != axes - 2 or min(pads) < 0 or any(pads[axis + i] for axis in (0, axes) for i in (0, 1)):
+    if len(window) != axes - 2:
         return False
     begins, ends = pads[2:axes], pads[axes + 2 :]
     own = own or [0] * (2 * len(window))
@@ -229,11 +222,29 @@ def joined_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return not is_average and any(pads) and (x is None or not never_negative(x))
 
 
-def _pads_zeros(pad: ir.Node) -> bool:
-    if pad.attributes.get_string("mode", "constant") != "constant":
-        return False
+def fused_pad(x: ir.Value | None) -> ir.Node | None:
+    """Return the Pad that an engine makes part of the node that alone reads `x`; None if there is none.
+
+    It pads an image with a constant number of zeros, not its batch or channels. Copies in between are no hindrance.
+    """
+    pad = _only_producer(x)
+    while pad is not None and pad.op_type == "Identity":
+        pad = _only_producer(pad.inputs[0])
+    if pad is None or pad.op_type != "Pad" or pad.attributes.get_string("mode", "constant") != "constant":
+        return None
     number = input_constant(pad, 2) if has_input(pad, 2) else np.float32(pad.attributes.get_float("value", 0.0))
-    return number is not None and not number.any()
+    try:
+        pads = full_pads(pad)
+    except NodeError:
+        return None
+    axes = len(pads) // 2
+    of_image = axes > 2 and not any(pads[:2] + pads[axes : axes + 2]) and min(pads) >= 0
+    return pad if of_image and number is not None and not number.any() else None
+
+
+def _only_producer(x: ir.Value | None) -> ir.Node | None:
+    """Return the node that computes `x`, if one node alone reads it."""
+    return None if x is None or len(x.uses()) > 1 or x.is_graph_output() else x.producer()
 
 
 def joined_reshapes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
