@@ -121,13 +121,16 @@ CASES = {
     "unrolled-image": Faulty(
         node("Conv", "x w", "y"), {"w": image(1, 3, 9, 9)}, (1, 1, 263, 263), ALL, ("webgl",), x=image(1, 3, 271, 271)
     ),
+    "larger-than-a-texture": Faulty(
+        node("Conv", "x w", "y"), {"w": image(1, 1, 260, 260)}, (1, 1, 64, 64), (), (), x=image(1, 1, 323, 323)
+    ),
     "sixteen-terms": Faulty(
         node("Sum", " ".join(["x", "c"] * 17), "y"), {"c": X + 1}, X.shape, ALL, ("webgl",)
     ),
 }  # fmt: skip
 ON_ORT_WEB = (
-    "beyond-int32", "computed-limits", "computed-limits-of-clip", "computed-pads", "equal-shapes",
-    "fewer-limits", "sixteen-inputs", "sixteen-terms", "stated-zero-factor", "unread-end", "wrapped-padding",
+    "beyond-int32", "computed-limits", "computed-limits-of-clip", "computed-pads", "equal-shapes", "fewer-limits",
+    "larger-than-a-texture", "sixteen-inputs", "sixteen-terms", "stated-zero-factor", "unread-end", "wrapped-padding",
 )  # fmt: skip
 """Of these, the faults of ONNX Runtime Web on webgl too."""
 ROWS = [
