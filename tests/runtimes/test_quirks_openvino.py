@@ -67,6 +67,16 @@ def shifted_bits(dtype, direction):
     return one("BitShift", numbers, {"n": np.array(2, dtype)}, direction=direction)
 
 
+def summed(op, dtype):
+    """A sum, difference or product of numbers that int8 holds and whose result it does not."""
+    return one(op, {"x": np.array([100, -100, 3], dtype)}, {"k": np.array([-100, 100, 2], dtype)}, opset=14)
+
+
+def multiplied():
+    """A product of int32 that is 1, and 0 in float32, which rounds the first number."""
+    return one("MatMul", {"x": np.array([[(1 << 24) + 1, -1 << 24]], np.int32)}, {"w": np.ones((2, 1), np.int32)})
+
+
 CASES = {
     "near zero": (one("LpNormalization", {"x": NEAR_ZERO}, axis=0), one("Softmax", {"x": NEAR_ZERO})),
     "scalar": (shifted(), shifted(1)),
@@ -110,6 +120,14 @@ CASES = {
     "order of Unique": (unsorted(0), unsorted(1)),
     "indices by column": (indexed(1), indexed(0)),
     "bits shifted out": (shifted_bits(np.uint8, "LEFT"), shifted_bits(np.uint16, "LEFT")),
+    "a difference beyond int8": (summed("Sub", np.int8), summed("Sub", np.int16)),
+    "the least byte": (
+        one("Neg", {"x": np.array([-128, 3], np.int8)}), one("Abs", {"x": np.array([128, 3], np.uint8)}, opset=13)
+    ),
+    "a product beyond int8": (summed("Mul", np.int8), summed("Mul", np.int16)),
+    "a whole number beyond float32": (
+        multiplied(), one("MatMul", {"x": x(1, 2)}, {"w": np.ones((2, 1), np.float32)})
+    ),
     "the first bit": (shifted_bits(np.uint32, "RIGHT"), shifted_bits(np.uint16, "RIGHT")),
     "OneHot of opset 9": (coded(9), coded(11)),
 }  # fmt: skip
