@@ -413,3 +413,26 @@ def test_what_dequantized_weights_multiply_is_not_rounded(model, feeds, right):
             found.append(worst_error(runner.infer(feeds)["y"], truth) < NEAR)
     assert found == [right, True]
     assert bool(check(model, target)) == right
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("target", ["ort-web/wasm", "ort-web/webgpu"])
+def test_the_size_of_a_shape_fails_in_a_browser_alone(target):
+    """As in the body of RMSNormalization, which counts the axes of its input."""
+    x = np.zeros((2, 3, 4), np.float32)
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Size", ["s"], ["n"]),
+        helper.make_node("Range", ["one", "n", "one"], ["y"]),
+    ]
+    model = graph(
+        nodes, {"x": x}, {"one": np.array(1)}, outputs={"y": (2,)}, opset=17, ir_version=8,
+        output_type=TensorProto.INT64, initializers_are_inputs=False,
+    )  # fmt: skip
+    assert not check(model, targets.load(target))
+    with pytest.raises(RuntimeFault, match="ShapeInferenceError"):
+        open_runner(model, target)
+    for right, where in ((lower(model, targets.load(target)).model, target), (model, "ort/cpu")):
+        assert check(right, targets.load(where))
+        with open_runner(right, where) as runner:
+            np.testing.assert_array_equal(runner.infer({"x": x})["y"], [1, 2])

@@ -411,6 +411,7 @@ MATCHES = {
     "omitted-input": (
         one("Clip", constants={"high": np.float32(0)}, inputs="x,,high"), one("Clip", constants={"low": np.float32(0)})
     ),
+    "size-of-shape": (one("Size", node("Shape", "x", "s"), inputs="s"), one("Size")),
     "many-inputs": (
         one("Concat", inputs=",".join("x" * 17), axis=0), one("Concat", inputs=",".join("x" * 16), axis=0)
     ),

@@ -69,6 +69,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "same-input-twice": neighbours.same_input_twice,
     "squared": neighbours.squared,
     "leads-to": neighbours.leads_to,
+    "size-of-shape": neighbours.size_of_shape,
     "shared-input": neighbours.shared_input,
     "given-out-twice": neighbours.given_out_twice,
     "read-after": neighbours.read_after,

@@ -59,6 +59,25 @@ def leads_to(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return False
 
 
+def size_of_shape(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Size of the result of a Shape, copied or not, all of whose sizes are known.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "size-of-shape"
+        ops = ["Size"]
+    """
+    value = node.inputs[0]
+    shape = None if value is None else value.producer()
+    while shape is not None and shape.op_type == "Identity" and shape.inputs[0] is not None:
+        shape = shape.inputs[0].producer()
+    if shape is None or shape.op_type != "Shape":
+        return False
+    sizes = input_shape(shape, 0)
+    return sizes is not None and all(isinstance(size, int) for size in sizes)
+
+
 def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose first input is read in another place too.
 
