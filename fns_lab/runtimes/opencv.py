@@ -30,10 +30,11 @@ class OpenCvRunner(InProcessRunner):
         """Read the model, and note which outputs are scalars or empty: OpenCV returns these as vectors or as None."""
         model = with_output_shapes(weights.inside(model))
         self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
-        self._outputs = list(output_dtypes(model))
+        dtypes = output_dtypes(model)
+        self._outputs = list(dtypes)
+        self._halves = {name for name, dtype in dtypes.items() if dtype == np.float16}
         shapes = {value.name: models.shape_of(value) for value in model.graph.output}
         self._scalars = {name for name, shape in shapes.items() if shape == ()}
-        dtypes = output_dtypes(model)
         sizes = {name: tuple(size for size in shape if isinstance(size, int)) for name, shape in shapes.items()}
         self._empty = {n: np.empty(sizes[n], dtypes[n]) for n, shape in shapes.items() if 0 in sizes[n] == shape}
 
@@ -45,8 +46,12 @@ class OpenCvRunner(InProcessRunner):
         return [self._as_declared(name, value) for name, value in zip(self._outputs, values, strict=True)]
 
     def _as_declared(self, name: str, value: np.ndarray | None) -> np.ndarray:
-        """Return an output without the dimension that OpenCV adds to a scalar, or the empty one that it left out."""
+        """Return an output without the dimension that OpenCV adds to a scalar, or the empty one that it left out.
+
+        It computes float16 in float32, and returns it so.
+        """
         if value is not None:
+            value = value.astype(np.float16) if name in self._halves else value
             return value.reshape(()) if name in self._scalars else value
         if name not in self._empty:
             raise ValueError(f"OpenCV returned nothing for the output {name!r}")

@@ -223,3 +223,11 @@ def test_opencv_runs_a_model_that_declares_no_output_shape(op):
         actual, expected = engine.infer({"x": X})["y"], reference.infer({"x": X})["y"]
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
     assert actual.shape == expected.shape
+
+
+def test_opencv_returns_float16_as_declared():
+    x = X.astype(np.float16)
+    relu = graph([node("Relu", "x", "y")], {"x": x}, outputs={"y": x.shape}, output_type=TensorProto.FLOAT16, opset=13)
+    with open_runner(relu, "opencv/cpu") as runner:
+        result = runner.infer({"x": x})["y"]
+    assert result.dtype == np.float16 and np.array_equal(result, np.maximum(x, 0))
