@@ -263,14 +263,12 @@ def joined_reshapes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if sizes is None or x is None:
         return False
     kept = [axis for axis, size in enumerate(sizes.reshape(-1)) if size == 0]
-    wanted = _sizes_at(x, kept)
-    while kept and x is not None and len(x.uses()) == 1 and not x.is_graph_output():
-        before = x.producer()
-        if before is None or before.op_type != node.op_type:
-            return False
+    wanted, before = _sizes_at(x, kept), _only_producer(x)
+    while kept and before is not None and before.op_type == node.op_type:
         x = before.inputs[0]
         if None in wanted or _sizes_at(x, kept) != wanted:
             return True
+        before = _only_producer(x)
     return False
 
 

@@ -80,22 +80,21 @@ def fits(count: int, quirk: Quirk) -> bool:
 
 def _counts(node: ir.Node) -> list[int]:
     """Return the number of elements of each input and output whose shape is known, and of an unrolled image."""
-    shapes = map(_fixed, known_shapes([*node.inputs, *node.outputs]))
+    shapes = known_shapes([*node.inputs, *node.outputs])
     unrolled = unrolled_count(node) if node.op_type == "Conv" else None
-    return [math.prod(shape) for shape in shapes if shape is not None] + ([unrolled] if unrolled is not None else [])
+    counts = [math.prod(shape.numpy()) for shape in shapes if shape.is_static()]
+    return counts if unrolled is None else [*counts, unrolled]
 
 
 def unrolled_count(conv: ir.Node) -> int | None:
     """Return how many texels of four elements the unrolled image of a Conv has; None in groups, or if not known."""
-    weights, y = _fixed(input_shape(conv, 1)), _fixed(conv.outputs[0].shape)
-    if weights is None or y is None or conv.attributes.get_int("group", 1) != 1:
+    weights, y = input_shape(conv, 1), conv.outputs[0].shape
+    if weights is None or y is None or not (weights.is_static() and y.is_static()):
         return None
-    return y[0] * math.prod(y[2:]) * math.ceil(math.prod(weights[1:]) / TEXEL)
-
-
-def _fixed(shape: ir.Shape | None) -> list[int] | None:
-    sizes = [] if shape is None else [size for size in shape if isinstance(size, int)]
-    return None if shape is None or len(sizes) < len(shape) else sizes
+    if conv.attributes.get_int("group", 1) != 1:
+        return None
+    images, _, *positions = y.numpy()
+    return images * math.prod(positions) * math.ceil(math.prod(weights.numpy()[1:]) / TEXEL)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -75,7 +75,7 @@ def size_of_shape(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if shape is None or shape.op_type != "Shape":
         return False
     sizes = input_shape(shape, 0)
-    return sizes is not None and all(isinstance(size, int) for size in sizes)
+    return sizes is not None and sizes.is_static()
 
 
 def shared_input(node: ir.Node, quirk: Quirk, opset: int) -> bool:
