@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.attention import mask_covers_keys
 from fns_lab.opset.nodes import (
     axes_input,
     constant_input,
@@ -236,6 +237,12 @@ def _mod_of_kind(node: ir.Node) -> NodeSpec:
     return unmodified(node)
 
 
+def _attention_of_all_keys(node: ir.Node) -> NodeSpec:
+    if not mask_covers_keys(node):
+        raise ConversionError("Attention takes a mask for some of the keys from opset 24 on only")
+    return unmodified(node)
+
+
 def _scan_from_the_front(node: ir.Node) -> NodeSpec:
     for name in ("scan_input_axes", "scan_output_axes"):
         if any(axis < 0 for axis in node.attributes.get_ints(name, [])):
@@ -280,6 +287,7 @@ CONVERSIONS: Mapping[str, tuple[Conversion, ...]] = {
     "DFT": (Conversion(20, _dft_axis),),
     "GridSample": (Conversion(20, _grid_sample_of_images),),
     "Mod": (Conversion(28, _mod_of_kind),),
+    "Attention": (Conversion(24, _attention_of_all_keys),),
     "Scan": (Conversion(11, _scan_from_the_front),),
 }
 """By op type, the oldest change first: a function converts to any opset from the change before its own on.

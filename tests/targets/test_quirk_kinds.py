@@ -56,6 +56,11 @@ def attention(outputs, queries=3, **attributes):
     )
 
 
+def masked(columns):
+    only = helper.make_node("Attention", ["q", "x", "x", "m"], ["y"])
+    return model([only], SHAPE, {"q": values(2, 4, 3, 8), "m": values(3, columns)}, opset=24)
+
+
 def transposed(**attributes):
     return one("ConvTranspose", constants={"w": W}, strides=[2, 2], **attributes)
 
@@ -552,6 +557,7 @@ MATCHES = {
     "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),
     "past-without-present": (attention("y,key"), attention("y,key,value")),
     "single-causal-query": (attention("y", queries=1, is_causal=1), attention("y", queries=2, is_causal=1)),
+    "mask-of-other-size": (masked(5), masked(6)),
     "complex-signal": (
         one("STFT", constants={"n": np.array(4), "w": values(8)}, shape=(1, 32, 2), opset=17),
         one("STFT", constants={"n": np.array(4), "w": values(8)}, shape=(1, 32, 1), opset=17),

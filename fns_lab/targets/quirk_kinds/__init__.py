@@ -164,6 +164,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "other-activations": states.other_activations,
     "past-without-present": states.past_without_present,
     "single-causal-query": states.single_causal_query,
+    "mask-of-other-size": states.mask_of_other_size,
     "stated-zero": sizes.stated_zero,
     "window-in-padding": images.window_in_padding,
     "fractional-size": images.fractional_size,

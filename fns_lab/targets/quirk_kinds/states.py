@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from fns_lab.opset.attention import mask_covers_keys
 from fns_lab.opset.nodes import has_input, input_constant, input_shape
 from fns_lab.targets.target import Quirk
 
@@ -107,6 +108,18 @@ def single_causal_query(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     if not (node.attributes.get_int("is_causal", 0) and has_input(node, 4)) or query is None or key is None:
         return False
     return query[-2] == 1 and isinstance(key[-2], int) and key[-2] > 1
+
+
+def mask_of_other_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an Attention whose mask has another number of columns than there are keys. Unknown sizes do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "mask-of-other-size"
+        ops = ["Attention"]
+    """
+    return mask_covers_keys(node) is False
 
 
 def free_batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
