@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+
+import playwright.async_api
 
 from fns_lab.paths import ROOT
 
@@ -19,6 +22,7 @@ STOP_S = 20
 INTERFACES = {"lab": ("jupyterlab", "lab/tree"), "notebook": ("notebook", "notebooks")}
 """The module that starts each interface, and where it shows a notebook."""
 RUN_MS = 180_000
+BEGIN_MS = 20_000
 KERNEL_IS_IDLE = """async () => {
     const kernels = await (await fetch("/api/kernels")).json();
     return kernels.some(({ execution_state }) => execution_state === "idle");
@@ -86,10 +90,21 @@ async def run_all(browser, url, last):
     else:
         await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
         await page.wait_for_function(KERNEL_IS_IDLE)
-    await page.get_by_role("menuitem", name="Run", exact=True).click()
-    await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    await _start_all(page)
     await page.locator(".jp-OutputArea-output", has_text=last).wait_for()
     return page
+
+
+async def _start_all(page):
+    """Choose "Run All Cells" until a cell waits or has run: a slow interface may still lose a choice."""
+    begun = page.locator(".jp-Notebook .jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]")).first
+    for _ in range(RUN_MS // BEGIN_MS):
+        await page.get_by_role("menuitem", name="Run", exact=True).click()
+        await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        with contextlib.suppress(playwright.async_api.TimeoutError):
+            await begun.wait_for(timeout=BEGIN_MS)
+            return
+    raise AssertionError("no cell began to run")
 
 
 def control(page, label):
