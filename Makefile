@@ -15,6 +15,9 @@ LOWEST_TESTS := tests/test_without_torch.py tests/test_models.py tests/test_imag
 	tests/rewrite/rules/test_average_pool_matmul.py tests/rewrite/rules/test_dft_matmul.py \
 	tests/rewrite/rules/test_layer_norm_reduce.py
 
+# Where it is set, each of the hundreds of programs that the tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup lab test test-lowest report docs lint bench clean help
 .DELETE_ON_ERROR:
 
