@@ -17,10 +17,15 @@ from fns_lab.views.report.run import run
 LONGEST_S = 900
 """Alone on two cores each takes less than 2 minutes; here other tests run beside it."""
 PREVIEW = "06_preview"
+SMALL = {"network": "../saved_models/mosaic_nc8.pth", "size": (48, 64)}
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "00_start": SMALL,
     "01_train": {"steps": 24, "more_steps": 8},
+    "02_export": SMALL,
+    "03_rewrite": SMALL,
     "05_compare_ops": {"size": (48, 64), "engines": ["ort-web/wasm", "onnxjs-0.1.3/webgl"]},
     "07_smaller_models": {"style": "candy", "widths": (16, 8), "size": (64, 96), "style_px": 192, "runs": 3},
+    "08_op_matrix": {"again": "onnxjs-0.1.8/cpu", "ops": ["Conv", "Pad"], "old": ["0.1.3"]},
 }
 
 
