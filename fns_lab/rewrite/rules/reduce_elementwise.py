@@ -13,24 +13,25 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import producer, rank, reduced_axes
-from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext
+from fns_lab.rewrite.rule import OpRule, RewriterContext
 
 
 class ReduceElementwise(OpRule):
     NAME = "reduce-elementwise"
     FIDELITY = "rounding"
-    EMITS = ("Abs", "Add", "Exp", "Log", "ReduceMax", "ReduceSum", "ReduceSumSquare", "Sqrt", "Sub")
+    EMITS = ("Abs", "Add", "Exp", "Identity", "Log", "ReduceMax", "ReduceSum", "ReduceSumSquare", "Sqrt", "Sub")
     OPS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp")
 
     def guard(self, x: ir.Value, y: ir.Value) -> None:
         node = producer(y)
         rank(node)
-        if not reduced_axes(node):
-            raise Refusal(f"the {node.op_type} reduces no axis")
+        reduced_axes(node)
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node, name = producer(y), f"{y.name}.sum"
         axes, keepdims = reduced_axes(node), bool(node.attributes.get_int("keepdims", 1))
+        if not axes:
+            return self._of_each_element(op, x)
         if self.root == "ReduceL1":
             inner = op.Abs(x, _outputs=[f"{y.name}.abs"])
             return self.reduce(op, "ReduceSum", inner, axes, keepdims=keepdims, name=name)
@@ -44,3 +45,9 @@ class ReduceElementwise(OpRule):
         if not keepdims:
             m = self.reduce(op, "ReduceMax", x, axes, keepdims=False, name=f"{y.name}.largest_flat")
         return op.Add(log, m)
+
+    def _of_each_element(self, op: RewriterContext, x: ir.Value) -> ir.Value:
+        """Return what the reduction of no axis makes of each element by itself."""
+        if self.root == "ReduceLogSum":
+            return op.Log(x)
+        return op.Identity(x) if self.root == "ReduceLogSumExp" else op.Abs(x)

@@ -32,9 +32,17 @@ def test_without_the_reduced_axes_and_over_all():
     assert_same(before, lowered.model, values(*SHAPE), ROUNDING)
 
 
-def test_refusals():
-    none = lower(model([node("ReduceL1", "x", "y", noop_with_empty_axes=1)], SHAPE), TARGET).refused.iloc[0]
-    assert (none.node, none.rule) == ("node_y", "reduce-elementwise")
-    assert "no axis" in none.reason
+@pytest.mark.parametrize(
+    ("op", "left"), [("ReduceL1", ["Abs"]), ("ReduceL2", ["Abs"]), ("ReduceLogSum", ["Log"]), ("ReduceLogSumExp", [])]
+)
+def test_over_no_axes(op, left):
+    """Each element by itself."""
+    before = model([node("Sigmoid", "x", "s"), node(op, "s", "y", noop_with_empty_axes=1)], SHAPE)
+    lowered = lower(before, TARGET)
+    assert ops(lowered.model) == ["Sigmoid", *left]
+    assert_same(before, lowered.model, values(*SHAPE), ROUNDING)
+
+
+def test_an_unknown_shape_is_refused():
     unknown = lower(model([node("ReduceL1", "x", "y")], None), TARGET).refused.iloc[0]
     assert "unknown" in unknown.reason
