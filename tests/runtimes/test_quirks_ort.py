@@ -96,6 +96,12 @@ def reduced(op, batch, dtype=np.float32):
     return one(op, feeds, {}, opset=11, output_type=output_type, **attributes), feeds
 
 
+def kept(**nothing):
+    """The norm of signed numbers; `noop_with_empty_axes` of each by itself."""
+    feeds = {"x": GAUSS.normal(size=(2, 5, 7)).astype(np.float32)}
+    return one("ReduceL2", feeds, {}, opset=18, **nothing), feeds
+
+
 def ranked(batch):
     feeds = {"x": GAUSS.normal(size=(batch, 2, 5, 7)).astype(np.float32)}
     node = helper.make_node("TopK", ["x", "k"], ["y", "i"])
@@ -300,6 +306,7 @@ WRONG_IN_A_BROWSER = {
         attention(2, *PRESENT, opset=25),
         True,
     ),
+    "noop-reduction": (kept(noop_with_empty_axes=1), kept(), True),
     "no-empty-ranking": (ranked(0), ranked(1), False),
     "uncentred-groups": (grouped(centred=False), grouped(centred=True), True),
     "windowed-complex-signals": (spectrum(2), spectrum(1), True),

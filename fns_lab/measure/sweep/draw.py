@@ -25,6 +25,12 @@ SPECIAL: dict[str, tuple[float, ...]] = {
     "large": (80.0, -80.0, 90.0, -90.0, 300.0),
 }
 """The elements that take turns in some places of a tensor, by the value of the axis `values`."""
+FAR_INTEGERS = (2**24 + 1, -(2**24) - 3, 2**25 + 1, -(2**25) - 3, 7, -5)
+"""The same for integers where the axis `values` says `far`: numbers that float32 does not hold, and small ones."""
+PRODUCTS = frozenset({
+    "CumProd", "Einsum", "Gemm", "MatMul", "Mul", "Pow", "ReduceL2", "ReduceProd", "ReduceSumSquare",
+})  # fmt: skip
+"""Ops whose results overflow for such integers; ONNX does not say what they are then."""
 LOW = (-3e17, -2e17)
 """The range of all elements where the axis `values` says `low`."""
 
@@ -117,15 +123,21 @@ class Draw:
         special = SPECIAL.get(str(self.get("values", "plain")))
         if special is None:
             return x
-        self.require(x.dtype.kind == "f")
         step = 2 + self._special_tensors  # places differ between inputs, but all have the first
         places = np.arange(0, x.size, step)
-        with np.errstate(over="ignore"):
-            x.flat[places] = np.clip(special, *_limits(x.dtype, special)).astype(x.dtype)[
-                (places // step + self._special_tensors) % len(special)
-            ]
+        numbers = self._integers() if x.dtype.kind in "iu" else self._floats(special)
+        x.flat[places] = numbers[(places // step + self._special_tensors) % len(numbers)]
         self._special_tensors += 1
         return x
+
+    def _floats(self, special: Sequence[float]) -> np.ndarray:
+        self.require(self.dtype.kind == "f")
+        with np.errstate(over="ignore"):
+            return np.clip(special, *_limits(self.dtype, special)).astype(self.dtype)
+
+    def _integers(self) -> np.ndarray:
+        self.require(self["values"] == "far" and self.dtype.itemsize >= 4 and self.op not in PRODUCTS)
+        return np.array(FAR_INTEGERS if self.dtype.kind == "i" else np.abs(FAR_INTEGERS), self.dtype)
 
     def ints(self, values: Sequence[int] | np.ndarray, dtype: Any = np.int64) -> np.ndarray:
         """Return whole numbers as an input, such as axes."""

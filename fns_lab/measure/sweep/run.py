@@ -116,6 +116,8 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
     `exact`: whether all rules that wrote the model are exact.
     """
     values = "uncentred" if sample.row.get("level") in UNCENTRED else str(sample.row.get("values", ""))
+    if values == "far" and np.dtype(str(sample.row.get("type", "float32"))).kind in "iu":
+        values = "beyond float32"
     left_open = target.undefined_for({sample.op, *(node.op_type for node in model.graph.node)})
     for op, undefined in left_open.items():
         if values in undefined:
