@@ -36,10 +36,11 @@ def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position:
 
 
 def require_int32(feeds: Mapping[str, np.ndarray]) -> None:
-    """Raise `InputError` if an int64 array has a number that int32 cannot hold."""
+    """Raise `InputError` if an int64 or uint64 array has a number that int32 cannot hold."""
     limits = np.iinfo(np.int32)
     for name, array in feeds.items():
-        if array.dtype == np.int64 and array.size and not limits.min <= array.min() <= array.max() <= limits.max:
+        is_wide = array.dtype in (np.int64, np.uint64) and array.size
+        if is_wide and not limits.min <= int(array.min()) <= int(array.max()) <= limits.max:
             raise InputError(f"input '{name}' has a value outside int32, which this engine cannot take")
 
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from fns_lab import models, targets
 from fns_lab.cli.arrays import load_feeds
 from fns_lab.errors import InputError
-from fns_lab.feeds import fit_feeds
+from fns_lab.feeds import fit_feeds, require_int32
 from fns_lab.measure.bench import bench
 from fns_lab.rewrite.lower import lower
 from fns_lab.runtimes import open_runner
@@ -166,6 +166,14 @@ def test_the_file_and_the_model_are_named(tmp_path):
         load_feeds(tmp_path / "x.npy", model)
     with pytest.raises(InputError, match=f"^negative: {message}"):
         bench({"negative": model}, ["ort/cpu"], {"a": np.ones((3, 3), np.float32)}, runs=1)
+
+
+@pytest.mark.parametrize("number", [np.int64(2**31), np.int64(-(2**31) - 1), np.uint64(2**31), np.uint64(2**64 - 1)])
+def test_a_number_beyond_int32_is_refused_for_an_engine_that_has_no_other(number):
+    fits = np.array([2**31 - 1, 0], number.dtype)
+    require_int32({"i": fits, "none": fits[:0], "float": np.float64([2.0**40])})
+    with pytest.raises(InputError, match="'i' has a value outside int32"):
+        require_int32({"i": np.array([number])})
 
 
 def test_text_for_numbers_is_refused(tmp_path):

@@ -129,7 +129,8 @@ class Target:
     - `removes_at_load`: op types whose nodes the runtime removes when it loads a model; it then loses graph outputs
       that a node reads too
     - `fuses_after_conv`: op types that the runtime fuses into the Conv before them, with the same effect
-    - `int64_as_int32`: whether int64 inputs reach the engine as int32, so that the runner refuses numbers beyond it
+    - `int64_as_int32`: whether int64 and uint64 inputs reach the engine as int32, so that the runner refuses numbers
+      beyond it
     - `float64_as_float32`: whether float64 outputs come back as float32, so that a number beyond it becomes infinite
     - `warmup_runs`: how many runs `bench` throws away until the time of a run no longer falls
     - `ops_are_independent`: whether an op gives the same result whatever nodes are around it, so that the values of a

@@ -125,7 +125,7 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
     if EVERY_OP in left_open and not all(map(_is_finite, sample.case.expected.values())):
         return f"{target} leaves open what an op does where a result is infinite or NaN"
     if target.int64_as_int32 and any(map(_is_beyond_int32, sample.case.feeds.values())):
-        return f"{target} cannot be fed an int64 beyond int32"
+        return f"{target} cannot be fed an integer beyond int32"
     if target.float64_as_float32 and any(map(_is_beyond_float32, sample.case.expected.values())):
         return f"{target} cannot return a float64 beyond float32"
     if values in ("infinite", "nan") and not exact:
@@ -138,7 +138,7 @@ def _is_finite(x: np.ndarray) -> bool:
 
 
 def _is_beyond_int32(x: np.ndarray) -> bool:
-    return x.dtype == np.int64 and bool((x != x.astype(np.int32)).any())
+    return x.dtype in (np.int64, np.uint64) and bool((x != x.astype(np.int32).astype(x.dtype)).any())
 
 
 def _is_beyond_float32(x: np.ndarray) -> bool:
