@@ -31,9 +31,10 @@ EVERY_TYPE = "*"
 
 VALUE_MEANINGS: Mapping[str, str] = {
     "beyond float32": "integers from 16,777,217 on, of which float32 does not hold each",
-    "beyond int32": "int64 numbers that int32 cannot hold",
+    "beyond int32": "integers that int32 cannot hold",
     "far": "beyond 1,000",
     "large": "from 80 on",
+    "halves": "halfway between two steps of a quantization",
     "low": "below -100,000",
     "uncentred": "normalized together, with a mean of over 100 times their standard deviation",
 }

@@ -104,6 +104,10 @@ CASES = {
         node("Slice", "x s e", "y"), {}, (1, 3, 4, 5), ("0.1.8",), ("webgl",), 10,
         feeds={"s": np.array([1]), "e": np.array([2])}, lowered=False,
     ),
+    "computed-starts": Faulty(
+        node("Slice", "x s e", "y"), {}, (1, 3, 4, 5), ("0.1.8",), ("cpu", "wasm"), 10,
+        feeds={"s": np.array([-9]), "e": np.array([1])}, lowered=False,
+    ),
     "computed-limits-of-clip": Faulty(
         node("Clip", "x s e", "y"), {}, X.shape, (), (), 11,
         feeds={"s": np.array(0.2, np.float32), "e": np.array(0.9, np.float32)},

@@ -17,6 +17,10 @@ def shifted(*shape):
     return one("BitShift", {"x": number}, {"n": number}, direction="RIGHT")
 
 
+def doubled():
+    return {"s": np.array([1, 1, 2, 2], np.float32)}
+
+
 def coded(opset):
     constants = {"d": np.array(5), "v": np.array([0.0, 1.0], np.float32)}
     return one("OneHot", {"i": ints(-7, -1, 0, 3, 4, 1)}, constants, opset=opset)
@@ -127,6 +131,13 @@ CASES = {
     "a product beyond int8": (summed("Mul", np.int8), summed("Mul", np.int16)),
     "a whole number beyond float32": (
         multiplied(), one("MatMul", {"x": x(1, 2)}, {"w": np.ones((2, 1), np.float32)})
+    ),
+    "integers between two": (
+        one("Resize", {"x": np.uint8([[[[255, 254], [4, 8]]]])}, doubled(), inputs="x,,s", mode="linear"),
+        one("Resize", {"x": np.uint8([[[[255, 254], [4, 8]]]])}, doubled(), inputs="x,,s", mode="nearest"),
+    ),
+    "rows of nothing": (
+        one("LogSoftmax", {"x": x(0, 3)}, opset=11, axis=0), one("LogSoftmax", {"x": x(2, 3)}, opset=11, axis=0)
     ),
     "the first bit": (shifted_bits(np.uint32, "RIGHT"), shifted_bits(np.uint16, "RIGHT")),
     "OneHot of opset 9": (coded(9), coded(11)),

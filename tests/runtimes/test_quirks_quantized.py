@@ -10,7 +10,7 @@ from fns_lab import models, targets
 from fns_lab.errors import RuntimeFault
 from fns_lab.runtimes import open_runner
 from tests.runtimes.graphs import graph, worst_error
-from tests.runtimes.one_node import OPENCV, ORT, TRACT, one, x
+from tests.runtimes.one_node import OPENCV, OPENVINO, ORT, TRACT, one, x
 
 STEP = 0.05
 """Scale of the results: two engines may round to neighbours."""
@@ -79,3 +79,12 @@ def test_a_fault_is_refused_and_the_model_beside_it_is_right(target, op):
     assert is_right(right, feeds, target) and targets.check(right, targets.load(target))
     assert not is_right(faulty, its_feeds, target)
     assert not targets.check(faulty, targets.load(target))
+
+
+@pytest.mark.parametrize("name", [OPENCV, OPENVINO])
+def test_ties_of_a_quantization_are_left_open(name):
+    """With an odd zero point: 5.5 rounds to 6 and is 9 then, while 8.5 rounds to 8."""
+    model, feeds = one("QuantizeLinear", {"x": np.float32([5.5, 5.4])}, {"s": np.float32(1), "z": np.uint8(3)})
+    assert targets.check(model, targets.load(name)).undefined_values["QuantizeLinear"] == ["halves"]
+    with open_runner(model, name) as engine, open_runner(model, ORT) as runtime:
+        assert (engine.infer(feeds)["y0"].tolist(), runtime.infer(feeds)["y0"].tolist()) == ([8, 8], [9, 8])

@@ -169,6 +169,11 @@ def resized_to(*sizes):
     return model, feeds
 
 
+def divided(*shape):
+    """Unsigned integers of this shape by a constant of two rows."""
+    return one("Div", {"x": np.full(shape, 13, np.uint16)}, {"d": np.full((2, 1), 2, np.uint16)}, opset=14)
+
+
 def flattened(*sizes):
     """A Flatten of an input with these sizes, some of them free."""
     flatten = helper.make_node("Flatten", ["x"], ["y"])
@@ -299,6 +304,7 @@ CASES = {
     "sum of nothing": (
         one("ReduceSumSquare", {"x": x(2, 0)}, axes=[1]), one("ReduceSumSquare", {"x": x(2, 3)}, axes=[1])
     ),
+    "repeated dividend": (divided(1, 1), divided(2, 1)),
     "free batch": (batched("n"), batched(2)),
     "sizes by way of int32": (computed_sizes("Cast", to=6), computed_sizes("Cast", to=7)),
     "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),

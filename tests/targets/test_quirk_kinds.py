@@ -639,6 +639,11 @@ def test_a_kind_matches_the_nodes_that_it_says_and_only_of_its_ops(kind):
     assert touched(match, dataclasses.replace(quirk, ops=("*",)))
 
 
+def test_a_scalar_is_no_batch():
+    """A sweep tries this kind for ops of any rank."""
+    assert not touched(one("Relu", shape=()), dataclasses.replace(quirk_of("batch"), ops=("Relu",)))
+
+
 @pytest.mark.parametrize("kind", QUIRK_KINDS)
 def test_the_example_of_a_kind_is_a_quirk_of_it_with_the_fields_that_the_files_give(kind):
     (table,) = tomllib.loads(docs.example(kind))["quirk"]

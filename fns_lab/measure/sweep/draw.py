@@ -31,6 +31,8 @@ PRODUCTS = frozenset({
     "CumProd", "Einsum", "Gemm", "MatMul", "Mul", "Pow", "ReduceL2", "ReduceProd", "ReduceSumSquare",
 })  # fmt: skip
 """Ops whose results overflow for such integers; ONNX does not say what they are then."""
+SUMS = frozenset({"Abs", "Add", "CumSum", "Mean", "Neg", "ReduceL1", "ReduceMean", "ReduceSum", "Sub", "Sum"})
+"""Further ops whose results overflow for the largest and least integers of a type."""
 LOW = (-3e17, -2e17)
 """The range of all elements where the axis `values` says `low`."""
 
@@ -136,8 +138,13 @@ class Draw:
             return np.clip(special, *_limits(self.dtype, special)).astype(self.dtype)
 
     def _integers(self) -> np.ndarray:
-        self.require(self["values"] == "far" and self.dtype.itemsize >= 4 and self.op not in PRODUCTS)
-        return np.array(FAR_INTEGERS if self.dtype.kind == "i" else np.abs(FAR_INTEGERS), self.dtype)
+        """Return integers that float32 does not hold; of a type that has none, its largest and least ones."""
+        self.require(self["values"] == "far" and self.op not in PRODUCTS)
+        if is_wide(self.dtype):
+            return np.array(FAR_INTEGERS if self.dtype.kind == "i" else np.abs(FAR_INTEGERS), self.dtype)
+        self.require(self.op not in SUMS)
+        limits = np.iinfo(self.dtype)
+        return np.array([limits.max, limits.min, limits.max - 1, limits.min + 1, limits.max // 2 + 1, 3], self.dtype)
 
     def ints(self, values: Sequence[int] | np.ndarray, dtype: Any = np.int64) -> np.ndarray:
         """Return whole numbers as an input, such as axes."""
@@ -161,6 +168,11 @@ class Draw:
         """Return a value per spatial dimension of a pair such as a kernel; the two take turns."""
         pair = self[axis]
         return tuple(pair[i % 2] for i in range(rank))
+
+
+def is_wide(dtype: np.dtype) -> bool:
+    """Return whether a type has integers that float32 does not hold."""
+    return dtype.kind in "iu" and dtype.itemsize >= 4
 
 
 def _limits(kind: np.dtype, values: Sequence[float]) -> tuple[float, float]:

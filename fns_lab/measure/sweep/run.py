@@ -16,6 +16,7 @@ from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.matrix.outcome import check_outputs
 from fns_lab.measure.matrix.run import run_cached, run_case
 from fns_lab.measure.matrix.variants import Variant, as_written, lowered
+from fns_lab.measure.sweep.draw import is_wide
 from fns_lab.measure.sweep.families.norms import UNCENTRED
 from fns_lab.measure.sweep.rounding import explains, float64_outputs
 from fns_lab.measure.sweep.samples import Sample, truth_target
@@ -116,7 +117,7 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
     `exact`: whether all rules that wrote the model are exact.
     """
     values = "uncentred" if sample.row.get("level") in UNCENTRED else str(sample.row.get("values", ""))
-    if values == "far" and np.dtype(str(sample.row.get("type", "float32"))).kind in "iu":
+    if values == "far" and is_wide(np.dtype(str(sample.row.get("type", "float32")))):
         values = "beyond float32"
     left_open = target.undefined_for({sample.op, *(node.op_type for node in model.graph.node)})
     for op, undefined in left_open.items():

@@ -1,6 +1,6 @@
 """ArgMin, and ArgMax that selects the last of equal elements, as ArgMax of the value negated or turned round.
 
-    ArgMin(x)                          =  ArgMax(-x)
+    ArgMin(x)                          =  ArgMax(-x),  of integers ArgMax(-1 - x), which never overflows
     ArgMax(x, select_last_index = 1)   =  Gather((n - 1, ..., 1, 0), ArgMax(Gather(x, (n - 1, ..., 1, 0))))
 
 - Supported: ArgMin and ArgMax of any opset, float32, int32 or int64; for the last index a fixed size n of the axis.
@@ -20,7 +20,7 @@ from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 class ArgMaxPlain(OpRule):
     NAME = "arg-max-plain"
     FIDELITY = "exact"
-    EMITS = ("ArgMax", "Gather", "Neg")
+    EMITS = ("ArgMax", "Gather", "Neg", "Sub")
     OPS = ("ArgMax", "ArgMin")
     TYPES = frozenset({ir.DataType.FLOAT, ir.DataType.INT32, ir.DataType.INT64})
 
@@ -36,7 +36,7 @@ class ArgMaxPlain(OpRule):
         axis, keepdims = _axis(node), node.attributes.get_int("keepdims", 1)
         size = fixed_size(x, axis) if _selects_last(node) else 0
         if self.root == "ArgMin":
-            x = op.Neg(x, _outputs=[f"{name}.negated"])
+            x = _in_reverse_order(op, x, f"{name}.negated")
         if not size:
             return op.ArgMax(x, axis=axis, keepdims=keepdims)
         turned = initializer(op, np.arange(size)[::-1].copy(), f"{name}.turned")
@@ -44,6 +44,12 @@ class ArgMaxPlain(OpRule):
         return op.Gather(
             turned, op.ArgMax(last, axis=axis, keepdims=keepdims, _outputs=[f"{name}.from_the_end"]), axis=0
         )
+
+
+def _in_reverse_order(op: RewriterContext, x: ir.Value, name: str) -> ir.Value:
+    if x.dtype is None or not x.dtype.is_integer():
+        return op.Neg(x, _outputs=[name])
+    return op.Sub(initializer(op, np.array([-1], x.dtype.numpy()), f"{name}.last"), x, _outputs=[name])
 
 
 def _axis(node: ir.Node) -> int:

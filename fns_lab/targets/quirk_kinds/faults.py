@@ -183,7 +183,7 @@ def batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["LRN"]
     """
     x = input_shape(node, 0)
-    return x is None or x[0] != 1
+    return x is None or (x.rank() > 0 and x[0] != 1)
 
 
 def batch_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -1,4 +1,5 @@
 import numpy as np
+import onnx
 import pytest
 
 from fns_lab import targets
@@ -48,3 +49,13 @@ def test_negated_numbers_keep_their_order():
     x = np.float32([[np.inf, -np.inf, 0, -0.0, 1e-45]])
     before = indexed("ArgMin", shape=x.shape, axis=1)
     assert_same(before, lower(before, TARGET).model, x, EXACT)
+
+
+def test_the_least_of_all_integers_is_found():
+    """Negated it would overflow."""
+    text = """<ir_version: 8, opset_import: ["": 13]>
+    least (int32[2, 3] x) => (int64[2] y) { y = ArgMin <axis = 1, keepdims = 0>(x) }"""
+    before, least = onnx.parser.parse_model(text), -(2**31)
+    lowered = lower(before, TARGET)
+    assert ops(lowered.model) == ["Sub", "ArgMax"]
+    assert_same(before, lowered.model, np.array([[5, least, 3], [2**31 - 1, 0, least]], np.int32), EXACT)

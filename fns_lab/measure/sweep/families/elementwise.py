@@ -57,6 +57,8 @@ def _unary_axes(op: str) -> Axes:
 
 
 def _unary(draw: Draw) -> Inputs:
+    # a difference below 0 is no unsigned integer
+    draw.require(draw.op != "Shrink" or draw.dtype.kind != "u" or not draw.attributes.get("bias"))
     return [draw.data(draw.image(), *DOMAINS.get(draw.op, (-4.0, 4.0)))]
 
 
