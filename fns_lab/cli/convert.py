@@ -47,8 +47,11 @@ def check(model: ModelPath, target: TargetName, top: Top = None, json: JsonFlag 
         print_table(result.table.sort_values("supported", kind="stable"), top=top)
         for op, values in result.undefined_values.items():
             who = "an op" if op == targets.EVERY_OP else op
-            meanings = [f" ({targets.VALUE_MEANINGS[value]})" for value in values if value in targets.VALUE_MEANINGS]
-            note(f"{chosen} leaves open what {who} does with {' and '.join(values)} values{''.join(meanings)}")
+            meanings = [
+                f" ({targets.VALUE_MEANINGS[value]})" if value in targets.VALUE_MEANINGS else "" for value in values
+            ]
+            listed = ", ".join(map("".join, zip(values, meanings, strict=True)))
+            note(f"{chosen} leaves open what {who} does with these values: {listed}")
         print(result)
     return 0 if result else 1
 
