@@ -93,31 +93,38 @@ def softmax_of_parts(axis, opset=13):
     return models.infer_shapes(model), {"x": feed}
 
 
-def attention(biased="qkv", mask=None, axis=-1, given_out=()):
+def attention(
+    biased="qkv", mask=None, axis=-1, given_out=(), x_shape=(2, 5, 8), heads=(2, 5, 2, 4), whole=(2, 5, 8),
+    perm=(0, 2, 1, 3), mask_nodes=(), mask_is_first=False, products="MatMul",
+):  # fmt: skip
     """An attention of two heads, as exporters write it: projections with these biases, a mask at a place of its Add."""
-    constants = {"heads": np.array([2, 5, 2, 4]), "two": np.float32(2), "whole": np.array([2, 5, 8])}
-    nodes = []
+    constants = {"heads": np.array(heads), "two": np.float32(2), "whole": np.array(whole)}
+    nodes = [*mask_nodes] if mask_is_first else []
     for name in "qkv":
         constants |= {f"w{name}": x(8, 8), f"b{name}": x(8)}
         projected = [node("MatMul", f"x w{name}", f"{name}0"), node("Add", f"{name}0 b{name}", f"{name}1")]
+        if products == "Gemm":
+            projected = [node("Gemm", f"x w{name} b{name}", f"{name}0")]
         nodes += projected[: 1 + (name in biased)]
         nodes.append(node("Reshape", f"{nodes[-1].output[0]} heads", f"{name}2"))
         nodes.append(node("Transpose", f"{name}2", name, perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]))
     nodes += [node("MatMul", "q k", "product"), node("Div", "product two", "scores")]
+    if not mask_is_first:
+        nodes += mask_nodes
     if mask is not None:
         nodes.append(node("Add", "m scores" if mask == 0 else "scores m", "masked"))
     nodes += [
         node("Softmax", nodes[-1].output[0], "p", axis=axis), node("MatMul", "p v", "o"),
-        node("Transpose", "o", "t", perm=[0, 2, 1, 3]), node("Reshape", "t whole", "y"),
+        node("Transpose", "o", "t", perm=perm), node("Reshape", "t whole", "y"),
     ]  # fmt: skip
-    feeds = {"x": x(2, 5, 8)} | ({"m": x(2, 1, 1, 5)} if mask is not None else {})
+    feeds = {"x": x(*x_shape)} | ({"n" if mask_nodes else "m": x(2, 1, 1, 5)} if mask is not None else {})
     return built(nodes, feeds, constants, "y", *given_out)
 
 
-def attention_of_one_product(biased):
+def attention_of_one_product(biased=True, heads=2, whole=(2, 5, 8)):
     """An attention whose queries, keys and values are one product, and whose queries are scaled."""
-    constants = {"w": x(8, 24), "b": x(24), "parts": np.array([2, 5, 3, 2, 4]), "half": np.float32(0.5)}
-    constants |= {"whole": np.array([2, 5, 8])} | {f"i{n}": np.array(n) for n in range(3)}
+    constants = {"w": x(8, 24), "b": x(24), "parts": np.array([2, 5, 3, heads, 4]), "half": np.float32(0.5)}
+    constants |= {"whole": np.array(whole)} | {f"i{n}": np.array(n) for n in range(3)}
     nodes = [node("MatMul", "x w", "a"), node("Add", "a b", "c")][: 1 + biased]
     nodes += [
         node("Reshape", f"{nodes[-1].output[0]} parts", "r"), node("Transpose", "r", "s", perm=[2, 0, 3, 1, 4]),
@@ -159,6 +166,16 @@ WRONG = {
     "attention and its weights": attention(given_out=("p",)),
     "attention and its heads": attention(given_out=("t",)),
     "attention of one product without biases": attention_of_one_product(biased=False),
+    "attention of as many heads as fit": attention(heads=(2, 5, -1, 4)),
+    "attention of an image": attention(x_shape=(2, 1, 5, 8)),
+    "attention of rows": attention(x_shape=(10, 8)),
+    "attention of rows by Gemm": attention(x_shape=(10, 8), products="Gemm"),
+    "attention within windows": attention(x_shape=(1, 10, 8), whole=(1, 10, 8)),
+    "attention to rows": attention(whole=(10, 8)),
+    "attention of one product to rows": attention_of_one_product(whole=(10, 8)),
+    "attention to other axes": attention(perm=(2, 0, 1, 3), whole=(5, 2, 8)),
+    "attention by heads": attention(perm=(0, 1, 2, 3)),
+    "attention, mask computed late": attention(mask=1, mask_nodes=[node("Neg", "n", "m")]),
     **{op: normalized(node(op, "c", "a")) for op in
        ("Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Sigmoid", "Tanh")},
     "Swish": normalized(node("Sigmoid", "c", "s"), node("Mul", "c s", "a")),
@@ -186,7 +203,9 @@ RIGHT = {
     "sizes after a Reshape": reshaped(6, 2, 2),
     "attention": attention(),
     "masked attention": attention(mask=1),
-    "attention of one product": attention_of_one_product(biased=True),
+    "attention of one product": attention_of_one_product(),
+    "attention of one product of as many heads as fit": attention_of_one_product(heads=-1),
+    "attention, mask computed early": attention(mask=1, mask_nodes=[node("Neg", "n", "m")], mask_is_first=True),
     "a computed bias": built([node("MatMul", "x w", "p"), node("Add", "p c", "y")], {"x": x(1, 5, 7), "c": x(1, 1, 6)},
                              {"w": x(7, 6)}),
     "a row": added(1, 64),
