@@ -182,6 +182,18 @@ def flattened(*sizes):
     return model, {"x": feed}
 
 
+def repeated(op_type):
+    """A constant row, repeated for a free size, then a node of this type of it and of a constant."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Expand", ["c", "s"], ["r"]),
+        helper.make_node(op_type, ["r", "w"], ["y"]),
+    ]  # fmt: skip
+    constants = {"c": x(1, 4), "w": x(4, 4)}
+    model = graph(nodes, {"x": (feed := x(4, 4))}, constants, outputs={"y": None}, opset=13, ir_version=8)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4]))
+    return model, {"x": feed}
+
+
 CASES = {
     "stated-length": (
         one("DFT", {"x": x(1, 8, 1)}, {"n": np.array(11)}, opset=17), one("DFT", {"x": x(1, 8, 1)}, opset=17)
@@ -309,6 +321,7 @@ CASES = {
     "sizes by way of int32": (computed_sizes("Cast", to=6), computed_sizes("Cast", to=7)),
     "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),
     "the product of sizes": (computed_sizes("ReduceProd"), computed_sizes("Neg")),
+    "repeated constants": (repeated("MatMul"), repeated("Mul")),
     "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""

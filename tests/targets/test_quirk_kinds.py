@@ -153,6 +153,12 @@ def resized_by_way_of(only):
                shape=("n", 4))  # fmt: skip
 
 
+def product_of_repeated(name):
+    """The model of a product by a constant of a value of this name, repeated as often as a free size."""
+    nodes = node("Shape", "x", "s"), node("Expand", name, "s", "r")
+    return one("MatMul", *nodes, inputs="r,w", constants={"c": values(1, 8), "w": values(8, 8)}, shape=("n", 8))
+
+
 def reshaped_twice(*sizes):
     first = node("Reshape", "x", "s", "r")
     return one("Reshape", first, inputs="r,t", constants={"s": np.array([8, 6, 8]), "t": np.array(sizes)})
@@ -462,6 +468,7 @@ MATCHES = {
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
     "lost-sizes": (resized_by_way_of(node("Cast", "s", "r", to=6)), resized_by_way_of(node("Mul", "s", "one", "r"))),
+    "repeated-constants": (product_of_repeated("c"), product_of_repeated("x")),
     "joined-reshapes": (reshaped_twice(0, 2, -1), reshaped_twice(8, 2, -1)),
     "joined-padding": (padded_pool(), padded_pool("Relu")),
     "joined-attention": (attended(np.float32(2)), attended(values(5))),

@@ -148,6 +148,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "fused-bias": fusions.fused_bias,
     "mistaken": mistaken.mistaken,
     "lost-sizes": free_sizes.lost_sizes,
+    "repeated-constants": free_sizes.repeated_constants,
     "joined-reshapes": fusions.joined_reshapes,
     "joined-padding": fusions.joined_padding,
     "joined-attention": attentions.joined_attention,

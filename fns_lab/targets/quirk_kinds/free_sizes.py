@@ -1,4 +1,4 @@
-"""The kind of quirk for sizes computed from free ones by ops through which an engine loses track of them."""
+"""The kinds of quirk for sizes computed from free ones, of which an engine loses track."""
 
 from __future__ import annotations
 
@@ -38,6 +38,30 @@ def lost_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         if producer.op_type not in ("Shape", "Size"):
             waiting += producer.inputs
     return False
+
+
+def repeated_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that compute from constants alone, one of which an Expand or Tile repeats as often as a free size.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "repeated-constants"
+        ops = ["MatMul"]
+    """
+    waiting, seen, is_repeated = list(node.inputs), set[ir.Value](), False
+    while waiting:
+        value = waiting.pop()
+        if value is None or value in seen or ir.convenience.get_const_tensor(value) is not None:
+            continue
+        seen.add(value)
+        producer = value.producer()
+        if producer is None:
+            return False
+        repeats = producer.op_type in ("Expand", "Tile") and input_constant(producer, 1) is None
+        is_repeated = is_repeated or repeats
+        waiting += producer.inputs[:1] if repeats else producer.inputs
+    return is_repeated
 
 
 def _is_free(value: ir.Value | None) -> bool:
