@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fns_lab import targets
+from fns_lab import models, targets
 from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
@@ -182,13 +182,23 @@ def flattened(*sizes):
     return model, {"x": feed}
 
 
-def repeated(op_type):
-    """A constant row, repeated for a free size, then a node of this type of it and of a constant."""
+def of_free(op_type, sizes, *constants):
+    """A node of an input with these sizes, some of them free, and of constants; its result is stated."""
+    names = [f"c{index}" for index in range(len(constants))]
+    node, last = helper.make_node(op_type, ["x", *names], ["r"]), helper.make_node("Relu", ["r"], ["y"])
+    inits = dict(zip(names, constants, strict=True))
+    model = graph([node, last], {"x": (feed := x(2, 4, 5))}, inits, outputs={"y": None}, opset=13, ir_version=8)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes))
+    return models.infer_shapes(model), {"x": feed}
+
+
+def repeated(op_type, constant):
+    """A constant row, repeated for a free size, then a node of this type of it and of another constant."""
     nodes = [
         helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Expand", ["c", "s"], ["r"]),
         helper.make_node(op_type, ["r", "w"], ["y"]),
     ]  # fmt: skip
-    constants = {"c": x(1, 4), "w": x(4, 4)}
+    constants = {"c": x(1, 4), "w": constant}
     model = graph(nodes, {"x": (feed := x(4, 4))}, constants, outputs={"y": None}, opset=13, ir_version=8)
     model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4]))
     return model, {"x": feed}
@@ -321,7 +331,9 @@ CASES = {
     "sizes by way of int32": (computed_sizes("Cast", to=6), computed_sizes("Cast", to=7)),
     "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),
     "the product of sizes": (computed_sizes("ReduceProd"), computed_sizes("Neg")),
-    "repeated constants": (repeated("MatMul"), repeated("Mul")),
+    "free channels": (of_free("Conv", (2, "c", 5), x(3, 4, 2)), of_free("Conv", ("n", 4, "w"), x(3, 4, 2))),
+    "free size with another": (of_free("Sub", (2, 4, "w"), x(5)), of_free("Sub", ("n", "c", 5), x(5))),
+    "repeated constants": (repeated("MatMul", x(4, 4)), repeated("Mul", x(4))),
     "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""

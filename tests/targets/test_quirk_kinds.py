@@ -468,6 +468,13 @@ MATCHES = {
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
     "lost-sizes": (resized_by_way_of(node("Cast", "s", "r", to=6)), resized_by_way_of(node("Mul", "s", "one", "r"))),
+    "free-channels": (
+        one("Conv", constants={"w": values(3, 8, 1)}, shape=(2, "c", 5)),
+        one("Conv", constants={"w": values(3, 8, 1)}, shape=(2, 8, "w")),
+    ),
+    "free-broadcast": (
+        one("Add", constants={"w": values(8)}, shape=(2, "c")), one("Add", constants={"w": values(8)}, shape=("n", 8))
+    ),
     "repeated-constants": (product_of_repeated("c"), product_of_repeated("x")),
     "joined-reshapes": (reshaped_twice(0, 2, -1), reshaped_twice(8, 2, -1)),
     "joined-padding": (padded_pool(), padded_pool("Relu")),

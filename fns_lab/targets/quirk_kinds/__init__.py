@@ -148,6 +148,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "fused-bias": fusions.fused_bias,
     "mistaken": mistaken.mistaken,
     "lost-sizes": free_sizes.lost_sizes,
+    "free-channels": free_sizes.free_channels,
+    "free-broadcast": free_sizes.free_broadcast,
     "repeated-constants": free_sizes.repeated_constants,
     "joined-reshapes": fusions.joined_reshapes,
     "joined-padding": fusions.joined_padding,

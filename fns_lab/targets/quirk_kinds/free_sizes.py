@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import input_constant, input_shape
@@ -62,6 +64,45 @@ def repeated_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         is_repeated = is_repeated or repeats
         waiting += producer.inputs[:1] if repeats else producer.inputs
     return is_repeated
+
+
+def free_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose first input has a free size, which an input of the model declares, as its channels.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "free-channels"
+        ops = ["Conv"]
+    """
+    channels = tuple(input_shape(node, 0) or ())[1:2]
+    return not _declared_sizes(node).isdisjoint(channels)
+
+
+def free_broadcast(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that broadcast a free size, which an input of the model declares, with another one than 1.
+
+    Sizes that no input declares do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "free-broadcast"
+        ops = ["Add"]
+    """
+    shapes = [reversed(tuple(value.shape)) for value in node.inputs if value is not None and value.shape is not None]
+    declared = _declared_sizes(node)
+    for sizes in zip_longest(*shapes, fillvalue=1):
+        others = {size for size in sizes if size in declared or (isinstance(size, int) and size != 1)}
+        if len(others) > 1 and not others.isdisjoint(declared):
+            return True
+    return False
+
+
+def _declared_sizes(node: ir.Node) -> set[int | ir.SymbolicDim]:
+    """Return the free sizes that the inputs of a node's graph declare."""
+    inputs = node.graph.inputs if node.graph is not None else ()
+    return {size for value in inputs for size in value.shape or () if not isinstance(size, int) and size.value}
 
 
 def _is_free(value: ir.Value | None) -> bool:
