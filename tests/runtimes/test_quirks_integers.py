@@ -63,6 +63,15 @@ def test_an_op_that_rounds_integers_is_refused_for_them(fault):
     assert targets.check(one(op, floats, *constants, output_type=TensorProto.FLOAT, **attributes), target)
 
 
+@pytest.mark.parametrize("name", ["ort-web/webgpu", "openvino/cpu", "tract/cpu"])
+@pytest.mark.parametrize("op", ["ReduceL2", "ReduceSumSquare"])
+def test_axes_are_no_data(name, op):
+    """From opset 18 on they are an input of integers."""
+    x, axes = np.ones((2, 3), np.float32), {"a": np.array([1])}
+    model = graph([node(op, "x a", "y")], {"x": x}, axes, outputs={"y": (2, 1)}, opset=18, ir_version=8)
+    assert targets.check(model, targets.load(name))
+
+
 @pytest.mark.parametrize(
     "name",
     [
