@@ -6,8 +6,10 @@ import onnx_ir as ir
 
 from fns_lab.opset.nodes import has_input, input_shape
 
-MASK, PAST_KEY = 3, 4
-"""Numbers of inputs of an Attention."""
+MASK = 3
+"""Number of the input that holds the mask."""
+PAST_KEY = 4
+"""Number of the input that holds the past keys."""
 
 
 def mask_covers_keys(node: ir.Node) -> bool | None:
