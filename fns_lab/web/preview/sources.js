@@ -57,11 +57,12 @@ function webcamButton(model, signal) {
     button.textContent = "Webcam";
   };
   const start = async () => {
+    button.disabled = true; // until there is a picture to take
     stream = await navigator.mediaDevices.getUserMedia({ video: true });
     video.srcObject = stream;
     video.hidden = false;
-    button.textContent = "Take the photograph";
     await video.play();
+    button.textContent = "Take the photograph";
   };
   const take = async () => {
     const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
@@ -74,7 +75,7 @@ function webcamButton(model, signal) {
     (stream ? take() : start()).catch((error) => {
       stop();
       model.send({ kind: "refused", text: `webcam: ${error.message || error}` });
-    });
+    }).finally(() => { button.disabled = false; });
   });
   signal.addEventListener("abort", stop);
   return [button, video];
