@@ -37,11 +37,17 @@ def fit_feeds(model: ModelProto, feeds: Mapping[str, ArrayLike], *, by_position:
 
 def require_int32(feeds: Mapping[str, np.ndarray]) -> None:
     """Raise `InputError` if an int64 or uint64 array has a number that int32 cannot hold."""
-    limits = np.iinfo(np.int32)
     for name, array in feeds.items():
-        is_wide = array.dtype in (np.int64, np.uint64) and array.size
-        if is_wide and not limits.min <= int(array.min()) <= int(array.max()) <= limits.max:
+        if is_beyond_int32(array):
             raise InputError(f"input '{name}' has a value outside int32, which this engine cannot take")
+
+
+def is_beyond_int32(array: np.ndarray) -> bool:
+    """Return whether an array is int64 or uint64 and has a number that int32 cannot hold."""
+    if array.dtype not in (np.int64, np.uint64) or not array.size:
+        return False
+    limits = np.iinfo(np.int32)
+    return not limits.min <= int(array.min()) <= int(array.max()) <= limits.max
 
 
 def draw_feeds(model: ModelProto, *, batch: int, size: int, seed: int = 0, scale: float = 1.0) -> dict[str, np.ndarray]:

@@ -132,7 +132,7 @@ class BrowserRunner(ClosingRunner):
 
 
 def as_taken(feeds: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
-    """Return `feeds` in the types that the engine of `target` takes. Raises InputError for an int64 beyond int32."""
+    """Return `feeds` in the types that the engine of `target` takes. Raises InputError for an integer beyond int32."""
     if not target.int64_as_int32:
         return feeds
     require_int32(feeds)

@@ -11,6 +11,7 @@ import numpy as np
 from onnx import ModelProto
 
 from fns_lab.errors import InputError, RuntimeFault
+from fns_lab.feeds import is_beyond_int32
 from fns_lab.measure.matrix.cache import ResultCache
 from fns_lab.measure.matrix.cases import Case
 from fns_lab.measure.matrix.outcome import check_outputs
@@ -125,7 +126,7 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
             return f"{target} leaves open what {'an op' if op == EVERY_OP else op} does with {values} values"
     if EVERY_OP in left_open and not all(map(_is_finite, sample.case.expected.values())):
         return f"{target} leaves open what an op does where a result is infinite or NaN"
-    if target.int64_as_int32 and any(map(_is_beyond_int32, sample.case.feeds.values())):
+    if target.int64_as_int32 and any(map(is_beyond_int32, sample.case.feeds.values())):
         return f"{target} cannot be fed an integer beyond int32"
     if target.float64_as_float32 and any(map(_is_beyond_float32, sample.case.expected.values())):
         return f"{target} cannot return a float64 beyond float32"
@@ -136,10 +137,6 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
 
 def _is_finite(x: np.ndarray) -> bool:
     return x.dtype.kind != "f" or bool(np.isfinite(x).all())
-
-
-def _is_beyond_int32(x: np.ndarray) -> bool:
-    return x.dtype in (np.int64, np.uint64) and bool((x != x.astype(np.int32).astype(x.dtype)).any())
 
 
 def _is_beyond_float32(x: np.ndarray) -> bool:
