@@ -30,6 +30,19 @@ def unnamed_required_output(node: ir.Node, opset: int) -> int | None:
     return next((index for index, needed in enumerate(required) if needed and not given[index]), None)
 
 
+def inputs_of_any_type(node: ir.Node, opset: int) -> list[int]:
+    """Return the numbers of the node's inputs but for those of one element type, such as axes; all if ONNX knows none.
+
+    An input whose type the op leaves open shares it with another input or an output, or has a choice of its own.
+    """
+    op = schema(node.op_type, opset)
+    if op is None or not op.inputs:
+        return list(range(len(node.inputs)))
+    open_types = {constraint.type_param_str for constraint in op.type_constraints}
+    parameters = (op.inputs[min(index, len(op.inputs) - 1)] for index in range(len(node.inputs)))
+    return [index for index, parameter in enumerate(parameters) if parameter.type_str in open_types]
+
+
 MEANING_CHANGED_AT: Mapping[str, int] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Less", "Greater"), 7),
     **dict.fromkeys(("PRelu", "Gemm", "BatchNormalization", "Dropout", "GRU", "LSTM", "RNN"), 7),

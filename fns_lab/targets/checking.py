@@ -19,6 +19,7 @@ from fns_lab.opset.inference import infer_anew
 from fns_lab.opset.nodes import NodeError
 from fns_lab.opset.reading import read_graph
 from fns_lab.opset.schemas import unnamed_required_output
+from fns_lab.opset.spec import NodeSpec
 from fns_lab.targets.element_types import type_refusal
 from fns_lab.targets.file_faults import FILE_FAULTS
 from fns_lab.targets.quirk_kinds import SOLVED_WITHOUT_RULES, touches
@@ -179,8 +180,7 @@ def _converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
         return f"the {target.backend} backend has no {spec.op_type} at opset {to_opset}"
     if to_opset < (target.reads_as_opset or 0) and (reason := _why_misread(node, opset, target.reads_as_opset or 0)):
         return reason
-    attributes = type(node.attributes)(spec.attributes.values(), node)
-    detached = cast("ir.Node", _DetachedNode(spec.op_type, spec.inputs, node.outputs, attributes))
+    detached = as_converted(node, spec)
     if target.reads_as_opset and (reason := _why_misread(detached, to_opset, target.reads_as_opset)):
         return reason
     quirks = [quirk for quirk in target.quirks if quirk.kind not in SOLVED_WITHOUT_RULES]
@@ -189,13 +189,20 @@ def _converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
 
 @dataclass(frozen=True)
 class _DetachedNode:
-    """What these quirks read of a node. An `ir.Node` would count as a use of its inputs, although it is in no graph."""
+    """What quirks read of a node. An `ir.Node` would count as a use of its inputs, although it is in no graph."""
 
     op_type: str
     inputs: Sequence[ir.Value | None]
     outputs: Sequence[ir.Value]
     attributes: Mapping[str, ir.Attr]
+    graph: ir.Graph | ir.Function | None
     domain: str = ""
+
+
+def as_converted(node: ir.Node, spec: NodeSpec) -> ir.Node:
+    """Return `node` as `spec` writes it, for quirks to look at: it stands where `node` does but is in no graph."""
+    attributes = type(node.attributes)(spec.attributes.values(), node)
+    return cast("ir.Node", _DetachedNode(spec.op_type, spec.inputs, node.outputs, attributes, node.graph))
 
 
 def runs_converted(node: ir.Node, target: Target, opset: int) -> bool:

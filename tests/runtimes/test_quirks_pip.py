@@ -68,7 +68,15 @@ def stepped(dtype):
 
 def doubled(dtype):
     image = (np.arange(48) * 7 % 50).reshape(1, 1, 6, 8).astype(dtype)
-    return one("Resize", {"x": image}, {"s": np.array([1, 1, 2, 2], np.float32)}, inputs="x,,s", mode="linear")
+    return one("Resize", {"x": image}, {"s": ints(1, 1, 12, 16)}, inputs="x,,,s", mode="linear")
+
+
+def resized_to_computed(images):
+    """A Resize of no images, or of some, to sizes that are fed; the sizes of the result are stated."""
+    sizes, image = ints(images, 3, 7, 7), x(images, 3, 5, 5)
+    nodes = [helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode="nearest")]
+    model = graph(nodes, {"s": sizes, "x": image}, outputs={"y": sizes.tolist()}, opset=13, ir_version=8)
+    return model, {"s": sizes, "x": image}
 
 
 def numbered(dtype):
@@ -304,6 +312,7 @@ CASES = {
         one("Expand", {"s": ints(0, 3, 5)}, {"x": np.zeros((0, 3, 1), np.float32)}, inputs="x,s"),
         one("Expand", {"s": ints(2, 3, 5)}, {"x": x(1, 3, 1)}, inputs="x,s"),
     ),
+    (OPENCV, "nothing to computed sizes"): (resized_to_computed(0), resized_to_computed(2)),
     (OPENCV, "Tanh"): (one("Tanh", {"x": np.full((1, 8), 50, np.float32)}), one("Sigmoid", {"x": x(1, 8)})),
     (OPENCV, "slope"): (one("PRelu", {"x": x(2, 3), "s": x(3)}), one("PRelu", {"x": x(2, 3)}, {"s": x(3)})),
     (OPENCV, "mode"): (resize(2.0), resize(2.0, mode="nearest")),

@@ -332,6 +332,10 @@ CASES = {
     "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),
     "the product of sizes": (computed_sizes("ReduceProd"), computed_sizes("Neg")),
     "free channels": (of_free("Conv", (2, "c", 5), x(3, 4, 2)), of_free("Conv", ("n", 4, "w"), x(3, 4, 2))),
+    "free channels of a norm": (
+        of_free("InstanceNormalization", (2, "c", 5), x(4), x(4)),
+        of_free("InstanceNormalization", ("n", 4, "w"), x(4), x(4)),
+    ),
     "free size with another": (of_free("Sub", (2, 4, "w"), x(5)), of_free("Sub", ("n", "c", 5), x(5))),
     "repeated constants": (repeated("MatMul", x(4, 4)), repeated("Mul", x(4))),
     "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),

@@ -127,10 +127,10 @@ def first_two(dtype, size):
 
 
 def resized(dtype):
-    """A cubic Resize of an image of this type by 2."""
+    """A cubic Resize of an image of this type to twice its size."""
     x = np.arange(16).reshape(1, 1, 4, 4).astype(dtype)
-    scales = {"s": np.array([1, 1, 2, 2], np.float32)}
-    return typed(dtype, [helper.make_node("Resize", ["x", "", "s"], ["y"], mode="cubic")], x, scales, ("y",)), x
+    sizes = {"s": np.array([1, 1, 8, 8])}
+    return typed(dtype, [helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode="cubic")], x, sizes, ("y",)), x
 
 
 def sloped(dtype, opset):

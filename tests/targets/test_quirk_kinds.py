@@ -10,7 +10,9 @@ import pytest
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from fns_lab import targets
+from fns_lab.opset.spec import NodeSpec
 from fns_lab.targets import Quirk, docs
+from fns_lab.targets.checking import as_converted
 from fns_lab.targets.quirk_kinds import QUIRK_KINDS, SOLVED_WITHOUT_RULES, touches
 from fns_lab.targets.target import FOLDER
 from tests.rewrite.graphs import model, node, values
@@ -634,8 +636,16 @@ MATCHES = {
 
 
 def touched(proto, quirk):
-    graph = ir.from_proto(proto).graph
-    return touches(graph.outputs[0].producer(), quirk, proto.opset_import[0].version)
+    opset, graph = proto.opset_import[0].version, ir.from_proto(proto).graph
+    of_node = touches(graph.outputs[0].producer(), quirk, opset)
+    assert quirk.kind in SOLVED_WITHOUT_RULES or touches(rewritten_alike(graph), quirk, opset) is of_node
+    return of_node
+
+
+def rewritten_alike(graph):
+    """The last node as `lower` shows it to a quirk, though the conversion changes nothing of it."""
+    node = graph.outputs[0].producer()
+    return as_converted(node, NodeSpec(node.op_type, node.inputs, node.attributes))
 
 
 def quirk_of(kind):
@@ -651,6 +661,13 @@ def test_a_kind_matches_the_nodes_that_it_says_and_only_of_its_ops(kind):
     assert not touched(other, quirk)
     assert not touched(match, dataclasses.replace(quirk, ops=("Celu",)))
     assert touched(match, dataclasses.replace(quirk, ops=("*",)))
+
+
+def test_an_input_to_which_onnx_gives_one_type_says_nothing_of_the_types_that_an_engine_takes():
+    quirk = dataclasses.replace(quirk_of("operand-types"), ops=("ReduceMax",), inputs=())
+    floats = one("ReduceMax", constants={"a": np.array([1])}, opset=18)
+    assert not touched(floats, quirk)
+    assert touched(one("ReduceMax", node("Cast", "x", "i", to=7), inputs="i", opset=18), quirk)
 
 
 def test_a_scalar_is_no_batch():

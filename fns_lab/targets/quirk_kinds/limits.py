@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.convert import schema
 from fns_lab.opset.nodes import has_input, input_constant, input_shape, known_shapes
-from fns_lab.opset.schemas import is_default
+from fns_lab.opset.schemas import inputs_of_any_type, is_default, schema
 from fns_lab.targets.target import Quirk
 
 BEYOND_INT32 = frozenset({"BFLOAT16", "DOUBLE", "FLOAT", "INT64", "UINT32", "UINT64"})
@@ -122,7 +121,7 @@ def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes with any input that is known to be of another element type than these.
 
     Fields: `types`, ONNX's names of the element types that the engine takes; `inputs`, the numbers of the inputs that
-    are looked at, from 0, all if it is left out.
+    are looked at, from 0; if it is left out, all but those to which ONNX gives one type, such as axes and sizes.
 
         [[quirk]]
         kind = "operand-types"
@@ -130,7 +129,8 @@ def operand_types(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         types = ["FLOAT"]
         inputs = [1]
     """
-    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    indices = quirk.inputs or inputs_of_any_type(node, opset)
+    looked_at = [value for index, value in enumerate(node.inputs) if index in indices]
     types = {value.dtype.name for value in looked_at if value is not None and value.dtype is not None}
     return not types <= set(quirk.types)
 
