@@ -54,7 +54,7 @@ MACHINE_GPU = ("--ignore-gpu-blocklist", "--enable-unsafe-webgpu", "--enable-fea
 """Flags for the machine's own GPU."""
 LAUNCH_S = 60.0
 """Seconds that a browser may take to start; one that stays silent is then ended."""
-CLOSE_S = 5.0
+CLOSE_S = 10.0
 """Seconds that the browser or Playwright may take to close."""
 INSTALL_HINT = (
     f"install chromium, Chrome or Edge, or run `playwright install chromium`, or set {BROWSER_VARIABLE} to one"
