@@ -72,11 +72,11 @@ def doubled(dtype):
 
 
 def resized_to_computed(images):
-    """A Resize of no images, or of some, to sizes that are fed; the sizes of the result are stated."""
-    sizes, image = ints(images, 3, 7, 7), x(images, 3, 5, 5)
+    """A Resize of constant images, or of none, to sizes that are fed; the sizes of the result are stated."""
+    sizes, constant = ints(images, 3, 7, 7), {"x": x(images, 3, 5, 5)}
     nodes = [helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode="nearest")]
-    model = graph(nodes, {"s": sizes, "x": image}, outputs={"y": sizes.tolist()}, opset=13, ir_version=8)
-    return model, {"s": sizes, "x": image}
+    model = graph(nodes, {"s": sizes}, constant, outputs={"y": sizes.tolist()}, opset=13, ir_version=8)
+    return model, {"s": sizes}
 
 
 def numbered(dtype):
@@ -311,6 +311,9 @@ CASES = {
     (OPENCV, "Expand"): (
         one("Expand", {"s": ints(0, 3, 5)}, {"x": np.zeros((0, 3, 1), np.float32)}, inputs="x,s"),
         one("Expand", {"s": ints(2, 3, 5)}, {"x": x(1, 3, 1)}, inputs="x,s"),
+    ),
+    (OPENCV, "norms of small numbers"): (
+        one("LpNormalization", {"x": np.float32(1e-5) * x(3, 5)}), one("ReduceL2", {"x": np.float32(1e-5) * x(3, 5)}),
     ),
     (OPENCV, "nothing to computed sizes"): (resized_to_computed(0), resized_to_computed(2)),
     (OPENCV, "Tanh"): (one("Tanh", {"x": np.full((1, 8), 50, np.float32)}), one("Sigmoid", {"x": x(1, 8)})),
