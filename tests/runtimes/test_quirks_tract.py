@@ -192,6 +192,17 @@ def of_free(op_type, sizes, *constants):
     return models.infer_shapes(model), {"x": feed}
 
 
+def from_sizes(op_type, output_type, *constants, **attributes):
+    """A node of this type of the sizes of an input, the first of which is free, and of constants."""
+    names = [f"c{index}" for index in range(len(constants))]
+    nodes = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node(op_type, ["s", *names], ["y"], **attributes)]
+    inits, feed = dict(zip(names, constants, strict=True)), x(2, 3)
+    outputs = {"y": (2,)}
+    model = graph(nodes, {"x": feed}, inits, outputs=outputs, output_type=output_type, opset=13, ir_version=8)
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ("n", 3)))
+    return model, {"x": feed}
+
+
 def repeated(op_type, constant):
     """A constant row, repeated for a free size, then a node of this type of it and of another constant."""
     nodes = [
@@ -332,6 +343,12 @@ CASES = {
     "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),
     "the product of sizes": (computed_sizes("ReduceProd"), computed_sizes("Neg")),
     "free channels": (of_free("Conv", (2, "c", 5), x(3, 4, 2)), of_free("Conv", ("n", 4, "w"), x(3, 4, 2))),
+    "free size given out": (
+        from_sizes("Neg", TensorProto.INT64), from_sizes("Cast", TensorProto.INT32, to=TensorProto.INT32)
+    ),
+    "free size compared": (
+        from_sizes("Equal", TensorProto.BOOL, ints(2, 3)), from_sizes("Equal", TensorProto.BOOL, ints(-1))
+    ),
     "free channels of a norm": (
         of_free("InstanceNormalization", (2, "c", 5), x(4), x(4)),
         of_free("InstanceNormalization", ("n", 4, "w"), x(4), x(4)),

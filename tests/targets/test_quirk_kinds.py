@@ -272,6 +272,16 @@ SHIFT = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
 TO_INT64 = node("Cast", "x", "i", to=7)
 CENTRED = [node("ReduceMean", "x", "m", axes=[3]), node("Sub", "x", "m", "r")]
 POWERS = {"e": np.array([2], np.float32)}
+
+
+def size_given_out(axis):
+    """A size of an input whose second one is free."""
+    index = {"i": np.array(axis)}
+    proto = one("Gather", node("Shape", "x", "s"), inputs="s,i", constants=index, shape=(2, "c"))
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    return proto
+
+
 MATCHES = {
     "broken-op": (one("Resize", constants={"r": values(0), "s": np.ones(4, np.float32)}), one("Relu")),
     "reads-older-opset": (
@@ -476,6 +486,11 @@ MATCHES = {
     ),
     "free-broadcast": (
         one("Add", constants={"w": values(8)}, shape=(2, "c")), one("Add", constants={"w": values(8)}, shape=("n", 8))
+    ),
+    "free-size-given-out": (size_given_out(1), size_given_out(0)),
+    "free-size-compared": (
+        one("Equal", node("Shape", "x", "s"), inputs="s,i", constants={"i": np.array([8])}, shape=(2, "c")),
+        one("Equal", node("Shape", "x", "s"), inputs="s,i", constants={"i": np.array([-1])}, shape=(2, "c")),
     ),
     "repeated-constants": (product_of_repeated("c"), product_of_repeated("x")),
     "joined-reshapes": (reshaped_twice(0, 2, -1), reshaped_twice(8, 2, -1)),

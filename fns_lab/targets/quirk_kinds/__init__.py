@@ -150,6 +150,8 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "lost-sizes": free_sizes.lost_sizes,
     "free-channels": free_sizes.free_channels,
     "free-broadcast": free_sizes.free_broadcast,
+    "free-size-given-out": free_sizes.free_size_given_out,
+    "free-size-compared": free_sizes.free_size_compared,
     "repeated-constants": free_sizes.repeated_constants,
     "joined-reshapes": fusions.joined_reshapes,
     "joined-padding": fusions.joined_padding,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import zip_longest
 
 import onnx_ir as ir
@@ -11,6 +12,10 @@ from fns_lab.targets.target import Quirk
 
 MOVES = frozenset({"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 """Ops that keep all elements of a list of sizes, in their order."""
+LIMITS = {"Gather": (1,), "Slice": (2, 3)}
+"""How many inputs after the first an op that takes some of the sizes has: an index, or start, end and axis."""
+ARITHMETIC = frozenset({"Add", "Concat", "Div", "Max", "Min", "Mod", "Mul", "Sub"})
+"""Ops that compute sizes from all of their inputs, where others only move elements of the first."""
 
 
 def lost_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -40,6 +45,38 @@ def lost_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         if producer.op_type not in ("Shape", "Size"):
             waiting += producer.inputs
     return False
+
+
+def free_size_given_out(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that give out a size that is free, computed by these ops alone, which keep it as a formula.
+
+    A Cast to another type than int64 computes its number.
+
+    Fields: `after`, the ops.
+
+        [[quirk]]
+        kind = "free-size-given-out"
+        ops = ["*"]
+        after = ["Add", "Gather", "Shape"]
+    """
+    return any(value.is_graph_output() and _is_formula(value, quirk.after) for value in node.outputs)
+
+
+def free_size_compared(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that compare a size that is free, kept as a formula by these ops, with anything not below 0.
+
+    No size is below 0, so that a comparison with such constants alone is right.
+
+    Fields: `after`, the ops.
+
+        [[quirk]]
+        kind = "free-size-compared"
+        ops = ["Equal"]
+        after = ["Add", "Gather", "Shape"]
+    """
+    constants = [constant for index in range(len(node.inputs)) if (constant := input_constant(node, index)) is not None]
+    is_below_0 = any((constant < 0).all() for constant in constants)
+    return not is_below_0 and any(_is_formula(value, quirk.after) for value in node.inputs)
 
 
 def repeated_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -105,6 +142,17 @@ def _declared_sizes(node: ir.Node) -> set[int | ir.SymbolicDim]:
     return {size for value in inputs for size in value.shape or () if not isinstance(size, int) and size.value}
 
 
+def _is_formula(value: ir.Value | None, after: Collection[str]) -> bool:
+    """Return whether an int64 value holds a free size and these ops alone compute it."""
+    producer = None if value is None else value.producer()
+    if value is None or producer is None or producer.op_type not in after or not _is_free(value):
+        return False
+    if producer.op_type in ("Shape", "Size"):
+        return True
+    operands = producer.inputs if producer.op_type in ARITHMETIC else producer.inputs[:1]
+    return value.dtype in (ir.DataType.INT64, None) and any(_is_formula(each, after) for each in operands)
+
+
 def _is_free(value: ir.Value | None) -> bool:
     """Return whether a value is known to be computed from a size that is free."""
     waiting, seen = [value], set[ir.Value]()
@@ -134,7 +182,7 @@ def _sizes(value: ir.Value | None) -> list[int | ir.SymbolicDim] | None:
     if x is None:
         return None
     limits = [input_constant(node, index) for index in range(1, len(node.inputs))]
-    if any(each is None or each.size != 1 for each in limits) or (node.op_type == "Slice" and len(limits) == 4):
+    if any(each is None or each.size != 1 for each in limits) or len(limits) not in LIMITS[node.op_type]:
         return None
     numbers = [int(each.reshape(-1)[0]) for each in limits if each is not None]
     if node.op_type == "Slice":
