@@ -136,8 +136,8 @@ def attention_of_one_product(biased=True, heads=2, whole=(2, 5, 8)):
     return built(nodes, {"x": x(2, 5, 8)}, constants)
 
 
-def reshaped(*sizes):
-    nodes = [node("Reshape", "x s", "r"), node("Reshape", "r t", "y")]
+def reshaped(*sizes, order=(0, 1)):
+    nodes = [node("Reshape", "x s", "r"), node("Transpose", "r", "o", perm=order), node("Reshape", "o t", "y")]
     return built(nodes, {"x": x(2, 3, 4)}, {"s": np.array([6, 4]), "t": np.array(sizes)})
 
 
@@ -201,6 +201,7 @@ RIGHT = {
     "Softmax of parts": softmax_of_parts(axis=1),
     **{op: normalized(node(op, "c", "a")) for op in ("Exp", "LeakyRelu", "Relu", "Selu", "Erf")},
     "sizes after a Reshape": reshaped(6, 2, 2),
+    "a size kept after a Transpose": reshaped(0, 2, 3, order=(1, 0)),
     "attention": attention(),
     "masked attention": attention(mask=1),
     "attention of one product": attention_of_one_product(),

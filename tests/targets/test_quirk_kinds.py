@@ -161,9 +161,9 @@ def product_of_repeated(name):
     return one("MatMul", *nodes, inputs="r,w", constants={"c": values(1, 8), "w": values(8, 8)}, shape=("n", 8))
 
 
-def reshaped_twice(*sizes):
-    first = node("Reshape", "x", "s", "r")
-    return one("Reshape", first, inputs="r,t", constants={"s": np.array([8, 6, 8]), "t": np.array(sizes)})
+def reshaped_twice(*sizes, order=(0, 1, 2)):
+    nodes = node("Reshape", "x", "s", "r"), node("Transpose", "r", "o", perm=order)
+    return one("Reshape", *nodes, inputs="o,t", constants={"s": np.array([8, 6, 8]), "t": np.array(sizes)})
 
 
 def padded_pool(before="Neg"):
@@ -676,6 +676,10 @@ def test_a_kind_matches_the_nodes_that_it_says_and_only_of_its_ops(kind):
     assert not touched(other, quirk)
     assert not touched(match, dataclasses.replace(quirk, ops=("Celu",)))
     assert touched(match, dataclasses.replace(quirk, ops=("*",)))
+
+
+def test_a_transpose_that_moves_a_size_keeps_reshapes_apart():
+    assert not touched(reshaped_twice(0, 2, -1, order=(1, 0, 2)), quirk_of("joined-reshapes"))
 
 
 def test_an_input_to_which_onnx_gives_one_type_says_nothing_of_the_types_that_an_engine_takes():

@@ -251,7 +251,7 @@ def joined_reshapes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes with a 0 in their shape, which keeps a size, that alone read the result of a node of the same op.
 
     The engine joins them, so that the 0 keeps a size of what the first one reads. Where that is known to be the same
-    size, the node is right. So with several nodes before it.
+    size, the node is right. So with several nodes before it, and with a Transpose between them that moves nothing.
 
     Fields: none.
 
@@ -264,12 +264,17 @@ def joined_reshapes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         return False
     kept = [axis for axis, size in enumerate(sizes.reshape(-1)) if size == 0]
     wanted, before = _sizes_at(x, kept), _only_producer(x)
-    while kept and before is not None and before.op_type == node.op_type:
+    while kept and before is not None and (before.op_type == node.op_type or _moves_nothing(before)):
         x = before.inputs[0]
         if None in wanted or _sizes_at(x, kept) != wanted:
             return True
         before = _only_producer(x)
     return False
+
+
+def _moves_nothing(node: ir.Node) -> bool:
+    order = node.attributes.get_ints("perm", ()) or ()
+    return node.op_type == "Transpose" and bool(order) and list(order) == sorted(order)
 
 
 def _sizes_at(x: ir.Value | None, axes: Sequence[int]) -> list[int | str | None]:
