@@ -43,6 +43,14 @@ APPLICATIONS = (
 """Where browsers are on macOS and Windows."""
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 """Flags that keep a browser from asking servers and from starting slowly."""
+UNUSED_FEATURES = (
+    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",  # two pages for the address bar, in each window that is opened
+    "AimEnabled", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying",
+    "OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning",
+)  # fmt: skip
+"""Features that no page here needs. Those after the first two Playwright disables as well, by a flag that counts only
+where no later one has its name."""
 SOFTWARE_GPU = (
     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--enable-unsafe-webgpu",
     "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader", "--disable-gpu-rasterization",
@@ -84,7 +92,8 @@ def find_browser() -> Path | None:
 
 def flags() -> list[str]:
     """Return Chromium's arguments: a software GPU, the same on every machine, or with FNS_LAB_GPU=1 the real one."""
-    chosen = [*QUIET, *(MACHINE_GPU if os.environ.get(GPU_VARIABLE) == "1" else SOFTWARE_GPU)]
+    unused = f"--disable-features={','.join(UNUSED_FEATURES)}"
+    chosen = [*QUIET, unused, *(MACHINE_GPU if os.environ.get(GPU_VARIABLE) == "1" else SOFTWARE_GPU)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         chosen.append("--no-sandbox")  # Chromium refuses to sandbox for root
     return chosen
