@@ -128,13 +128,18 @@ CASES = {
     "larger-than-a-texture": Faulty(
         node("Conv", "x w", "y"), {"w": image(1, 1, 260, 260)}, (1, 1, 64, 64), (), (), x=image(1, 1, 323, 323)
     ),
+    "epsilon-of-0": Faulty(
+        node("InstanceNormalization", "x s b", "y", epsilon=0.0),
+        {"s": np.float32([1, 2, 3]), "b": np.zeros(3, np.float32)}, X.shape, (), (),
+    ),
     "sixteen-terms": Faulty(
         node("Sum", " ".join(["x", "c"] * 17), "y"), {"c": X + 1}, X.shape, ALL, ("webgl",)
     ),
 }  # fmt: skip
 ON_ORT_WEB = (
-    "beyond-int32", "computed-limits", "computed-limits-of-clip", "computed-pads", "equal-shapes", "fewer-limits",
-    "larger-than-a-texture", "sixteen-inputs", "sixteen-terms", "stated-zero-factor", "unread-end", "wrapped-padding",
+    "beyond-int32", "computed-limits", "computed-limits-of-clip", "computed-pads", "epsilon-of-0", "equal-shapes",
+    "fewer-limits", "larger-than-a-texture", "sixteen-inputs", "sixteen-terms", "stated-zero-factor", "unread-end",
+    "wrapped-padding",
 )  # fmt: skip
 """Of these, the faults of ONNX Runtime Web on webgl too."""
 ROWS = [

@@ -227,6 +227,10 @@ CASES = {
     (OPENCV, "bicubic"): (samples("bicubic"), samples("bilinear")),
     (OPENCV, "reverse"): (recurrent("GRU", direction="reverse"), recurrent("GRU")),
     (OPENCV, "clip"): (recurrent("LSTM", clip=0.3), recurrent("LSTM")),
+    (OPENVINO, "beta of 0"): (
+        one("HardSigmoid", {"x": x(2, 8)}, beta=0.0), one("HardSigmoid", {"x": x(2, 8)}, beta=0.1)
+    ),
+    (OPENVINO, "gamma of 0"): (one("Selu", {"x": x(2, 8)}, gamma=0.0), one("Selu", {"x": x(2, 8)}, gamma=0.1)),
     (OPENVINO, "activations"): (recurrent("RNN", activations=["Softsign"]), recurrent("RNN", activations=["Relu"])),
     (OPENVINO, "input_forget"): (recurrent("LSTM", input_forget=1), recurrent("LSTM", clip=0.3)),
     (OPENVINO, "peepholes"): (peepholes(True), peepholes(False)),
@@ -307,6 +311,10 @@ CASES = {
     (OPENCV, "ellipsis"): (
         one("Einsum", {"x": x(2, 5)}, {"w": x(5)}, equation="...i,i"),
         one("Einsum", {"x": x(2, 5)}, {"w": x(5)}, equation="...i,i->..."),
+    ),
+    (OPENCV, "sum to one number"): (
+        one("Einsum", {"x": x(2, 5)}, equation="ij->"),
+        one("Einsum", {"x": x(2, 5)}, {"w": x(2, 5)}, equation="ij,ij->")
     ),
     (OPENCV, "Expand"): (
         one("Expand", {"s": ints(0, 3, 5)}, {"x": np.zeros((0, 3, 1), np.float32)}, inputs="x,s"),

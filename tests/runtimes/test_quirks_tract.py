@@ -349,6 +349,10 @@ CASES = {
     "free size compared": (
         from_sizes("Equal", TensorProto.BOOL, ints(2, 3)), from_sizes("Equal", TensorProto.BOOL, ints(-1))
     ),
+    "sum to one number": (
+        one("Einsum", {"x": x(2, 5)}, equation="ij->"),
+        one("Einsum", {"x": x(2, 5)}, {"w": x(2, 5)}, equation="ij,ij->")
+    ),
     "free channels of a norm": (
         of_free("InstanceNormalization", (2, "c", 5), x(4), x(4)),
         of_free("InstanceNormalization", ("n", 4, "w"), x(4), x(4)),

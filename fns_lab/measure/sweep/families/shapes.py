@@ -19,6 +19,14 @@ EQUATIONS = (
     "i,j->ij",
     "ij->i",
     "...ij,jk",
+    "ij->",
+    "ii->",
+    "i,i->",
+    "ij,j->i",
+    "bij,bik->bjk",
+    "bhid->bihd",
+    "...ij->...ji",
+    "ij,jk,kd->id",
 )
 
 
