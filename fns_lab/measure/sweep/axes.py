@@ -50,8 +50,10 @@ CONSTANTS = ("rest", "none", "first")
 
 ATTRIBUTES: Mapping[str, tuple[Hashable, ...]] = {
     "alpha": (LEFT_OUT, 0.5, 2.0, -0.3, 0.0),
+    "allowzero": (LEFT_OUT, 0, 1),
     "approximate": (LEFT_OUT, "none", "tanh"),
     "axis": (LEFT_OUT, -1, 0, 1, 2, -2, 3),
+    "batch_dims": (LEFT_OUT, 0, 1),
     "beta": (LEFT_OUT, 0.25, 2.0, 0.0, -0.5),
     "bias": (LEFT_OUT, 2.0, 0.1, 0.0),
     "ceil_mode": (LEFT_OUT, 0, 1),
@@ -65,12 +67,17 @@ ATTRIBUTES: Mapping[str, tuple[Hashable, ...]] = {
     "gamma": (LEFT_OUT, 1.5, 0.0),
     "keepdims": (LEFT_OUT, 0, 1),
     "lambd": (LEFT_OUT, 0.2, 0.0),
+    "momentum": (LEFT_OUT, 0.5),
     "noop_with_empty_axes": (LEFT_OUT, 0, 1),
     "p": (LEFT_OUT, 1, 2, 3),
     "reverse": (LEFT_OUT, 0, 1),
     "select_last_index": (LEFT_OUT, 0, 1),
     "size": (1, 3, 5, 2),
+    "spatial": (LEFT_OUT, 1),
+    "stash_type": (LEFT_OUT, 1),
+    "storage_order": (LEFT_OUT, 0, 1),
     "threshold": (LEFT_OUT, 1.5),
+    "training_mode": (LEFT_OUT, 0, 1),
     "transA": (LEFT_OUT, 0, 1),
     "transB": (LEFT_OUT, 0, 1),
 }

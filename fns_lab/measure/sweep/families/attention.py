@@ -20,6 +20,7 @@ def _attention_axes(op: str) -> Axes:
         "depth": DEPTHS, "value depth": ("same", "other"), "mask": (LEFT_OUT, "true or false", "added", "per head"),
         "past": (LEFT_OUT, 2, 1), "outputs": (1, 3, 4), "attribute is_causal": (LEFT_OUT, 0, 1),
         "attribute scale": (LEFT_OUT, 0.25), "attribute softcap": (LEFT_OUT, 2.0),
+        "attribute softmax_precision": (LEFT_OUT, 1),
         "attribute qk_matmul_output_mode": (LEFT_OUT, 0, 1, 2, 3), "type": ("float32", "float16"),
     }  # fmt: skip
 

@@ -67,10 +67,13 @@ def _scatter_elements(draw: Draw) -> Inputs:
 def _nd(draw: Draw) -> Inputs:
     shape = draw.image()
     draw.require(draw["index type"] == "int64" and all(shape))
-    depth = 1 if draw["indices"] in ("one", "scalar") else min(2, len(shape))
+    alike = draw.attributes.get("batch_dims", 0)
+    draw.require(len(shape) > alike)
+    batch, rest = shape[:alike], shape[alike:]
+    depth = 1 if draw["indices"] in ("one", "scalar") else min(2, len(rest))
     count = 1 if draw["indices"] == "one" or draw.op == "ScatterND" else 3
-    low = [-size if draw["indices"] == "negative" else 0 for size in shape[:depth]]
-    indices = draw.rng.integers(low, shape[:depth], (count, depth))
+    low = [-size if draw["indices"] == "negative" else 0 for size in rest[:depth]]
+    indices = draw.rng.integers(low, rest[:depth], (*batch, count, depth))
     data = draw.array(shape)
     return [data, indices, *([draw.array((count, *shape[depth:]))] if draw.op == "ScatterND" else [])]
 

@@ -15,7 +15,7 @@ LEVELS = ("near zero", *UNCENTRED)
 
 
 def _axes(op: str) -> Axes:
-    outputs = {"outputs": (1, 5)} if op == "BatchNormalization" else {}
+    outputs = {"outputs": (1, 3)} if op == "BatchNormalization" else {}
     groups: Axes = {"groups": (1, 2, 4, "each")} if op == "GroupNormalization" else {}
     return {"rank": RANKS, **IMAGES, "level": LEVELS, **groups, **outputs}
 
@@ -38,7 +38,8 @@ def _per_channel(draw: Draw, count: int) -> list[np.ndarray]:
 
 
 def _batch(draw: Draw) -> Inputs:
-    draw.require(draw["outputs"] == 1)
+    draw.require(draw["outputs"] in (1, 3 if draw.attributes.get("training_mode") else 1))
+    draw.outputs = draw["outputs"]
     return [_leveled(draw), *_per_channel(draw, 4)]
 
 

@@ -6,21 +6,28 @@ import numpy as np
 
 from fns_lab.measure.sweep.axes import CHANNELS, IMAGES, LEFT_OUT
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
+from fns_lab.measure.sweep.families.windows import OWN_ATTRIBUTES, USUAL, convolution, convolution_axes
 
 RANKS = (4, 3, 2, 1, 5)
 KINDS = ("uint8", "int8")
 ROWS = (4, 1, 3, 5, 17, 64)
-SCALES = ("tensor", "channel")
+SCALES = ("tensor", "channel", "blocks")
+BLOCK = 2
+"""Elements along the axis that share a scale."""
 
 
 def _scale_and_zero(draw: Draw, shape: tuple[int, ...]) -> list[np.ndarray | None]:
-    """Return scale and zero point for the whole tensor or per channel, as the axis `scale` says."""
-    per_channel = draw["scale"] == "channel"
-    if per_channel:
+    """Return scale and zero point for the whole tensor, per channel or per block, as the axis `scale` says."""
+    scaled: tuple[int, ...] = ()
+    if draw["scale"] != "tensor":
         draw.require("axis" in draw.schema.attributes and len(shape) > 1)
-    length = (shape[draw.attributes.get("axis", 1) % len(shape)],) if per_channel else ()
-    zero = None if draw["zero point"] is LEFT_OUT else draw.array(length, 0, 20, draw["kind"])
-    return [draw.array(length, 0.02, 0.3, np.float32), zero]
+        axis = draw.attributes.get("axis", 1) % len(shape)
+        scaled = (shape[axis],)
+        if draw["scale"] == "blocks":
+            draw.set("block_size", BLOCK)
+            scaled = (*shape[:axis], -(-shape[axis] // BLOCK), *shape[axis + 1 :])
+    zero = None if draw["zero point"] is LEFT_OUT else draw.array(scaled, 0, 20, draw["kind"])
+    return [draw.array(scaled, 0.02, 0.3, np.float32), zero]
 
 
 def _quantize(draw: Draw) -> Inputs:
@@ -50,19 +57,16 @@ def _matmul(draw: Draw) -> Inputs:
 
 
 def _conv(draw: Draw) -> Inputs:
-    shape = draw.image()
-    kernel = (3, 3) if draw["kernel"] == 3 else (1, 1)
+    shape, weights, filters = convolution(draw)
     x = draw.array(shape, -100, 100, draw["kind"])
-    w = draw.array((draw["rows"], shape[1], *kernel), -100, 100, draw["second kind"])
+    w = draw.array(weights, -100, 100, draw["second kind"])
     zeros = [draw.array((), 0, 20, draw["kind"]), draw.array((), 0, 20, draw["second kind"])]
-    if draw["pads"]:
-        draw.set("pads", (1, 1, 1, 1))
     if draw.op == "ConvInteger":
         return [x, w, *(zeros if draw["zero point"] else [])]
     scale = draw.array((3,), 0.02, 0.1, np.float32)
     zero = draw.array((), 0, 20, draw["kind"])
     inputs = [x, scale[0], zeros[0], w, scale[1], zeros[1], scale[2] * shape[1], zero]
-    return [*inputs, draw.array((draw["rows"],), -1000, 1000, np.int32)] if draw["bias"] else inputs
+    return [*inputs, draw.array((filters,), -1000, 1000, np.int32)] if draw["bias"] else inputs
 
 
 def _dynamic(draw: Draw) -> Inputs:
@@ -106,16 +110,14 @@ FAMILIES = (
     Family(
         ("ConvInteger", "QLinearConv"),
         lambda op: {
-            **IMAGES,
-            "rows": ROWS,
-            "kernel": (1, 3),
-            "pads": (LEFT_OUT, "given"),
+            **convolution_axes(op),
             "kind": KINDS,
             "second kind": ("uint8", "int8"),
             "zero point": ZERO_POINT,
-            "bias": (LEFT_OUT, "given"),
         },
         _conv,
+        OWN_ATTRIBUTES,
+        usual=USUAL,
         typed=False,
     ),
     Family(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from fns_lab.rewrite.recurrent import GATES
 
 DIRECTIONS = (LEFT_OUT, "forward", "reverse", "bidirectional")
 OPTIONAL = (LEFT_OUT, "given")
+USUAL_ACTIVATIONS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+"""By op, the activations of one direction that it has where none are stated."""
+ACTIVATIONS: Mapping[str, tuple[float | None, float | None]] = {
+    "Relu": (None, None), "Sigmoid": (None, None), "Softsign": (None, None), "Softplus": (None, None),
+    "HardSigmoid": (0.3, 0.4), "LeakyRelu": (0.2, None), "Elu": (0.7, None), "Affine": (0.5, 0.1),
+}  # fmt: skip
+"""Activations of the last gate, with their alpha and beta where they have any."""
 
 
 def _axes(op: str) -> Axes:
@@ -28,11 +35,12 @@ def _axes(op: str) -> Axes:
         "attribute direction": DIRECTIONS,
         "attribute clip": (LEFT_OUT, 0.5),
         "attribute layout": (LEFT_OUT, 0),
+        "activations": (LEFT_OUT, "stated", *ACTIVATIONS),
     }
     if op == "GRU":
         axes["attribute linear_before_reset"] = (LEFT_OUT, 0, 1)
     if op == "LSTM":
-        axes |= {"attribute input_forget": (LEFT_OUT, 0), "peepholes": OPTIONAL}
+        axes |= {"attribute input_forget": (LEFT_OUT, 0, 1), "peepholes": OPTIONAL}
     return axes
 
 
@@ -40,6 +48,7 @@ def _recurrent(draw: Draw) -> Inputs:
     steps, batch, features, hidden = draw["steps"], draw["batch"], draw["features"], draw["hidden"]
     directions = 2 if draw.attributes.get("direction") == "bidirectional" else 1
     draw.set("hidden_size", hidden)
+    _set_activations(draw, directions)
     draw.outputs = draw["outputs"]
     rows = GATES[draw.op] * hidden
     inputs: list[np.ndarray | None] = [
@@ -54,6 +63,18 @@ def _recurrent(draw: Draw) -> Inputs:
     if draw.op == "LSTM":
         inputs.append(draw.array((directions, 3 * hidden)) if draw["peepholes"] else None)
     return inputs
+
+
+def _set_activations(draw: Draw, directions: int) -> None:
+    if draw["activations"] is LEFT_OUT:
+        return
+    names = list(USUAL_ACTIVATIONS[draw.op])
+    if draw["activations"] != "stated":
+        names[-1] = draw["activations"]
+        for name, value in zip(("alpha", "beta"), ACTIVATIONS[names[-1]], strict=True):
+            if value is not None:
+                draw.set(f"activation_{name}", [value] * directions)
+    draw.set("activations", names * directions)
 
 
 FAMILIES = (

@@ -10,7 +10,10 @@ from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 RANKS = (4, 3, 5)
 SCALES = (2.0, 1.0, 3.0, 1.5, 0.5, 0.6)
 MODES = ("nearest", "linear", "cubic", LEFT_OUT)
-COORDINATES = (LEFT_OUT, "asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel")
+COORDINATES = (
+    LEFT_OUT, "asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel", "tf_crop_and_resize",
+    "half_pixel_symmetric",
+)  # fmt: skip
 ROUNDING = (LEFT_OUT, "floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 
 
@@ -19,18 +22,33 @@ def _resize(draw: Draw) -> Inputs:
     scales = [1.0, 1.0, *[draw["scale"]] * (len(shape) - 2)]
     if draw["one side"] == "last":
         scales[2:-1] = [1.0] * (len(shape) - 3)
-    x = draw.array(shape)
+    draw.require(draw.get("attribute coordinate_transformation_mode") != "half_pixel_symmetric" or draw.opset >= 19)
+    x, first = draw.array(shape), 0
+    if draw["axes"] == "of the image":
+        first = 2
+        draw.set("axes", tuple(range(first, len(shape))))
+    resized = np.array(scales, np.float32)[first:]
+    if draw.opset < 11:
+        return [x, resized]
+    is_cropped = draw.get("attribute coordinate_transformation_mode") == "tf_crop_and_resize"
+    region = np.array([*_region(shape, 0.0, 0.1), *_region(shape, 1.0, 0.8)], np.float32) if is_cropped else None
+    if region is not None and first:
+        region = np.concatenate([half[first:] for half in np.split(region, 2)])
     if draw["given"] == "scales":
-        return [x, np.array(scales, np.float32)] if draw.opset < 11 else [x, None, np.array(scales, np.float32)]
-    draw.require(draw.opset >= 11)
+        return [x, region, resized]
     sizes = [int(size * scale) for size, scale in zip(shape, scales, strict=True)]
-    return [x, None, None, draw.ints(sizes)]
+    return [x, region, None, draw.ints(sizes[first:])]
+
+
+def _region(shape: tuple[int, ...], whole: float, part: float) -> list[float]:
+    """Return one edge of a region that has all of the batch and the channels, and a part of each other axis."""
+    return [whole, whole, *[part] * (len(shape) - 2)]
 
 
 def _resized(draw: Draw) -> Inputs:
     inputs = _resize(draw)
     if draw.opset < 13 and draw.opset >= 11:  # the region of interest may be left out since opset 13 only
-        return [inputs[0], np.zeros(0, np.float32), *[np.zeros(0, np.float32) if i is None else i for i in inputs[2:]]]
+        return [np.zeros(0, np.float32) if array is None else array for array in inputs]
     return inputs
 
 
@@ -53,11 +71,15 @@ FAMILIES = (
             "scale": SCALES,
             "one side": ("both", "last"),
             "given": ("scales", "sizes"),
+            "axes": (LEFT_OUT, "of the image"),
             "attribute mode": MODES,
             "attribute coordinate_transformation_mode": COORDINATES,
             "attribute nearest_mode": ROUNDING,
             "attribute antialias": (LEFT_OUT, 0, 1),
-            "attribute cubic_coeff_a": (LEFT_OUT, -0.5),
+            "attribute cubic_coeff_a": (LEFT_OUT, -0.5, 0.0),
+            "attribute exclude_outside": (LEFT_OUT, 0, 1),
+            "attribute extrapolation_value": (LEFT_OUT, 0.0, 1.5),
+            "attribute keep_aspect_ratio_policy": (LEFT_OUT, "stretch", "not_larger", "not_smaller"),
         },
         _resized,
         weight=2.0,

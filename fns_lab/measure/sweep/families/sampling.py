@@ -121,7 +121,7 @@ def _deform_axes(op: str) -> Axes:
         **IMAGES_WITH_ELEMENTS, "filters": (4, 1, 5, 16), "kernel": ((3, 3), (1, 1), (2, 3)),
         "strides": (LEFT_OUT, (2, 1)), "dilations": (LEFT_OUT, (2, 1)), "pads": ((1, 1, 1, 1), LEFT_OUT, (1, 0, 2, 1)),
         "groups": (LEFT_OUT, 2), "offset groups": (LEFT_OUT, 2), "bias": (LEFT_OUT, "given"),
-        "mask": (LEFT_OUT, "given"),
+        "mask": (LEFT_OUT, "given"), "kernel_shape": (LEFT_OUT, "given"),
     }  # fmt: skip
 
 
@@ -138,6 +138,8 @@ def _deform(draw: Draw) -> Inputs:
         (shape[i + 2] + pads[i] + pads[i + 2] - dilations[i] * (kernel[i] - 1) - 1) // strides[i] + 1 for i in range(2)
     ]
     draw.require(min(sizes) > 0)
+    if draw["kernel_shape"]:
+        draw.set("kernel_shape", kernel)
     taps = offset_groups * math.prod(kernel)
     inputs = [
         draw.array(shape), draw.array((filters, shape[1] // groups, *kernel)),

@@ -55,7 +55,8 @@ def _pads(kind: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
     return (*begins, *ends)
 
 
-def _conv_axes(op: str) -> Axes:
+def convolution_axes(op: str) -> Axes:
+    """Return the axes of what `convolution` reads."""
     return {
         "rank": RANKS, **IMAGES, "filters": FILTERS, **WINDOW, "dilations": DILATIONS, "group": GROUPS,
         "kernel_shape": ("given", LEFT_OUT), "bias": (LEFT_OUT, "given"),
@@ -79,19 +80,25 @@ def _filters(draw: Draw, groups: int) -> int:
     return int(draw["filters"])
 
 
-def _conv(draw: Draw) -> Inputs:
+def convolution(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Give the node the attributes of a convolution; return the shapes of its image and weights, and its filters."""
     shape, kernel = _window(draw)
     groups = _groups(draw)
     filters = _filters(draw, groups)
     if draw["kernel_shape"] == "given":
         draw.set("kernel_shape", kernel)
-    weights = (filters, shape[1] // groups, *kernel) if draw.op == "Conv" else (shape[1], filters // groups, *kernel)
+    transposed = draw.op == "ConvTranspose"
+    return shape, ((shape[1], filters // groups) if transposed else (filters, shape[1] // groups)) + kernel, filters
+
+
+def _conv(draw: Draw) -> Inputs:
+    shape, weights, filters = convolution(draw)
     inputs = [draw.array(shape), draw.array(weights)]
     return [*inputs, draw.array((filters,))] if draw["bias"] else inputs
 
 
 def _conv_transpose_axes(op: str) -> Axes:
-    return {**_conv_axes(op), "output": (LEFT_OUT, "padding", "shape", "larger shape")}
+    return {**convolution_axes(op), "output": (LEFT_OUT, "padding", "shape", "larger shape")}
 
 
 def _conv_transpose(draw: Draw) -> Inputs:
@@ -130,7 +137,7 @@ USUAL: Axes = {"rank": (4, 3), "batch": (1, 2, 3), "group": (LEFT_OUT, 1)}
 """What most networks have: an engine's shader for it depends on channels, filters and kernel together."""
 OWN_ATTRIBUTES = frozenset({"group", "kernel_shape"})
 FAMILIES = (
-    Family(("Conv",), _conv_axes, _conv, OWN_ATTRIBUTES, constants=("rest", "none"), weight=WEIGHTY, usual=USUAL),
+    Family(("Conv",), convolution_axes, _conv, OWN_ATTRIBUTES, constants=("rest", "none"), weight=WEIGHTY, usual=USUAL),
     Family(
         ("ConvTranspose",),
         _conv_transpose_axes,
