@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fns_lab import models, targets
+from fns_lab.rewrite.lower import lower
 from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
@@ -54,6 +55,23 @@ def dequantized(count):
 def valid_pool(ceil_mode):
     window = {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "VALID"}
     return one("AveragePool", {"x": x(1, 1, 8, 8)}, opset=19, ceil_mode=ceil_mode, **window)
+
+
+def stepped(op, *between, shape=(2, 16, 9), axis=2, outputs=("y",)):
+    """A Slice by steps along an axis of a value reshaped to (2, 4, 4, 9), or a Conv of one tap; nodes from r to m."""
+    limits = {"s": ints(0), "e": ints(99), "a": ints(axis), "t": ints(2)}
+    read = {"Slice": ("m", *limits), "Conv": ("m", "w")}[op]
+    last = helper.make_node(op, read, ["y"], **({"strides": [2, 2]} if op == "Conv" else {}))
+    nodes = [helper.make_node("Reshape", ["x", "sizes"], ["r"]), *(helper.make_node(*each) for each in between), last]
+    feeds = {"x": x(*shape)}
+    constants = {"sizes": ints(2, 4, 4, 9)} | (limits if op == "Slice" else {"w": x(3, 4, 1, 1)})
+    model = graph(
+        nodes, feeds, constants, outputs=dict.fromkeys(outputs), opset=13, ir_version=8, initializers_are_inputs=False
+    )
+    return models.infer_shapes(model), feeds
+
+
+RELU, SIGMOID, ADD = ("Relu", ["r"], ["m"]), ("Sigmoid", ["r"], ["z"]), ("Add", ["z", "k"], ["m"])
 
 
 def corner(width):
@@ -359,6 +377,16 @@ CASES = {
     ),
     "free size with another": (of_free("Sub", (2, 4, "w"), x(5)), of_free("Sub", ("n", "c", 5), x(5))),
     "repeated constants": (repeated("MatMul", x(4, 4)), repeated("Mul", x(4))),
+    "steps along a new axis": (stepped("Slice", RELU), stepped("Slice", RELU, axis=3)),
+    "steps along a new axis of two branches": (
+        stepped("Slice", SIGMOID, ("Relu", ["r"], ["k"]), ADD),
+        stepped("Slice", SIGMOID, RELU, outputs=("y", "z")),
+    ),
+    "steps along a new axis, moved": (
+        stepped("Slice", ("Transpose", ["r"], ["m"]), axis=1),
+        stepped("Slice", ("Transpose", ["r"], ["m"]), axis=0),
+    ),
+    "strides along a new axis": (stepped("Conv", RELU), stepped("Conv", RELU, shape=(2, 2, 2, 4, 9))),
     "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""
@@ -372,3 +400,10 @@ def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
     assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
     assert not is_right(faulty, its_feeds, TRACT)
     assert not targets.check(faulty, target)
+
+
+def test_steps_along_a_new_axis_are_lowered_to_what_tract_runs():
+    model, feeds = stepped("Slice", RELU)
+    lowered = lower(model, targets.load(TRACT))
+    assert lowered, lowered.refused.to_string()
+    assert is_right(lowered.model, feeds, TRACT)

@@ -51,6 +51,14 @@ def parts(count):
     return model([helper.make_node("Split", ["x"], names, axis=0)], (count, 3))
 
 
+def stepped(axis):
+    """A step along an axis of (4, 2, 6, 8), of which a Reshape makes the first two of those of `x`."""
+    nodes = node("Reshape", "x", "sizes", "r"), node("Relu", "r", "i")
+    limits = {"s": np.array([0]), "e": np.array([9]), "a": np.array([axis]), "t": np.array([2])}
+    constants = {"sizes": np.array([4, 2, 6, 8])} | limits
+    return one("Slice", *nodes, inputs="i,s,e,a,t", constants=constants)
+
+
 def attention(outputs, queries=3, **attributes):
     only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
     return model(
@@ -476,6 +484,7 @@ MATCHES = {
         one("Add", constants={"c": values(8)}, shape=(0, 8)), one("Add", constants={"c": values(0, 8)}, shape=(0, 8))
     ),
     "steps": (sliced(2), sliced(1)),
+    "steps-along-new-axis": (stepped(1), stepped(2)),
     "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
     "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),

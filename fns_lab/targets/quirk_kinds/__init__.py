@@ -27,6 +27,7 @@ from fns_lab.targets.quirk_kinds import (
     neighbours,
     sizes,
     states,
+    steps,
 )
 from fns_lab.targets.target import EVERY_OP, Quirk, matches
 
@@ -107,6 +108,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "empty-value": limits.empty_value,
     "empty-broadcast": limits.empty_broadcast,
     "steps": limits.steps,
+    "steps-along-new-axis": steps.steps_along_new_axis,
     "limits-before-the-first": limits.limits_before_the_first,
     "ends-before-start": limits.ends_before_start,
     "backwards-from-within": limits.backwards_from_within,
