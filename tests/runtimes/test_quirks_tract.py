@@ -174,6 +174,12 @@ def computed_sizes(op, **attributes):
     return model, feeds
 
 
+def corners(scale):
+    constants = {"s": F32([1, 1, scale, scale])}
+    modes = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+    return one("Resize", {"x": x(1, 1, 9, 9)}, constants, inputs="x,,s", **modes)
+
+
 def resized_to(*sizes):
     """A Resize of an input of these sizes to the first two of them and fixed ones."""
     nodes = [
@@ -387,6 +393,10 @@ CASES = {
         stepped("Slice", ("Transpose", ["r"], ["m"]), axis=0),
     ),
     "strides along a new axis": (stepped("Conv", RELU), stepped("Conv", RELU, shape=(2, 2, 2, 4, 9))),
+    "corners by fractional scales": (corners(1.7), corners(2)),
+    "an axis that is a vector": (
+        one("CumSum", {"x": x(3, 4)}, {"a": ints(1)}), one("CumSum", {"x": x(3, 4)}, {"a": np.array(1)})
+    ),
     "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""
