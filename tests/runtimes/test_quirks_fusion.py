@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from fns_lab import models, targets
@@ -141,6 +142,13 @@ def reshaped(*sizes, order=(0, 1)):
     return built(nodes, {"x": x(2, 3, 4)}, {"s": np.array([6, 4]), "t": np.array(sizes)})
 
 
+def cast(op, constant=True):
+    """Twice the feed, or what another op makes of it and 2, as whole numbers, and these as floats."""
+    two = [node("Constant", "", "two", value=numpy_helper.from_array(np.float32(2)))] if constant else []
+    nodes = [*two, node(op, "x two", "p"), node("Cast", "p", "i", to=6), node("Cast", "i", "y", to=1)]
+    return built(nodes, {"x": x(3, 5)}, {} if constant else {"two": np.float32(2)})
+
+
 HARD_GATE = node("HardSigmoid", "z", "s", alpha=1 / 6, beta=0.5), node("Mul", "x s", "y")
 WRONG = {
     "a gate of another value": gated(*HARD_GATE),
@@ -159,6 +167,7 @@ WRONG = {
                                   {"w": x(4, 5), "c": x(3, 5)}),
     "LayerNormalization": built([node("LayerNormalization", "x w", "y", axis=1)], {"x": x(2, 3, 4)}, {"w": x(4)}),
     "a size kept after a Reshape": reshaped(0, 2, 2),
+    "a product as whole numbers": cast("Mul"),
     "attention without biases": attention(biased=""),
     "attention with two biases": attention(biased="qv"),
     "attention, mask first": attention(mask=0),
@@ -193,6 +202,8 @@ WRONG = {
     ),
 }  # fmt: skip
 RIGHT = {
+    "a sum as whole numbers": cast("Add"),
+    "a product with an initializer as whole numbers": cast("Mul", constant=False),
     "Gelu": gated(*gelu_of("x", "e one", "m half"), root=2**0.5, one=1, half=0.5, feeds={"x": x(2, 3)}),
     "another Gelu": gated(*gelu_of("x", "e one", "m half"), root=2, one=2, half=0.25, feeds={"x": x(2, 3)}),
     "a gate of another slope": gated(node("HardSigmoid", "z", "s"), HARD_GATE[1]),

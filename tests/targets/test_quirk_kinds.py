@@ -59,6 +59,11 @@ def stepped(axis):
     return one("Slice", *nodes, inputs="i,s,e,a,t", constants=constants)
 
 
+def scaled(to):
+    constant = helper.make_node("Constant", [], ["c"], value=numpy_helper.from_array(np.float32(2)))
+    return one("Cast", constant, node("Mul", "x", "c", "m"), inputs="m", to=to)
+
+
 def attention(outputs, queries=3, **attributes):
     only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
     return model(
@@ -583,6 +588,7 @@ MATCHES = {
     "mistaken": (log_of_sum(2), log_of_sum(1)),
     "other-axes": (shares(keepdims=0), shares(keepdims=1)),
     "power-of-centred": (moment(4), moment(2)),
+    "cast-of-scaled": (scaled(6), scaled(1)),
     "scale-of-fewer-axes": (
         one("LayerNormalization", constants={"s": values(8)}, opset=17, axis=2),
         one("LayerNormalization", constants={"s": values(8)}, opset=17, axis=-1),

@@ -148,6 +148,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "norm-after-activation": fusions.norm_after_activation,
     "activation-of-another": fusions.activation_of_another,
     "fused-bias": fusions.fused_bias,
+    "cast-of-scaled": fusions.cast_of_scaled,
     "mistaken": mistaken.mistaken,
     "lost-sizes": free_sizes.lost_sizes,
     "free-channels": free_sizes.free_channels,

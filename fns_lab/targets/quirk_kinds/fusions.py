@@ -126,6 +126,24 @@ def _is_misread(shape: tuple[int, ...], columns: int) -> bool:
     return len(shape) > 2 or (size > 1 and shape[-1] != columns)
 
 
+def cast_of_scaled(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Cast to another type of a product with the value of a Constant, which is a node. Initializers are none.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "cast-of-scaled"
+        ops = ["Cast"]
+    """
+    x = node.inputs[0]
+    product = None if x is None else x.producer()
+    if x is None or product is None or product.op_type != "Mul":
+        return False
+    factors = [None if value is None else value.producer() for value in product.inputs]
+    is_scaled = any(factor is not None and factor.op_type == "Constant" for factor in factors)
+    return is_scaled and node.attributes.get_int("to") != x.dtype
+
+
 def log_softmax_by_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match a Sub that takes from a value the logarithm of the sum of its exponentials.
 
