@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fns_lab import targets
+from fns_lab import models, targets
 from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
@@ -191,6 +191,27 @@ def rms(dtype):
 
 
 COUNTED = {"count_include_pad": 1, "ceil_mode": 1, "strides": [2, 2], "pads": [0, 1, 1, 0]}
+
+
+def on_a_constant(op):
+    """What an op makes of two constants, added to the feed."""
+    nodes = [helper.make_node(op, ["c", "w"], ["p"]), helper.make_node("Add", ["x", "p"], ["y"])]
+    feeds = {"x": x(1, 4, 5, 6)}
+    constants = {"c": x(1, 4, 5, 6), "w": x(4, 4, 1, 1) if op == "Conv" else x(6, 6)}
+    model = graph(nodes, feeds, constants, outputs={"y": None}, opset=13, ir_version=8, initializers_are_inputs=False)
+    return models.infer_shapes(model), feeds
+
+
+def column(width):
+    """A Resize of what a Conv makes of an image of 7 rows."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Resize", ["c", "", "s"], ["y"], mode="linear")
+    ]  # fmt: skip
+    feeds, constants = {"x": x(1, 16, 7, width)}, {"w": x(16, 16, 1, 1), "s": np.float32([1, 1, 2, 8])}
+    model = graph(nodes, feeds, constants, outputs={"y": None}, opset=13, ir_version=8, initializers_are_inputs=False)
+    return models.infer_shapes(model), feeds
+
+
 CASES = {
     (OPENCV, "Softplus"): (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
     (OPENCV, "PRelu"): (prelu(5), prelu(3, 1, 1)),
@@ -347,6 +368,8 @@ CASES = {
     (OPENVINO, "batch"): (upsampled(2, 1, 1, 1), upsampled(1, 1, 2, 2)),
     (OPENVINO, "QLinearConv"): (quantized_conv(4), one("Conv", {"x": x(1, 3, 5, 6)}, {"w": x(4, 3, 3, 3)})),
     (OPENCV, "Upsample"): (upsampled(1, 1, 1.5, 1.7), upsampled(1, 1, 2, 3)),
+    (OPENCV, "column"): (column(1), column(2)),
+    (OPENCV, "constant image"): (on_a_constant("Conv"), on_a_constant("MatMul")),
     (OPENCV, "channels"): (upsampled(1, 2, 1, 1), upsampled(1, 1, 2, 2)),
     (OPENCV, "LogSoftmax"): (one("LogSoftmax", {"x": LARGE}), one("Softmax", {"x": LARGE})),
     (OPENCV, "batches"): (

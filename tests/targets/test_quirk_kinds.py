@@ -64,6 +64,11 @@ def scaled(to):
     return one("Cast", constant, node("Mul", "x", "c", "m"), inputs="m", to=to)
 
 
+def column(width):
+    nodes = node("Conv", "x", "w", "c"), node("Relu", "c", "r")
+    return one("Resize", *nodes, inputs="r", constants={"w": values(3, 4, 6, 9 - width)})
+
+
 def attention(outputs, queries=3, **attributes):
     only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
     return model(
@@ -633,6 +638,11 @@ MATCHES = {
     "padded-at-end": (
         one("Conv", constants={"w": values(4, 4, 2, 2)}, pads=[0, 0, 1, 1], shape=(1, 4, 2, 2)),
         one("Conv", constants={"w": values(4, 4, 2, 2)}, pads=[0, 0, 1, 1], shape=(1, 4, 2, 3)),
+    ),
+    "single-column-after": (column(1), column(2)),
+    "of-constants": (
+        one("Conv", node("Neg", "c", "n"), inputs="n,w", constants={"c": values(2, 4, 6, 8), "w": W}),
+        one("Conv", node("Add", "c", "x", "n"), inputs="n,w", constants={"c": values(2, 4, 6, 8), "w": W}),
     ),
     "single-row": (one("Resize", shape=(1, 2, 1, 7)), one("Resize", shape=(1, 2, 1, 1))),
     "flattened-unevenly": (

@@ -55,6 +55,28 @@ def crossed_limits(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return low is not None and high is not None and bool(np.any(low > high))
 
 
+def of_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes all of whose inputs are constants, or computed from constants alone.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "of-constants"
+        ops = ["Conv"]
+    """
+    waiting, seen = list(node.inputs), set[ir.Value]()
+    while waiting:
+        value = waiting.pop()
+        if value is None or value in seen or ir.convenience.get_const_tensor(value) is not None:
+            continue
+        seen.add(value)
+        producer = value.producer()
+        if producer is None:
+            return False
+        waiting += producer.inputs
+    return True
+
+
 def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes one of whose inputs of these numbers is computed, not constant.
 

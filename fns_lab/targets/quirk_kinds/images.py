@@ -113,3 +113,25 @@ def single_row(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     x = input_shape(node, 0)
     return x is not None and len(x) == 4 and x[2] == 1 and x[3] != 1
+
+
+def single_column_after(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes that read an image of one column, computed by ops of `after` and functions of each element since.
+
+    Fields: `after`, op types.
+
+        [[quirk]]
+        kind = "single-column-after"
+        ops = ["Resize"]
+        after = ["Conv"]
+    """
+    x = node.inputs[0]
+    if x is None or x.shape is None or len(x.shape) != 4 or x.shape[3] != 1:
+        return False
+    producer = x.producer()
+    while producer is not None and producer.op_type not in quirk.after:
+        x = producer.inputs[0] if len(producer.inputs) == 1 else None
+        if x is None or x.shape != producer.outputs[0].shape:
+            return False
+        producer = x.producer()
+    return producer is not None
