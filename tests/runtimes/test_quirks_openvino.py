@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fns_lab import targets
+from fns_lab import models, targets
+from fns_lab.rewrite.lower import lower
+from tests.runtimes.graphs import graph, node
 from tests.runtimes.one_node import OPENVINO, ints, is_right, one, x
 
 NUMBER = np.array(0.5, np.float32)
@@ -34,6 +36,18 @@ def aligned(mode):
     regions = {"r": np.array([[0.5, 1, 6, 4.5]], np.float32), "i": ints(0)}
     sizes = {"output_height": 2, "output_width": 3, "sampling_ratio": 2}
     return one("RoiAlign", {"x": x(1, 2, 5, 7)} | regions, opset=16, mode=mode, **sizes)
+
+
+def scaled_by(other):
+    """What a GroupNormalization gives, times a function of its input or of its result."""
+    nodes = [
+        node("GroupNormalization", "x s b", "g", num_groups=2), node("Sigmoid", other, "n"), node("Mul", "g n", "y")
+    ]  # fmt: skip
+    feeds, constants = {"x": x(1, 4, 5, 6)}, {"s": x(4), "b": x(4)}
+    model = graph(
+        nodes, feeds, constants, outputs={"y": (1, 4, 5, 6)}, opset=21, ir_version=10, initializers_are_inputs=False
+    )
+    return models.infer_shapes(model), feeds
 
 
 def least(opset):
@@ -82,6 +96,7 @@ def multiplied():
 
 
 CASES = {
+    "GroupNormalization": (scaled_by("x"), scaled_by("g")),
     "near zero": (one("LpNormalization", {"x": NEAR_ZERO}, axis=0), one("Softmax", {"x": NEAR_ZERO})),
     "scalar": (shifted(), shifted(1)),
     "axis from the end": (spectrum(-2), spectrum(2)),
@@ -153,3 +168,10 @@ def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
     assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
     assert not is_right(faulty, its_feeds, OPENVINO)
     assert not targets.check(faulty, target)
+
+
+def test_a_normalization_beside_another_value_is_lowered_to_what_openvino_runs():
+    model, feeds = scaled_by("x")
+    lowered = lower(model, targets.load(OPENVINO))
+    assert lowered, lowered.refused.to_string()
+    assert is_right(lowered.model, feeds, OPENVINO)

@@ -69,6 +69,13 @@ def column(width):
     return one("Resize", *nodes, inputs="r", constants={"w": values(3, 4, 6, 9 - width)})
 
 
+def beside(other):
+    """A GroupNormalization, and a product of its result with a function of `x` or of the result."""
+    proto = one("GroupNormalization", constants={"s": values(4), "b": values(4)}, opset=21, num_groups=2)
+    proto.graph.node.extend([node("Neg", other, "n"), node("Mul", "y", "n", "m")])
+    return proto
+
+
 def attention(outputs, queries=3, **attributes):
     only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
     return model(
@@ -593,6 +600,7 @@ MATCHES = {
     "mistaken": (log_of_sum(2), log_of_sum(1)),
     "other-axes": (shares(keepdims=0), shares(keepdims=1)),
     "power-of-centred": (moment(4), moment(2)),
+    "beside-another": (beside("x"), beside("y")),
     "cast-of-scaled": (scaled(6), scaled(1)),
     "scale-of-fewer-axes": (
         one("LayerNormalization", constants={"s": values(8)}, opset=17, axis=2),

@@ -150,6 +150,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
     "activation-of-another": fusions.activation_of_another,
     "fused-bias": fusions.fused_bias,
     "cast-of-scaled": fusions.cast_of_scaled,
+    "beside-another": fusions.beside_another,
     "mistaken": mistaken.mistaken,
     "lost-sizes": free_sizes.lost_sizes,
     "free-channels": free_sizes.free_channels,

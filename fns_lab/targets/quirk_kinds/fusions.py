@@ -126,6 +126,37 @@ def _is_misread(shape: tuple[int, ...], columns: int) -> bool:
     return len(shape) > 2 or (size > 1 and shape[-1] != columns)
 
 
+def beside_another(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes whose result a node of `before` reads beside a value that is not constant nor computed from it.
+
+    Fields: `before`, the op types that the engine joins to the node.
+
+        [[quirk]]
+        kind = "beside-another"
+        ops = ["GroupNormalization"]
+        before = ["Add", "Mul"]
+    """
+    y = node.outputs[0]
+    readers = {use.node for use in y.uses() if use.node.op_type in quirk.before}
+    return any(not _is_computed_from(value, y) for reader in readers for value in reader.inputs)
+
+
+def _is_computed_from(value: ir.Value | None, origin: ir.Value) -> bool:
+    """Return whether a value is constant, or `origin` is among those that it is computed from."""
+    if value is None or ir.convenience.get_const_tensor(value) is not None:
+        return True
+    waiting: list[ir.Value | None] = [value]
+    seen = set[ir.Value | None]()
+    while waiting:
+        each = waiting.pop()
+        if each is origin:
+            return True
+        if each is not None and each not in seen and (producer := each.producer()) is not None:
+            waiting += producer.inputs
+        seen.add(each)
+    return False
+
+
 def cast_of_scaled(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match a Cast to another type of a product with the value of a Constant, which is a node. Initializers are none.
 
