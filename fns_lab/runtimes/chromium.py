@@ -62,7 +62,7 @@ MACHINE_GPU = ("--ignore-gpu-blocklist", "--enable-unsafe-webgpu", "--enable-fea
 """Flags for the machine's own GPU."""
 LAUNCH_S = 60.0
 """Seconds that a browser may take to start; one that stays silent is then ended."""
-CLOSE_S = 10.0
+CLOSE_S = 5.0
 """Seconds that the browser or Playwright may take to close."""
 INSTALL_HINT = (
     f"install chromium, Chrome or Edge, or run `playwright install chromium`, or set {BROWSER_VARIABLE} to one"
@@ -104,6 +104,7 @@ class Chromium:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
         self._launch_lock = asyncio.Lock()
         self.page_lock = asyncio.Lock()
@@ -140,17 +141,20 @@ class Chromium:
         """End the browser and its thread; a later `run` starts both again."""
         with self._start_lock:
             loop, self._loop = self._loop, None
-        if loop is None:
+            thread, self._thread = self._thread, None
+        if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(self._stop(), loop).result(timeout=4 * CLOSE_S)
         loop.call_soon_threadsafe(loop.stop)
+        thread.join(CLOSE_S)
 
     def _started_loop(self) -> asyncio.AbstractEventLoop:
         with self._start_lock:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
                 self._launch_lock, self.page_lock = asyncio.Lock(), asyncio.Lock()
-                threading.Thread(target=_run_loop, args=(loop,), name="fns-lab-browser", daemon=True).start()
+                self._thread = threading.Thread(target=_run_loop, args=(loop,), name="fns-lab-browser", daemon=True)
+                self._thread.start()
                 self._loop = loop
             return self._loop
 

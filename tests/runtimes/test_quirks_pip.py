@@ -445,6 +445,8 @@ CASES = {
 
 CORRUPTS_MEMORY = {(OPENCV, "Sum")}
 """Cases after which the engine's process computes other models wrongly too."""
+READS_BEYOND = {(OPENCV, "column")}
+"""Cases that are wrong at times only, by what lies in the memory beyond their values."""
 
 
 @pytest.mark.parametrize(("name", "fault"), CASES)
@@ -453,5 +455,6 @@ def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(name, fault):
     (faulty, its_feeds), (right, feeds) = CASES[name, fault]
     assert is_right(right, feeds, name)
     assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
-    assert not is_right(faulty, its_feeds, name, ends_process=(name, fault) in CORRUPTS_MEMORY)
+    is_wrong = not is_right(faulty, its_feeds, name, ends_process=(name, fault) in CORRUPTS_MEMORY)
+    assert is_wrong or (name, fault) in READS_BEYOND
     assert not targets.check(faulty, target)

@@ -1,4 +1,4 @@
-"""The kind of quirk for steps along an axis that an engine carries to the nodes before."""
+"""The kind of quirk for steps along an axis that an engine takes in an earlier node."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ REGROUPS = frozenset({"DepthToSpace", "Flatten", "Reshape", "SpaceToDepth"})
 def steps_along_new_axis(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that step along an axis which a Reshape, or an op like it, makes of others.
 
-    A Slice steps by its steps, a Conv by its strides along axes where it has one tap and no padding. The engine carries
-    the steps through the nodes before that keep the axis, as long as no other node reads what these compute.
+    A Slice steps by its steps, a Conv by its strides along axes where it has one tap and no padding. The engine takes
+    the steps before the nodes that keep the axis, as long as no other node reads what these compute.
 
-    Fields: `after`, the op types through which the steps are not carried.
+    Fields: `after`, the op types before which the steps are not taken.
 
         [[quirk]]
         kind = "steps-along-new-axis"
@@ -51,9 +51,9 @@ def _axes_of_conv(node: ir.Node, n: int) -> list[int]:
 
 
 def _reaches_new_axis(node: ir.Node, x: ir.Value, axis: int, quirk: Quirk) -> bool:
-    """Return whether steps of a node along this axis of its input `x` are carried to where the axis is made of others.
+    """Return whether steps of a node along this axis of its input `x` are taken before the axis is made of others.
 
-    Several nodes that read one value hold the steps up, until they are carried to all of them.
+    Several nodes that read one value keep the steps behind them, unless all of them allow it.
     """
     passed, waiting = {node.outputs[0].producer()}, [(x, axis)]
     while ready := next((each for each in waiting if {use.node for use in each[0].uses()} <= passed), None):

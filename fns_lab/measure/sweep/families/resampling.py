@@ -31,18 +31,16 @@ def _resize(draw: Draw) -> Inputs:
     if draw.opset < 11:
         return [x, resized]
     is_cropped = draw.get("attribute coordinate_transformation_mode") == "tf_crop_and_resize"
-    region = np.array([*_region(shape, 0.0, 0.1), *_region(shape, 1.0, 0.8)], np.float32) if is_cropped else None
-    if region is not None and first:
-        region = np.concatenate([half[first:] for half in np.split(region, 2)])
+    region = _region(2 - first, len(shape) - 2) if is_cropped else None
     if draw["given"] == "scales":
         return [x, region, resized]
     sizes = [int(size * scale) for size, scale in zip(shape, scales, strict=True)]
     return [x, region, None, draw.ints(sizes[first:])]
 
 
-def _region(shape: tuple[int, ...], whole: float, part: float) -> list[float]:
-    """Return one edge of a region that has all of the batch and the channels, and a part of each other axis."""
-    return [whole, whole, *[part] * (len(shape) - 2)]
+def _region(whole: int, cropped: int) -> np.ndarray:
+    """Return the starts and ends of a region that has all of so many axes, and a part of so many after them."""
+    return np.array([*[0.0] * whole, *[0.1] * cropped, *[1.0] * whole, *[0.8] * cropped], np.float32)
 
 
 def _resized(draw: Draw) -> Inputs:
