@@ -6,7 +6,7 @@ What one opset writes as an attribute, another takes as an input; a reader knows
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -241,6 +241,25 @@ def repeated_inputs(node: ir.Node) -> tuple[int, ...]:
     """Return the indices of the inputs that the same node computes as an earlier input, the same value included."""
     producers = [None if value is None else value.producer() for value in node.inputs]
     return tuple(i for i, each in enumerate(producers) if each is not None and each in producers[:i])
+
+
+def computed_from(
+    values: Iterable[ir.Value | None],
+    inputs_of: Callable[[ir.Node], Sequence[ir.Value | None]] = lambda node: node.inputs,
+) -> Iterator[ir.Value]:
+    """Yield, each once, those of these values that are not constant and all such values that they are computed from.
+
+    `inputs_of` returns the inputs of a node to look at. A value without a producer is an input of the graph.
+    """
+    waiting, seen = list(values), set[ir.Value]()
+    while waiting:
+        value = waiting.pop()
+        if value is None or value in seen or ir.convenience.get_const_tensor(value) is not None:
+            continue
+        seen.add(value)
+        yield value
+        node = value.producer()
+        waiting += () if node is None else inputs_of(node)
 
 
 def known_shapes(values: Sequence[ir.Value | None]) -> list[ir.Shape]:

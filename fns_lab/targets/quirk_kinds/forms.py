@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import NodeError, full_pads, has_input, input_constant, input_shape, stated_axes
+from fns_lab.opset.nodes import (
+    NodeError,
+    computed_from,
+    full_pads,
+    has_input,
+    input_constant,
+    input_shape,
+    stated_axes,
+)
 from fns_lab.targets.quirk_kinds.faults import rank
 from fns_lab.targets.target import Quirk
 
@@ -64,17 +73,7 @@ def of_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "of-constants"
         ops = ["Conv"]
     """
-    waiting, seen = list(node.inputs), set[ir.Value]()
-    while waiting:
-        value = waiting.pop()
-        if value is None or value in seen or ir.convenience.get_const_tensor(value) is not None:
-            continue
-        seen.add(value)
-        producer = value.producer()
-        if producer is None:
-            return False
-        waiting += producer.inputs
-    return True
+    return all(value.producer() is not None for value in computed_from(node.inputs))
 
 
 def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -113,22 +112,12 @@ def data_dependent_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Reshape"]
         inputs = [1]
     """
-    return any(index < len(node.inputs) and _depends_on_data(node.inputs[index]) for index in quirk.inputs)
+    looked_at = [node.inputs[index] for index in quirk.inputs if index < len(node.inputs)]
+    return any(value.producer() is None for value in computed_from(looked_at, _data_inputs))
 
 
-def _depends_on_data(value: ir.Value | None) -> bool:
-    waiting, seen = [value], set[ir.Value]()
-    while waiting:
-        each = waiting.pop()
-        if each is None or each in seen or ir.convenience.get_const_tensor(each) is not None:
-            continue
-        seen.add(each)
-        before = each.producer()
-        if before is None:
-            return True
-        if before.op_type not in ("Shape", "Size"):
-            waiting += before.inputs
-    return False
+def _data_inputs(node: ir.Node) -> Sequence[ir.Value | None]:
+    return () if node.op_type in ("Shape", "Size") else node.inputs
 
 
 def unstated_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import input_constant, input_shape
+from fns_lab.opset.nodes import computed_from, input_constant, input_shape
 from fns_lab.targets.target import Quirk
 
 MOVES = frozenset({"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
@@ -88,19 +88,16 @@ def repeated_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "repeated-constants"
         ops = ["MatMul"]
     """
-    waiting, seen, is_repeated = list(node.inputs), set[ir.Value](), False
-    while waiting:
-        value = waiting.pop()
-        if value is None or value in seen or ir.convenience.get_const_tensor(value) is not None:
-            continue
-        seen.add(value)
-        producer = value.producer()
-        if producer is None:
-            return False
-        repeats = producer.op_type in ("Expand", "Tile") and input_constant(producer, 1) is None
-        is_repeated = is_repeated or repeats
-        waiting += producer.inputs[:1] if repeats else producer.inputs
-    return is_repeated
+    producers = [value.producer() for value in computed_from(node.inputs, _repeated_inputs)]
+    return None not in producers and any(each is not None and _repeats_freely(each) for each in producers)
+
+
+def _repeats_freely(node: ir.Node) -> bool:
+    return node.op_type in ("Expand", "Tile") and input_constant(node, 1) is None
+
+
+def _repeated_inputs(node: ir.Node) -> Sequence[ir.Value | None]:
+    return node.inputs[:1] if _repeats_freely(node) else node.inputs
 
 
 def free_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import NodeError, from_the_front, full_pads, has_input, input_constant, input_shape
+from fns_lab.opset.nodes import (
+    NodeError,
+    computed_from,
+    from_the_front,
+    full_pads,
+    has_input,
+    input_constant,
+    input_shape,
+)
 from fns_lab.opset.signs import never_negative
 from fns_lab.targets.target import Quirk
 
@@ -145,16 +153,7 @@ def _is_computed_from(value: ir.Value | None, origin: ir.Value) -> bool:
     """Return whether a value is constant, or `origin` is among those that it is computed from."""
     if value is None or ir.convenience.get_const_tensor(value) is not None:
         return True
-    waiting: list[ir.Value | None] = [value]
-    seen = set[ir.Value | None]()
-    while waiting:
-        each = waiting.pop()
-        if each is origin:
-            return True
-        if each is not None and each not in seen and (producer := each.producer()) is not None:
-            waiting += producer.inputs
-        seen.add(each)
-    return False
+    return any(each is origin for each in computed_from([value]))
 
 
 def cast_of_scaled(node: ir.Node, quirk: Quirk, opset: int) -> bool:

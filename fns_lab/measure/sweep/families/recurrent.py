@@ -9,12 +9,10 @@ import numpy as np
 from fns_lab.measure.sweep.axes import LEFT_OUT
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
-from fns_lab.rewrite.recurrent import GATES
+from fns_lab.rewrite.recurrent import DEFAULTS, GATES
 
 DIRECTIONS = (LEFT_OUT, "forward", "reverse", "bidirectional")
 OPTIONAL = (LEFT_OUT, "given")
-USUAL_ACTIVATIONS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
-"""By op, the activations of one direction that it has where none are stated."""
 ACTIVATIONS: Mapping[str, tuple[float | None, float | None]] = {
     "Relu": (None, None), "Sigmoid": (None, None), "Softsign": (None, None), "Softplus": (None, None),
     "HardSigmoid": (0.3, 0.4), "LeakyRelu": (0.2, None), "Elu": (0.7, None), "Affine": (0.5, 0.1),
@@ -68,7 +66,7 @@ def _recurrent(draw: Draw) -> Inputs:
 def _set_activations(draw: Draw, directions: int) -> None:
     if draw["activations"] is LEFT_OUT:
         return
-    names = list(USUAL_ACTIVATIONS[draw.op])
+    names = list(DEFAULTS[draw.op])
     if draw["activations"] != "stated":
         names[-1] = draw["activations"]
         for name, value in zip(("alpha", "beta"), ACTIVATIONS[names[-1]], strict=True):
