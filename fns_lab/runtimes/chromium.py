@@ -109,7 +109,7 @@ class Chromium:
         self._launch_lock = asyncio.Lock()
         self.page_lock = asyncio.Lock()
         """Held while an engine page is looked up or opened."""
-        self._playwright: Playwright | None = None
+        self._driver: asyncio.Task[Playwright] | None = None
         self._browser: Browser | None = None
         self.executable = ""
         """The program that was started; empty before the first start."""
@@ -144,7 +144,7 @@ class Chromium:
             thread, self._thread = self._thread, None
         if loop is None or thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self._stop(), loop).result(timeout=4 * CLOSE_S)
+        asyncio.run_coroutine_threadsafe(self._end(), loop).result(timeout=6 * CLOSE_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(CLOSE_S)
 
@@ -164,13 +164,14 @@ class Chromium:
         except ImportError as error:
             raise MissingError("Python package playwright is not installed: `pip install playwright`") from error
         path = find_browser()
+        self._driver = asyncio.create_task(async_playwright().start())
         try:
-            self._playwright = await async_playwright().start()
+            playwright = await asyncio.shield(self._driver)  # to cancel it would leave a program that nobody ends
         except Exception as error:  # its driver, a program of its own, has no class for what keeps it from starting
             raise MissingError(f"Playwright's driver does not start ({first_line(error)}): {DRIVER_HINT}") from error
-        self.executable = str(path or self._playwright.chromium.executable_path)
+        self.executable = str(path or playwright.chromium.executable_path)
         try:
-            return await self._playwright.chromium.launch(
+            return await playwright.chromium.launch(
                 executable_path=self.executable,
                 args=flags(),
                 handle_sigint=False,
@@ -187,10 +188,19 @@ class Chromium:
             page.alive = False
         self.pages.clear()
         browser, self._browser = self._browser, None
-        playwright, self._playwright = self._playwright, None
-        for stop in (browser and browser.close, playwright and playwright.stop):
-            if stop:
-                await quietly(stop())
+        driver, self._driver = self._driver, None
+        if browser:
+            await quietly(browser.close())
+        if driver:
+            await quietly(_stop_driver(driver))
+
+    async def _end(self) -> None:
+        """Stop the browser and wait until nothing is left to do in its loop, which may then be closed."""
+        await self._stop()
+        if unfinished := asyncio.all_tasks() - {asyncio.current_task()}:
+            _, late = await asyncio.wait(unfinished, timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
 
 
 def result_of(future: Future[T]) -> T:
@@ -209,6 +219,11 @@ async def quietly(coroutine: Coroutine[Any, Any, object]) -> bool:
     except Exception:
         return False
     return True
+
+
+async def _stop_driver(driver: asyncio.Task[Playwright]) -> None:
+    """End Playwright's own program, once it has started."""
+    await (await driver).stop()
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

@@ -39,15 +39,18 @@ def test_a_missing_browser_is_reported_in_one_line(capsys, monkeypatch):
     assert err.count("\n") == 1
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_driver_that_does_not_start_is_reported_in_one_line(capsys, monkeypatch):
-    """As where a library is missing that it is linked with. Playwright leaves its pipes open, collected here."""
-    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/bin/false")
+def test_a_driver_that_does_not_start_is_reported_in_one_line_and_leaves_nothing_open(capsys, monkeypatch, tmp_path):
+    """As where a library is missing that it is linked with. It closes its pipe before it ends."""
+    driver, ended = tmp_path / "node", tmp_path / "ended"
+    driver.write_text(f"#!/bin/sh\nexec 1>&-\nsleep 0.5\ntouch '{ended}'\nexit 127\n", encoding="utf-8")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(driver))
     monkeypatch.setenv("FNS_LAB_BROWSER", "/bin/true")  # so that nothing is installed
     assert install.main(["browser"]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert "Playwright's driver does not start" in line
-    gc.collect()
+    assert ended.exists()
+    gc.collect()  # what is still open is a warning now, which is an error here
 
 
 def test_a_browser_that_stays_silent_is_given_up(capsys, monkeypatch, tmp_path):

@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from fns_lab.errors import MissingError, RuntimeFault
@@ -117,6 +118,18 @@ def test_a_closed_browser_starts_again():
         assert chromium.run(chromium.browser()).is_connected()
     finally:
         chromium.close()
+
+
+@pytest.mark.browser
+def test_ctrl_c_while_the_browser_starts_leaves_no_program():
+    chromium = Chromium()
+    before = set(psutil.Process().children(recursive=True))
+    starting = chromium.start(chromium.browser())
+    while not set(psutil.Process().children(recursive=True)) - before:
+        time.sleep(0.001)
+    starting.cancel()
+    chromium.close()
+    assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def test_a_missing_browser_is_named(monkeypatch):
