@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 
-def forward(length: int, used: int, parts: int, *, inverse: bool, onesided: bool) -> np.ndarray:
-    """Return the matrix of a transform of this length, `(used parts, frequencies 2)`.
+@dataclass(frozen=True)
+class Transform:
+    """A discrete Fourier transform along one axis."""
 
-    - `used`: number of elements that are given, the first of `length`; the others are 0
-    - `parts`: 1 for real numbers, 2 for complex ones
-    - `onesided`: only the first `length // 2 + 1` frequencies
-    """
-    frequencies = length // 2 + 1 if onesided else length
-    phase = _phase(used, frequencies, length) * (1 if inverse else -1)
-    cos, sin = np.cos(phase), np.sin(phase)
-    blocks = [[cos, sin], [-sin, cos]][:parts]  # from real and imaginary parts to real and imaginary parts
-    matrix = np.stack([np.stack(row, axis=-1) for row in blocks], axis=1).reshape(used * parts, frequencies * 2)
-    return (matrix / (length if inverse else 1)).astype(np.float32)
+    length: int
+    """Number of points of the transform."""
+    given: int
+    """Number of elements along the axis: those after `length` do not count, and those that lack are 0."""
+    parts: int
+    """1 for real numbers, 2 for complex ones."""
+    inverse: bool
+    onesided: bool
+    """Only the first `length // 2 + 1` frequencies are given out, or of an inverse taken, whose result is real."""
 
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """The shape of `matrix()`: `(given parts, results)`."""
+        if self.is_real_inverse:
+            return self.given * 2, self.length
+        return self.given * self.parts, self._frequencies * 2
 
-def real_inverse(length: int, used: int) -> np.ndarray:
-    """Return the matrix from a onesided spectrum to the real numbers that have it, `(used 2, length)`.
+    def matrix(self) -> np.ndarray:
+        """Return the float32 matrix from the elements to the results, each with its parts one after the other."""
+        matrix = self._real_inverse() if self.is_real_inverse else self._between_spectra()
+        return matrix.astype(np.float32)
 
-    Only the first `length // 2 + 1` of the `used` frequencies count.
-    """
-    k = np.arange(used)
-    weight = np.where((k == 0) | (2 * k == length), 1.0, 2.0) * (k <= length // 2) / length
-    phase = _phase(used, length, length)
-    parts = np.stack([np.cos(phase), -np.sin(phase)], axis=1) * weight[:, None, None]
-    parts[(k == 0) | (2 * k == length), 1] = 0
-    return parts.reshape(used * 2, length).astype(np.float32)
+    @property
+    def is_real_inverse(self) -> bool:
+        """Whether it makes real numbers of a onesided spectrum."""
+        return self.inverse and self.onesided
 
+    @property
+    def _frequencies(self) -> int:
+        return self.length // 2 + 1 if self.onesided else self.length
 
-def _phase(rows: int, columns: int, length: int) -> np.ndarray:
-    """Return 2 pi times the product of row and column over the length, from whole numbers so that it stays precise."""
-    return 2 * np.pi / length * (np.outer(np.arange(rows), np.arange(columns)) % length)
+    def _between_spectra(self) -> np.ndarray:
+        used = min(self.length, self.given)
+        phase = self._phase(used, self._frequencies) * (1 if self.inverse else -1)
+        cos, sin = np.cos(phase), np.sin(phase)
+        blocks = [[cos, sin], [-sin, cos]][: self.parts]  # from real and imaginary parts to real and imaginary parts
+        matrix = np.zeros(self.matrix_shape)
+        matrix[: used * self.parts] = np.stack([np.stack(row, axis=-1) for row in blocks], axis=1).reshape(
+            used * self.parts, self._frequencies * 2
+        )
+        return matrix / (self.length if self.inverse else 1)
+
+    def _real_inverse(self) -> np.ndarray:
+        k, half = np.arange(self.given), self.length // 2
+        is_real = (k == 0) | (2 * k == self.length)
+        weight = np.where(is_real, 1.0, 2.0) * (k <= half) / self.length
+        phase = self._phase(self.given, self.length)
+        parts = np.stack([np.cos(phase), -np.sin(phase)], axis=1) * weight[:, None, None]
+        parts[is_real, 1] = 0
+        return parts.reshape(self.matrix_shape)
+
+    def _phase(self, rows: int, columns: int) -> np.ndarray:
+        """Return 2 pi row column / length, of whole numbers as long as possible, so that it stays precise."""
+        return 2 * np.pi / self.length * (np.outer(np.arange(rows), np.arange(columns)) % self.length)

@@ -19,7 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import constant_input, fixed_shape, from_the_front, has_input, name_of, producer
-from fns_lab.rewrite.fourier import forward, real_inverse
+from fns_lab.rewrite.fourier import Transform
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, initializer
 
 AXIS_INPUT_SINCE = 20
@@ -39,17 +39,18 @@ class DftMatMul(OpRule):
         shape = fixed_shape(x)
         if 0 in shape or shape[-1] not in (1, 2):
             raise Refusal(f"the last axis of {x.name} is {shape[-1]}, 1 or 2 is needed")
-        matrix = self._matrix(node, shape)
-        if matrix.size > LARGEST_MATRIX:
-            raise Refusal(f"the matrix of the transform has {matrix.size} elements, more than {LARGEST_MATRIX}")
+        size = math.prod(self._transform(node, shape).matrix_shape)
+        if size > LARGEST_MATRIX:
+            raise Refusal(f"the matrix of the transform has {size} elements, more than {LARGEST_MATRIX}")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         node, shape, name = producer(y), fixed_shape(x), name_of(y)
-        matrix = self._matrix(node, shape)
+        transform = self._transform(node, shape)
+        matrix = transform.matrix()
         if self.root == "STFT":
             return self._transformed(op, *self._frames(op, node, x, shape, name), matrix, 2, name)
         axis, last = self._axis(node, len(shape)), len(shape) - 2
-        parts = 1 if _is_real_inverse(node) else 2
+        parts = 1 if transform.is_real_inverse else 2
         perm = [*(i for i in range(len(shape)) if i not in (axis, len(shape) - 1)), axis, len(shape) - 1]
         if axis == last:
             return self._transformed(op, x, shape, matrix, parts, name)
@@ -88,30 +89,22 @@ class DftMatMul(OpRule):
         axis = constant_input(node, 2)
         return from_the_front(-2 if axis is None else int(axis.item()), rank)
 
-    def _matrix(self, node: ir.Node, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the matrix of the transform. Raises `NodeError` if a length is computed or does not fit."""
+    def _transform(self, node: ir.Node, shape: tuple[int, ...]) -> Transform:
+        """Return the transform of the node. Raises `NodeError` if a length is computed or does not fit."""
         attributes, parts = node.attributes, shape[-1]
         onesided = bool(attributes.get_int("onesided", int(node.op_type == "STFT")))
         if node.op_type == "STFT":
-            used, inverse, length = _frame_length(node, shape[1]), False, None
+            given, inverse, length = _frame_length(node, shape[1]), False, None
         else:
-            used, inverse = shape[self._axis(node, len(shape))], bool(attributes.get_int("inverse", 0))
+            given, inverse = shape[self._axis(node, len(shape))], bool(attributes.get_int("inverse", 0))
             length = constant_input(node, 1)
-        if _is_real_inverse(node):
-            if parts != 2:
-                raise Refusal("a onesided inverse transform of real numbers is not defined")
-            return real_inverse(2 * (used - 1) if length is None else int(length.item()), used)
-        if onesided and parts == 2:
+        real_inverse = inverse and onesided
+        if real_inverse and parts != 2:
+            raise Refusal("a onesided inverse transform of real numbers is not defined")
+        if onesided and not real_inverse and parts == 2:
             raise Refusal("a onesided transform of complex numbers is not defined")
-        size = used if length is None else int(length.item())
-        matrix = forward(size, min(size, used), parts, inverse=inverse, onesided=onesided)
-        unused = np.zeros(((used - min(size, used)) * parts, matrix.shape[1]), np.float32)
-        return np.concatenate([matrix, unused])
-
-
-def _is_real_inverse(node: ir.Node) -> bool:
-    attributes = node.attributes
-    return node.op_type == "DFT" and bool(attributes.get_int("onesided", 0)) and bool(attributes.get_int("inverse", 0))
+        whole = 2 * (given - 1) if real_inverse else given
+        return Transform(whole if length is None else int(length.item()), given, parts, inverse, onesided)
 
 
 def _number(node: ir.Node, index: int) -> int:

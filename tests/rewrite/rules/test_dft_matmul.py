@@ -79,7 +79,7 @@ def test_frames_of_a_signal(before):
         (dft((2, "N", 2)), "not fixed"),
         (dft((2, 5, 2), onesided=1), "of complex numbers"),
         (dft((2, 5, 1), onesided=1, inverse=1), "of real numbers"),
-        (dft((1, 4000, 1)), "elements, more than"),
+        (dft((1, 4_000_000, 1)), "elements, more than"),
         (stft(4, length=31), "frames of 31 samples"),
     ],
 )
