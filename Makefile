@@ -1,4 +1,4 @@
-# make setup | lab | test | test-lowest | report | docs | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
+# make setup | lab | test | test-all | test-lowest | report | docs | lint | bench | clean. Needs Python 3.11+ and a network to the package registries.
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +18,7 @@ LOWEST_TESTS := tests/test_without_torch.py tests/test_models.py tests/test_imag
 # Where it is set, each of the hundreds of programs that the tests start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lab test test-lowest report docs lint bench clean help
+.PHONY: setup lab test test-all test-lowest report docs lint bench clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -58,8 +58,11 @@ $(READY)-filter: $(READY)-package
 lab: setup ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb
 
-test: setup lint ## lint, then every test
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
+test: QUICK := --quick
+test: test-all ## lint, then the tests but slow ones, and a sample where the cases are many of one kind
+
+test-all: setup lint ## lint, then every test
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(QUICK) $(PYTEST)
 
 # Old packages warn of each other's new ones, so that a warning is no error here. What a notebook shows needs ipywidgets.
 test-lowest: setup ## test with the lowest version of each dependency that pyproject.toml allows, without torch

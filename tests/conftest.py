@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import os
 import signal
@@ -40,10 +41,33 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out slow tests, and most cases of those with samples")
+
+
+def pytest_collection_modifyitems(config, items):
     """Begin with the longest files: a process that begins with one late runs it alone at the end."""
+    if config.option.quick:
+        left_out = not_quick(items)
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     rank = {name: index for index, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+def not_quick(items):
+    """Return the tests that are marked `slow`, and of those marked `sampled(n)` all cases but each n-th."""
+    left_out, seen = set(), collections.Counter()
+    for item in items:
+        sampled = item.get_closest_marker("sampled")
+        if sampled:
+            test = item.path, item.originalname
+            if seen[test] % sampled.args[0]:
+                left_out.add(item)
+            seen[test] += 1
+        if item.get_closest_marker("slow"):
+            left_out.add(item)
+    return left_out
 
 
 @pytest.hookimpl(wrapper=True)

@@ -112,6 +112,7 @@ def test_tuning_times_all_three_models_and_checks_their_images(checkpoint):
     assert len(tuning.table(result)) == 3
 
 
+@pytest.mark.slow
 def test_training_takes_the_steps_of_every_contender():
     result = training.run(widths=(2,), image_size=32, batch_size=1, runs=1)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
@@ -121,6 +122,7 @@ def test_training_takes_the_steps_of_every_contender():
     assert len(training.table(result)) == 3
 
 
+@pytest.mark.slow
 def test_comparing_every_value_and_bisecting_are_timed_against_plain_runs(checkpoint):
     cases = [(TARGET, (32, 48), how, 1e3, 3.0) for how in ("every value", "bisecting")]
     result = comparing.run(cases, checkpoint)
@@ -132,6 +134,7 @@ def test_comparing_every_value_and_bisecting_are_timed_against_plain_runs(checkp
     assert len(comparing.table(result)) == 2
 
 
+@pytest.mark.slow
 def test_bad_files_are_read_by_each_program():
     result = bad_files.run(3, 1)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
@@ -146,6 +149,7 @@ def test_bad_files_are_read_by_each_program():
     assert len(bad_files.table(result)) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_preview_is_timed_in_the_kernel_and_in_the_browser(checkpoint):
     result = preview.run(checkpoint, (32, 48), 1)

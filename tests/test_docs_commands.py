@@ -50,10 +50,17 @@ def folder(request, documented, fns_model):
     return documented
 
 
+LONGEST = ("compare", "missing-op", "slow")
+"""Documents whose commands other documents have too, with most of the options."""
+WITH_COMMANDS = [
+    pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONGEST else (), id=path.stem)
+    for path in PAGES
+    if commands(path.read_text(encoding="utf-8"))
+]
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize(
-    "path", [path for path in PAGES if commands(path.read_text(encoding="utf-8"))], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", WITH_COMMANDS)
 def test_every_command_of_a_document_runs(path, folder, capsys):
     for line in commands(path.read_text(encoding="utf-8")):
         code = main(shlex.split(line, comments=True)[1:])

@@ -180,7 +180,7 @@ def test_the_site_opens_from_a_disk_and_its_search_works(site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("width", [390, pytest.param(1200, marks=pytest.mark.slow)])
 def test_no_page_is_wider_than_the_window_or_asks_a_server(site, width):
     async def measured():
         browser = await shared_chromium().browser()

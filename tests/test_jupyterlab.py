@@ -148,6 +148,7 @@ def test_the_preview_is_alive_after_all_cells_ran(folder, net):
     assert not psutil.wait_procs(started, timeout=20)[1], "a process is left"
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_preview_works_in_notebook_7(folder, net):
     with opened(folder, "notebook") as (page, run, _):

@@ -53,6 +53,7 @@ def test_the_two_neighbours_and_the_op_are_named(files, capsys):
     assert [finding["ops"] for finding in result["comparison"]["introduced"]] == [["Conv"]]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_version_that_fails_differs_and_its_first_failing_node_is_named(files, tmp_path, capsys):
     twice = arguments(tmp_path, helper.make_node("Add", ["y", "y"], ["z"]), size=5)

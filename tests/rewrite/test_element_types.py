@@ -14,6 +14,7 @@ OLDEST = targets.load("onnxjs-0.1.3/cpu")
 CASES_PER_RULE = 3
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("rule", [rule for rule in GENERATORS if rule != NETWORK])
 def test_what_a_rule_writes_in_another_element_type_is_right_or_it_refuses(rule):
     def check(case):

@@ -32,6 +32,7 @@ def test_what_stops_a_network_is_named(monkeypatch):
     assert "HardSwish" in row["stopped_by"]
 
 
+@pytest.mark.slow
 def test_a_detector_agrees_with_pytorch_module_by_module(cli, tmp_path):
     network, path, target = "fns_lab.nets.examples:ssdlite", tmp_path / "ssdlite.onnx", "onnxjs-0.1.8/wasm"
     code, out, err = cli("export", network, "--input", "x=1x3x64x96", "--target", target, "-o", path)

@@ -131,6 +131,7 @@ def is_right(proto, target, feeds, expected):
     )
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", [*PIP_TARGETS, *BROWSER_TARGETS])
 def test_check_agrees_with_the_engine(name):
     target = targets.load(name)

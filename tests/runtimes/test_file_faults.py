@@ -84,6 +84,7 @@ FILES = {
 }
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("file", FILES)
 def test_check_says_which_files_an_engine_loads(file, name):
@@ -97,6 +98,7 @@ def test_check_says_which_files_an_engine_loads(file, name):
         assert supported
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("file", FILES)
 def test_lower_writes_a_file_that_the_engine_loads(file, name):

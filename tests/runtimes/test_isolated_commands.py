@@ -20,7 +20,7 @@ from tests.runtimes.own_process import slow_model
 from tests.runtimes.waiting import wait_until
 
 START_S, GONE_S = 120.0, 60.0
-LIMIT_S = 5.0
+LIMIT_S = 3.0
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 
@@ -45,7 +45,7 @@ def endless_model():
 
 
 @contextlib.contextmanager
-def command(folder, model, feeds, options=(), busy_s=6):
+def command(folder, model, feeds, options=(), busy_s=3):
     """Yield the running command, and its engine's process once that used so many seconds of a core.
 
     `options` are those of the program itself.
@@ -88,6 +88,7 @@ def test_ctrl_c_while_the_engine_runs(tmp_path):
         assert_ended(started, engine, tmp_path, 130)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
 def test_an_engine_that_crashes_in_mid_run(tmp_path, number):
     with command(tmp_path, *slow_model()) as (started, engine):

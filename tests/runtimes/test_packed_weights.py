@@ -32,6 +32,7 @@ def is_right(model, feeds, target):
         return False
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["onnxjs-0.1.3/webgl", "onnxjs-0.1.4/webgl", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
 @pytest.mark.parametrize("kind", NODES)

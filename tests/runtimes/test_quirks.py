@@ -266,6 +266,7 @@ def is_right(model, target, x) -> bool:
         return False
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("name", "target"), FAULTY)
 def test_an_op_that_is_wrong_by_itself_and_right_when_lowered(name, target):
     op, constants, x, output_shape, _, _ = ONE_OP[name]
@@ -292,6 +293,7 @@ WRONG_RANK = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("target", ["onnxjs-0.1.4/cpu", "onnxjs-0.1.8/webgl", "ort-web/webgl"])
 @pytest.mark.parametrize("op", WRONG_RANK)
 def test_a_number_of_axes_that_an_engine_does_not_take(op, target):
@@ -302,6 +304,7 @@ def test_a_number_of_axes_that_an_engine_does_not_take(op, target):
     assert touched or lower(model, targets.load(target))
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("op", ["Add", "Div", "Mul", "PRelu", "Pow", "Sub", "Sum"])
 @pytest.mark.parametrize("after", ["Reshape", "Flatten"])
 def test_two_values_of_one_shape_after_a_reshape_are_wrong_in_ort_web_webgl(after, op):

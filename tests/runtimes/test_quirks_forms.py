@@ -142,9 +142,12 @@ ON_ORT_WEB = (
     "wrapped-padding",
 )  # fmt: skip
 """Of these, the faults of ONNX Runtime Web on webgl too."""
+SLOW = ("larger-than-a-texture",)
+"""Of these, ten seconds each."""
 ROWS = [
     *((name, f"onnxjs-{v}/{b}") for name, case in CASES.items() for v in case.versions for b in case.backends),
-    *((name, "ort-web/webgl") for name in ON_ORT_WEB),
+    *((name, "ort-web/webgl") for name in ON_ORT_WEB if name not in SLOW),
+    *(pytest.param(name, "ort-web/webgl", marks=pytest.mark.slow) for name in SLOW),
 ]
 
 
@@ -153,6 +156,7 @@ def outputs(model, target, feeds) -> Any:
         return runner.infer(feeds)["y"]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("name", "target"), ROWS)
 def test_a_node_that_fails_or_is_wrong_and_right_when_lowered(name, target):
     case, target = CASES[name], targets.load(target)

@@ -243,6 +243,7 @@ def is_right(model, feeds) -> bool:
         return False
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_fault_is_known_to_check_and_lowering_avoids_it(name):
     model, feeds = WRONG[name]

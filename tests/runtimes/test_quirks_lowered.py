@@ -123,6 +123,7 @@ def assert_told_apart(name, faulty, right):
     return model, feeds, expected, target
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("name", "fault"), CASES)
 def test_a_fault_is_refused_and_lowering_gets_round_it(name, fault):
     model, feeds, expected, target = assert_told_apart(name, *CASES[name, fault])

@@ -160,6 +160,7 @@ CASES = {
 """By fault: a model that OpenVINO gets wrong or fails on, and one beside it that is right; each with its feeds."""
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("fault", CASES)
 def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
     target = targets.load(OPENVINO)

@@ -233,6 +233,7 @@ def assert_refused_and_lowered(name, target, faulty, near, is_lowered):
         assert error_of(model, target, feeds, lowered.model) < NEAR
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_node_that_fails_is_refused_and_lowered_where_a_rule_can(name, target):
@@ -339,6 +340,7 @@ def is_wrong_or_fails(model, target, feeds) -> bool:
         return fault.engine.split()[0] == target.name
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("name", "target"), [(name, target) for name in WRONG_IN_A_BROWSER for target in quirk_targets(name)]

@@ -449,6 +449,7 @@ READS_BEYOND = {(OPENCV, "column")}
 """Cases that are wrong at times only, by what lies in the memory beyond their values."""
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("name", "fault"), CASES)
 def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(name, fault):
     target = targets.load(name)

@@ -221,6 +221,7 @@ def is_wrong_or_fails(model, x) -> bool:
         return fault.engine == TARGET.name
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", WRONG_OR_REFUSED)
 def test_a_node_that_check_refuses_is_wrong_or_fails(name):
     (faulty, x), (right, beside) = WRONG_OR_REFUSED[name]
@@ -254,6 +255,7 @@ NORMS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("op", NORMS)
 def test_a_normalization_of_numbers_far_from_zero_is_left_open(op):
     scale, attributes = NORMS[op]
@@ -270,6 +272,7 @@ def test_a_normalization_of_numbers_far_from_zero_is_left_open(op):
     assert limits[50] < GPU_ERROR < 3 * GPU_ERROR < limits[1000]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_conv_that_is_wrong_by_itself_and_right_when_lowered(name):
     model, x = FAULTY[name]
@@ -280,6 +283,7 @@ def test_a_conv_that_is_wrong_by_itself_and_right_when_lowered(name):
     assert error_of(model, x, lowered.model) < GPU_ERROR
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_conv_beside_them_is_right(name):
     model, x = RIGHT[name]
@@ -287,6 +291,7 @@ def test_a_conv_beside_them_is_right(name):
     assert error_of(model, x) < GPU_ERROR
 
 
+@pytest.mark.slow
 def test_the_table_says_which_ops_the_cpu_computes():
     """Without the CPU the engine refuses these ops and no other ones, at the newest opset at which they changed."""
     on_gpu = dataclasses.replace(TARGET, settings={**TARGET.settings, "cpu_fallback": False})

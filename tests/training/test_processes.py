@@ -78,6 +78,7 @@ def alone(folder, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradients_of_one_with_the_doubled_batch(folder, alone, tmp_path):
     said = finished(start(folder, tmp_path, 1, 2, LAUNCHERS["accelerate"]))
     expected, together = first_gradient(alone / "run"), first_gradient(tmp_path / "run")
@@ -89,6 +90,7 @@ def test_two_processes_give_the_gradients_of_one_with_the_doubled_batch(folder, 
     pd.testing.assert_frame_equal(*(table.loc[:1, ["content", "style"]] for table in losses), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_both_after_the_same_step_and_they_resume_from_there(folder, tmp_path):
     run_dir = tmp_path / "run"
     process = start(folder, tmp_path, 1, 10_000, LAUNCHERS["torchrun"])

@@ -191,6 +191,7 @@ def assert_files_are_whole(out: Path) -> None:
         torch.load(path, weights_only=True)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_in_the_weights_of_an_uninterrupted_run(folder, tmp_path):
     steps, rng, codes = 40, random.Random(0), []
     argv, run_dir = command(folder, tmp_path / "killed", steps), tmp_path / "killed" / "run"

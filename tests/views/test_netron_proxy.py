@@ -43,6 +43,7 @@ async def opened(url):
         await page.context.close()
 
 
+@pytest.mark.slow
 def test_the_frame_goes_through_the_notebooks_server(folder, monkeypatch):
     for name in netron.ELSEWHERE:
         monkeypatch.delenv(name, raising=False)

@@ -11,6 +11,7 @@ KNOWN_FAULTS = {"WebKit": {"ort-web/webgl", "onnxjs-0.1.8/webgl"}}
 """Engines that do not run on the site: WebKitGTK has WebGL in a page, but not in a worker."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_site_and_a_fault_page_work(name):

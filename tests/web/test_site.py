@@ -587,6 +587,7 @@ def test_it_opens_without_a_network_after_the_first_visit(address):
     assert visit(address, look) is True
 
 
+@pytest.mark.slow
 def test_one_file_opens_from_a_disk_and_runs_every_engine(small_file, small_net, tmp_path):
     from fns_lab.cli import main
 

@@ -76,6 +76,7 @@ def test_a_case_that_cannot_be_written_at_that_opset_is_not_run(cases):
     assert "Gelu" in variant.reason
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.browser
 @pytest.mark.parametrize("target", ["onnxjs-0.1.8/wasm", "onnxjs-0.1.3/webgl", "ort-web/webgl"])
 def test_a_sample_agrees_with_the_shipped_table(cases, target):

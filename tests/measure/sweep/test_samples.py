@@ -14,6 +14,7 @@ from fns_lab.models import opset
 from fns_lab.runtimes import open_runner
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("op", FAMILIES)
 def test_every_op_is_drawn_as_valid_models(op: str) -> None:
     samples = list(draw_samples(op, 3, seed=0))
@@ -99,6 +100,7 @@ def read_in_threes(op: str, row: Row, seed: int) -> bool | None:
     return threes and dense and filters % 4 == 0 and bool(row["batch"])
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6, 7, 8, 101, 202])
 def test_any_seed_draws_convolutions_that_read_in_threes_and_write_in_fours(seed: int) -> None:
     share = round(CASES * weight("Conv") / sum(map(weight, FAMILIES)))
