@@ -158,10 +158,9 @@ def checkers_refusal(model: onnx.ModelProto) -> str:
     A deprecated op, such as the GroupNormalization of opset 18, is no reason: whether it runs is the target's to say.
     Nor is a value of unknown rank, which runtimes take.
     """
-    if weights.are_outside(model) or model.ByteSize() > weights.LARGEST_MESSAGE:
+    checked = _without_weights(model)
+    if checked.ByteSize() > weights.LARGEST_MESSAGE:
         return ""
-    checked = onnx.ModelProto()
-    checked.CopyFrom(model)
     for value in (*checked.graph.input, *checked.graph.output):
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.shape.SetInParent()
@@ -170,6 +169,18 @@ def checkers_refusal(model: onnx.ModelProto) -> str:
     except onnx.checker.ValidationError as error:
         return "" if "is deprecated in domain_version" in str(error) else one_line(error)
     return ""
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy whose initializers have no elements, for a checker that does not look at their values."""
+    graph = model.graph
+    copy = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    copy.graph.name = graph.name
+    for field in ("node", "input", "output", "value_info", "sparse_initializer"):
+        getattr(copy.graph, field).extend(getattr(graph, field))
+    for tensor in graph.initializer:
+        copy.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=[0])
+    return copy
 
 
 def _is_known(size: int | ir.SymbolicDim) -> bool:

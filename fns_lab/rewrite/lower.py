@@ -120,13 +120,15 @@ def lower(
     run = LoweringRun(target, onnx_opset(lowered), lowered.graph, choices or {})
     sites = SiteList(run) if list_sites else None
     fold_constants(lowered, run, inferred=True)
-    applied, op_types = [], _op_types(lowered)
+    applied, run.nodes = [], _nodes_by_op(lowered)
     for rule in rules:
-        if op_types.isdisjoint(rule.roots(target)) or (rule.FIDELITY == "approximate" and not allow_approximate):
+        if run.nodes.keys().isdisjoint(rule.roots(target)) or (
+            rule.FIDELITY == "approximate" and not allow_approximate
+        ):
             continue
         if count := _apply(rule, lowered, run, sites):
             applied.append((rule.NAME, count, rule.FIDELITY))
-            op_types = _op_types(lowered)
+            run.nodes = _nodes_by_op(lowered)
     passes.RemoveUnusedNodesPass()(lowered)  # a node that no output needs must not block the conversion
     _record_unsupported(lowered, run)
     converted = convert_opset(lowered, run)
@@ -159,7 +161,7 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     """In place: apply a rule wherever it matches and return how often it did."""
     if rule.missing_ops(run.target):
         return 0
-    instances = rule.instances(run)
+    instances = [instance for instance in rule.instances(run) if sites or instance.may_be_needed()]
     if not instances:
         return 0
     run.names = names_of_values(model)
@@ -175,8 +177,11 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     return count
 
 
-def _op_types(model: ir.Model) -> set[str]:
-    return {node.op_type for node in model.graph.all_nodes()}
+def _nodes_by_op(model: ir.Model) -> dict[str, list[ir.Node]]:
+    nodes: dict[str, list[ir.Node]] = {}
+    for node in model.graph.all_nodes():
+        nodes.setdefault(node.op_type, []).append(node)
+    return nodes
 
 
 def _record_unsupported(model: ir.Model, run: LoweringRun) -> None:

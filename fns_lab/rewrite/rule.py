@@ -97,6 +97,7 @@ class LoweringRun:
     - `choices`: by a site's key, the name of the rule to apply there, or `KEEP`
     - `refused`: the refusals so far
     - `names`: names that values have, as of the start of the current rule
+    - `nodes`: the nodes by op type, those inside bodies too, as of the start of the current rule
     - `inlined`: how many nodes with bodies were replaced so far
     """
 
@@ -106,6 +107,7 @@ class LoweringRun:
     choices: Mapping[str, str] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    nodes: Mapping[str, Sequence[ir.Node]] = field(default_factory=dict)
     inlined: int = 0
 
 
@@ -154,8 +156,12 @@ class Rule(RewriteRuleClassBase):
 
     @classmethod
     def instances(cls, run: LoweringRun) -> Sequence[Rule]:
-        """Return one instance per root, since a pattern names one op type."""
-        return [cls(run, root) for root in cls.roots(run.target)]
+        """Return one instance per root that nodes have, since a pattern names one op type."""
+        return [cls(run, root) for root in cls.roots(run.target) if root in run.nodes]
+
+    def may_be_needed(self) -> bool:
+        """Return whether a node may need the rule, as far as that is known before any is matched."""
+        return True
 
     @classmethod
     def missing_ops(cls, target: Target) -> tuple[str, ...]:
@@ -237,8 +243,12 @@ class Rule(RewriteRuleClassBase):
 
     def has_quirk(self, kinds: Sequence[str], nodes: Sequence[ir.Node]) -> bool:
         """Return whether one of the nodes has a quirk of one of these kinds."""
-        quirks = [quirk for quirk in self.target.quirks if not quirk.kinds.isdisjoint(kinds)]
-        return any(touches(node, quirk, self.opset) for quirk in quirks for node in nodes)
+        return any(
+            touches(node, quirk, self.opset)
+            for node in nodes
+            for quirk in self.target.quirks_of(node.op_type)
+            if not quirk.kinds.isdisjoint(kinds)
+        )
 
     def reduce(
         self, op: RewriterContext, kind: str, x: ir.Value, axes: list[int], *, keepdims: bool, name: str
@@ -296,6 +306,13 @@ class OpRule(Rule):
     def roots(cls, target: Target) -> tuple[str, ...]:
         """Return `OPS`."""
         return cls.OPS
+
+    def may_be_needed(self) -> bool:
+        """Return whether one of the nodes needs the rule, each of which is a match by itself."""
+        try:
+            return any(self.is_needed([node]) for node in self.run.nodes[self.root])
+        except NodeError:
+            return True  # `check` records why
 
     def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:
         """Return the pattern of one node, whatever its other inputs are."""

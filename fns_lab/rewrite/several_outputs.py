@@ -29,8 +29,7 @@ class SeveralOutputsRule(Rule):
     @classmethod
     def instances(cls, run: LoweringRun) -> Sequence[Rule]:
         """Return one instance per op and number of outputs that a node of the graph has."""
-        nodes = (node for node in run.graph.all_nodes() if node.op_type in cls.OPS and node.outputs)
-        kinds = {(node.op_type, len(node.outputs)) for node in nodes}
+        kinds = {(op, len(node.outputs)) for op in cls.OPS for node in run.nodes.get(op, ()) if node.outputs}
         return [cls(run, op_type, outputs) for op_type, outputs in sorted(kinds)]
 
     def pattern(self, op: OpsetPatternBuilder, x: ValuePattern) -> ValuePattern:

@@ -141,7 +141,7 @@ def _refusal(node: ir.Node, target: Target, opset: int) -> str:
         return f"its output {unnamed}, which ONNX requires, has no name"
     if not target.takes(node.op_type, opset):
         return f"supported at opset {', '.join(selectors)}; the model has opset {opset}"
-    return type_refusal(node, target, opset) or _quirk_refusal(node, target.quirks, opset)
+    return type_refusal(node, target, opset) or _quirk_refusal(node, target.quirks_of(node.op_type), opset)
 
 
 def _every_node(model: ir.Model) -> Iterator[ir.Node]:
@@ -183,7 +183,7 @@ def _converted_refusal(node: ir.Node, target: Target, opset: int) -> str:
     detached = as_converted(node, spec)
     if target.reads_as_opset and (reason := _why_misread(detached, to_opset, target.reads_as_opset)):
         return reason
-    quirks = [quirk for quirk in target.quirks if quirk.kind not in SOLVED_WITHOUT_RULES]
+    quirks = [quirk for quirk in target.quirks_of(spec.op_type) if quirk.kind not in SOLVED_WITHOUT_RULES]
     return type_refusal(detached, target, to_opset) or _quirk_refusal(detached, quirks, to_opset)
 
 

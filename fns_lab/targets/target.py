@@ -75,7 +75,7 @@ class Quirk:
     samples: int = 0
     types: tuple[str, ...] = ()
 
-    @property
+    @functools.cached_property
     def kinds(self) -> frozenset[str]:
         """The kind, and those that it combines."""
         return frozenset({self.kind, *(part["kind"] for part in self.of)})
@@ -189,6 +189,15 @@ class Target:
         """Return whether the runtime's table has `op_type` at `opset`; quirks do not count."""
         opset = self.reads_as_opset or opset
         return any(matches(selector, opset) for selector in self.selectors(op_type))
+
+    def quirks_of(self, op_type: str) -> tuple[Quirk, ...]:
+        """Return the quirks that are about nodes of an op type, in the order of the file."""
+        return self._quirks_by_op.get(op_type, self._quirks_by_op[EVERY_OP])
+
+    @functools.cached_property
+    def _quirks_by_op(self) -> dict[str, tuple[Quirk, ...]]:
+        listed = {EVERY_OP, *(op for quirk in self.quirks for op in quirk.ops)}
+        return {op: tuple(q for q in self.quirks if op in q.ops or EVERY_OP in q.ops) for op in listed}
 
     def undefined_for(self, op_types: Collection[str]) -> dict[str, list[str]]:
         """Return the values for which results are left open by each of these ops; under `*` those left open by all."""

@@ -95,7 +95,21 @@ def multiplied():
     return one("MatMul", {"x": np.array([[(1 << 24) + 1, -1 << 24]], np.int32)}, {"w": np.ones((2, 1), np.int32)})
 
 
+def half_pixels(coordinates):
+    scales = {"s": np.float32([1, 1, 2, 1.5])}
+    return one(
+        "Resize", {"x": x(1, 2, 5, 6)}, scales, inputs="x,,s", opset=19, mode="linear",
+        coordinate_transformation_mode=coordinates,
+    )  # fmt: skip
+
+
+def squared(dtype, scale):
+    return one("ReduceL2", {"x": (x(2, 3) * scale).astype(dtype)}, axes=[1])
+
+
 CASES = {
+    "squares of float64": (squared(np.float64, 1e20), squared(np.float32, 1)),
+    "symmetric coordinates": (half_pixels("half_pixel_symmetric"), half_pixels("half_pixel")),
     "GroupNormalization": (scaled_by("x"), scaled_by("g")),
     "near zero": (one("LpNormalization", {"x": NEAR_ZERO}, axis=0), one("Softmax", {"x": NEAR_ZERO})),
     "scalar": (shifted(), shifted(1)),

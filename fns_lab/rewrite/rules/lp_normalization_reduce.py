@@ -1,8 +1,9 @@
 """LpNormalization as a division by the norm.
 
-    y = x / (norm + m Relu(1 - norm / m)),   norm = ReduceSum(|x|) or Sqrt(ReduceSumSquare(x))   along `axis`
+    y = x / (norm + Relu(s - norm) / s),   norm = ReduceSum(|x|) or Sqrt(ReduceSumSquare(x))   along `axis`
 
-m is the smallest normal float32: a norm of 0 becomes m and gives 0, as the operator's text says; any other stays.
+s is the smallest norm above 0, so that a norm of 0 becomes 1: of zeros, and of numbers whose squares are too small for
+float32, this gives 0 or next to it, as ONNX Runtime does. Any other norm stays.
 
 - Supported: LpNormalization 1 and 22, p 1 or 2, `x` of known rank.
 - Fidelity: rounding.
@@ -18,7 +19,8 @@ from fns_lab.opset.nodes import axis_attribute, producer
 from fns_lab.rewrite.powers import norm_order
 from fns_lab.rewrite.rule import OpRule, Refusal, RewriterContext, scalar
 
-SMALLEST = float(np.finfo(np.float32).tiny)
+SMALLEST = {1: float(np.finfo(np.float32).tiny), 2: float(np.sqrt(np.finfo(np.float32).smallest_subnormal))}
+"""The smallest norm above 0 by p; a number below the smallest normal one may count as 0."""
 
 
 class LpNormalizationReduce(OpRule):
@@ -33,15 +35,12 @@ class LpNormalizationReduce(OpRule):
             raise Refusal(f"the LpNormalization has p {p:g}, 1 or 2 is needed")
 
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
-        axes = [axis_attribute(producer(y), -1)]
-        norm = self._norm(op, x, norm_order(producer(y)), axes, str(y.name))
-        scale, one, least = (
-            scalar(op, x, number, f"{y.name}.{name}")
-            for name, number in (("scale", 1 / SMALLEST), ("one", 1.0), ("smallest", SMALLEST))
-        )
-        below = op.Sub(one, op.Mul(norm, scale, _outputs=[f"{y.name}.scaled"]), _outputs=[f"{y.name}.below"])
-        zero = op.Mul(op.Relu(below, _outputs=[f"{y.name}.is_zero"]), least, _outputs=[f"{y.name}.least"])
-        return op.Div(x, op.Add(norm, zero, _outputs=[f"{y.name}.divisor"]))
+        p, name = norm_order(producer(y)), str(y.name)
+        norm = self._norm(op, x, p, [axis_attribute(producer(y), -1)], name)
+        least = scalar(op, x, SMALLEST[int(p)], f"{name}.smallest")
+        below = op.Relu(op.Sub(least, norm, _outputs=[f"{name}.below"]), _outputs=[f"{name}.missing"])
+        one = op.Mul(below, scalar(op, x, 1 / SMALLEST[int(p)], f"{name}.scale"), _outputs=[f"{name}.is_zero"])
+        return op.Div(x, op.Add(norm, one, _outputs=[f"{name}.divisor"]))
 
     def _norm(self, op: RewriterContext, x: ir.Value, p: float, axes: list[int], name: str) -> ir.Value:
         if p == 1:

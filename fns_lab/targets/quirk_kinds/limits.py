@@ -213,12 +213,10 @@ def beyond_int32(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "beyond-int32"
         ops = ["*"]
     """
-    constants = [input_constant(node, index) for index in range(len(node.inputs))]
+    tensors = (ir.convenience.get_const_tensor(value) for value in node.inputs if value is not None)
+    numbers = (tensor.numpy() for tensor in tensors if tensor is not None and tensor.dtype == ir.DataType.INT64)
     limits = np.iinfo(np.int32)
-    return any(
-        array is not None and array.dtype == np.int64 and bool(((array < limits.min) | (array > limits.max)).any())
-        for array in constants
-    )
+    return any(bool(((array < limits.min) | (array > limits.max)).any()) for array in numbers)
 
 
 def empty_value(node: ir.Node, quirk: Quirk, opset: int) -> bool:
