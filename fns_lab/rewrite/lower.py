@@ -161,8 +161,8 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     """In place: apply a rule wherever it matches and return how often it did."""
     if rule.missing_ops(run.target):
         return 0
-    instances = [instance for instance in rule.instances(run) if sites or instance.may_be_needed()]
-    if not instances:
+    instances = rule.instances(run)
+    if not sites and not any(instance.may_be_needed() for instance in instances):
         return 0
     run.names = names_of_values(model)
     checks = [sites.check_of(instance) if sites else instance.check for instance in instances]

@@ -156,12 +156,12 @@ class Rule(RewriteRuleClassBase):
 
     @classmethod
     def instances(cls, run: LoweringRun) -> Sequence[Rule]:
-        """Return one instance per root that nodes have, since a pattern names one op type."""
-        return [cls(run, root) for root in cls.roots(run.target) if root in run.nodes]
+        """Return one instance per root, since a pattern names one op type."""
+        return [cls(run, root) for root in cls.roots(run.target)]
 
     def may_be_needed(self) -> bool:
         """Return whether a node may need the rule, as far as that is known before any is matched."""
-        return True
+        return self.root in self.run.nodes
 
     @classmethod
     def missing_ops(cls, target: Target) -> tuple[str, ...]:
@@ -310,7 +310,7 @@ class OpRule(Rule):
     def may_be_needed(self) -> bool:
         """Return whether one of the nodes needs the rule, each of which is a match by itself."""
         try:
-            return any(self.is_needed([node]) for node in self.run.nodes[self.root])
+            return any(self.is_needed([node]) for node in self.run.nodes.get(self.root, ()))
         except NodeError:
             return True  # `check` records why
 
