@@ -107,7 +107,13 @@ def squared(dtype, scale):
     return one("ReduceL2", {"x": (x(2, 3) * scale).astype(dtype)}, axes=[1])
 
 
+def windows(**attributes):
+    """Windows of two along seven columns, the last of which has one."""
+    return one("LpPool", {"x": x(1, 2, 5, 7)}, opset=22, kernel_shape=[2, 2], strides=[2, 2], **attributes)
+
+
 CASES = {
+    "windows over the end": (windows(ceil_mode=1), windows()),
     "squares of float64": (squared(np.float64, 1e20), squared(np.float32, 1)),
     "symmetric coordinates": (half_pixels("half_pixel_symmetric"), half_pixels("half_pixel")),
     "GroupNormalization": (scaled_by("x"), scaled_by("g")),

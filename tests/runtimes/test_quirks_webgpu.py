@@ -328,7 +328,7 @@ def test_check_names_the_ops_that_the_cpu_computes():
 
 @pytest.mark.parametrize("gates", [("GRU", 3), ("LSTM", 4)], ids=["GRU", "LSTM"])
 def test_a_batch_before_the_sequence_is_right_on_the_gpu_which_ends_at_opset_21(gates):
-    """The CPU engine, which computes these ops from opset 22 on, refuses it."""
+    """The CPU engine, which computes these ops from opset 22 on and in float16, refuses it."""
     op, count = gates
     x = image(2, 5, 3, mean=0.0, sd=1.0)
     weights = {"w": image(1, count * 4, 3, mean=0.0, sd=1.0), "r": image(1, count * 4, 4, mean=0.0, sd=1.0)}
@@ -340,6 +340,9 @@ def test_a_batch_before_the_sequence_is_right_on_the_gpu_which_ends_at_opset_21(
         expected = runner.infer({"x": sequence})["y"]
     assert worst_error(actual, expected) < GPU_ERROR
     assert targets.check(plain(first, x, weights), TARGET)
-    with pytest.raises(RuntimeFault, match="layout == 1"):
-        open_runner(plain(first, x, weights, opset=22), TARGET)
-    assert not targets.check(plain(first, x, weights, opset=22), TARGET)
+    halves = {name: array.astype(np.float16) for name, array in weights.items()}
+    refused = plain(first, x, weights, opset=22), typed("float16", [first], x.astype(np.float16), halves)
+    for model in refused:
+        with pytest.raises(RuntimeFault, match="layout == 1"):
+            open_runner(model, TARGET)
+        assert not targets.check(model, TARGET)

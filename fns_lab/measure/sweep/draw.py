@@ -57,6 +57,8 @@ class Draw:
     captured: dict[str, np.ndarray] = field(default_factory=dict)
     """Inputs of the model that only the graphs inside the node read, by name."""
     outputs: int = 1
+    unnamed: frozenset[int] = frozenset()
+    """Outputs that are left out by an empty name."""
 
     def __post_init__(self) -> None:
         self._special_tensors = 0

@@ -143,7 +143,7 @@ def _model(draw: Draw, inputs: Inputs) -> tuple[ModelProto, dict[str, np.ndarray
     constants = {name: arrays[name] for index, name in enumerate(names) if name and index in constant}
     arrays |= draw.captured
     feeds = {name: array for name, array in arrays.items() if name not in constants}
-    outputs = [f"y{index}" for index in range(draw.outputs)]
+    outputs = ["" if index in draw.unnamed else f"y{index}" for index in range(draw.outputs)]
     ir_version = helper.find_min_ir_version_for([helper.make_opsetid("", draw.opset)])
     declared = arrays if ir_version < 4 else feeds
     node = helper.make_node(draw.op, names, outputs, "node")
@@ -155,7 +155,7 @@ def _model(draw: Draw, inputs: Inputs) -> tuple[ModelProto, dict[str, np.ndarray
         [node],
         "sample",
         [_value(name, array) for name, array in declared.items()],
-        [ValueInfoProto(name=name) for name in outputs],
+        [ValueInfoProto(name=name) for name in outputs if name],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", draw.opset)], ir_version=ir_version)

@@ -180,12 +180,12 @@ def _cast(draw: Draw) -> Inputs:
 def _dropout(draw: Draw) -> Inputs:
     x = draw.data(draw.image())
     draw.outputs = draw["outputs"]
-    if draw["ratio"] is None:
-        return [x]
-    if "ratio" in draw.schema.attributes:
+    draw.require(draw["training"] is None or len(draw.schema.inputs) > 2)
+    if draw["ratio"] is not None and "ratio" in draw.schema.attributes:
         draw.set("ratio", draw["ratio"])
         return [x]
-    return [x, np.array(draw["ratio"], np.float32)]
+    ratio = None if draw["ratio"] is None else np.array(draw["ratio"], np.float32)
+    return [x, ratio] if draw["training"] is None else [x, ratio, np.array(draw["training"])]
 
 
 FAMILIES = (
@@ -203,6 +203,7 @@ FAMILIES = (
             "channels": CHANNELS,
             "size": SIZES,
             "ratio": (None, 0.0, 0.5),
+            "training": (None, False),
             "outputs": (1, 2),
         },
         _dropout,

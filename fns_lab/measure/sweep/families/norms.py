@@ -24,6 +24,10 @@ def _mean_variance_axes(op: str) -> Axes:
     return {**_axes(op), "rank": (4, 5, 6, 3), "reduced": (LEFT_OUT, (1,), (2, 3), (1, -1), (0, 1, 2, 3), (-1,))}
 
 
+def _layer_axes(op: str) -> Axes:
+    return {**_axes(op), "bias": (LEFT_OUT, "given"), "outputs": (1, 2, 3)}
+
+
 def _leveled(draw: Draw) -> np.ndarray:
     shape = draw.image()
     return {
@@ -60,6 +64,7 @@ def _layer(draw: Draw) -> Inputs:
     x = _leveled(draw)
     axis = draw.attributes.get("axis", -1)
     draw.require(-x.ndim <= axis < x.ndim)
+    draw.outputs = draw.get("outputs", 1)
     shape = x.shape[axis % x.ndim :]
     inputs = [x, draw.array(shape, 0.5, 2.0)]
     return [*inputs, draw.array(shape)] if draw.get("bias") else inputs
@@ -86,7 +91,7 @@ FAMILIES = (
     Family(("BatchNormalization",), _axes, _batch),
     Family(("InstanceNormalization",), _axes, _instance),
     Family(("GroupNormalization",), _axes, _group),
-    Family(("LayerNormalization",), lambda op: {**_axes(op), "bias": (LEFT_OUT, "given")}, _layer),
+    Family(("LayerNormalization",), _layer_axes, _layer),
     Family(("RMSNormalization",), _axes, _layer),
     Family(("LRN", "LpNormalization"), _axes, _plain, constants=("none",)),
     Family(("MeanVarianceNormalization",), _mean_variance_axes, _mean_variance, constants=("none",)),

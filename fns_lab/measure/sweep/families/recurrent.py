@@ -29,10 +29,10 @@ def _axes(op: str) -> Axes:
         "bias": OPTIONAL,
         "lengths": OPTIONAL,
         "state": OPTIONAL,
-        "outputs": (2, 1),
+        "outputs": ("all", "sequence", "state"),
         "attribute direction": DIRECTIONS,
         "attribute clip": (LEFT_OUT, 0.5),
-        "attribute layout": (LEFT_OUT, 0),
+        "attribute layout": (LEFT_OUT, 0, 1),
         "activations": (LEFT_OUT, "stated", *ACTIVATIONS),
     }
     if op == "GRU":
@@ -47,17 +47,20 @@ def _recurrent(draw: Draw) -> Inputs:
     directions = 2 if draw.attributes.get("direction") == "bidirectional" else 1
     draw.set("hidden_size", hidden)
     _set_activations(draw, directions)
-    draw.outputs = draw["outputs"]
+    states = 2 if draw.op == "LSTM" else 1
+    draw.outputs = 1 if draw["outputs"] == "sequence" else 1 + states
+    draw.unnamed = frozenset({0} if draw["outputs"] == "state" else ())
+    batch_first = draw.attributes.get("layout") == 1
     rows = GATES[draw.op] * hidden
     inputs: list[np.ndarray | None] = [
-        draw.array((steps, batch, features)),
+        draw.array((batch, steps, features) if batch_first else (steps, batch, features)),
         draw.array((directions, rows, features), -0.5, 0.5),
         draw.array((directions, rows, hidden), -0.5, 0.5),
         draw.array((directions, 2 * rows)) if draw["bias"] else None,
         np.asarray(draw.rng.integers(1, steps + 1, batch), np.int32) if draw["lengths"] else None,
     ]
-    states = 2 if draw.op == "LSTM" else 1
-    inputs += [draw.array((directions, batch, hidden)) if draw["state"] else None for _ in range(states)]
+    state = (batch, directions, hidden) if batch_first else (directions, batch, hidden)
+    inputs += [draw.array(state) if draw["state"] else None for _ in range(states)]
     if draw.op == "LSTM":
         inputs.append(draw.array((directions, 3 * hidden)) if draw["peepholes"] else None)
     return inputs
