@@ -200,11 +200,10 @@ def quantized_conv(filters):
 
 
 def rotated(*constant):
-    """A RotaryEmbedding whose caches of these names are constant."""
-    caches = {"c": x(2, 4, 4), "s": x(2, 4, 4)}
-    fed = {name: array for name, array in caches.items() if name not in constant}
-    constants = {name: caches[name] for name in constant}
-    return one("RotaryEmbedding", {"x": x(2, 3, 4, 8)} | fed, constants, inputs="x,c,s", opset=23)
+    """A RotaryEmbedding whose inputs of these names, the values and two caches, are constant."""
+    given = {"x": x(2, 3, 4, 8), "c": x(2, 4, 4), "s": x(2, 4, 4)}
+    constants = {name: given.pop(name) for name in constant}
+    return one("RotaryEmbedding", given, constants, inputs="x,c,s", opset=23)
 
 
 def reduced_to(*axes):

@@ -112,7 +112,18 @@ def windows(**attributes):
     return one("LpPool", {"x": x(1, 2, 5, 7)}, opset=22, kernel_shape=[2, 2], strides=[2, 2], **attributes)
 
 
+def boxes(*fed):
+    """Two boxes that overlap, of which these inputs are fed."""
+    given = {
+        "b": np.float32([[[0, 0, 1, 1], [0, 0.2, 1, 1.2]]]), "s": np.float32([[[0.9, 0.8]]]),
+        "m": ints(2), "o": np.float32([0.5]), "t": np.float32([0.1]),
+    }  # fmt: skip
+    feeds = {name: given.pop(name) for name in fed}
+    return one("NonMaxSuppression", feeds, given, inputs="b,s,m,o,t")
+
+
 CASES = {
+    "constant boxes": (boxes(), boxes("b")),
     "windows over the end": (windows(ceil_mode=1), windows()),
     "squares of float64": (squared(np.float64, 1e20), squared(np.float32, 1)),
     "symmetric coordinates": (half_pixels("half_pixel_symmetric"), half_pixels("half_pixel")),

@@ -47,6 +47,12 @@ FRAMES = {"s": np.array(4), "w": np.ones(16, np.float32), "n": np.array(16)}
 """Step, window and length of the frames of an STFT."""
 
 
+def corners(aligned):
+    """A grid whose rows have one point each."""
+    sizes = {"n": ints(2, 3, 1, 5)}
+    return one("AffineGrid", {"t": x(2, 2, 3)}, sizes, inputs="t,n", opset=20, align_corners=aligned)
+
+
 def cropped(mode):
     region = {"r": np.float32([0, 0, 0.1, 0.2, 1, 1, 0.8, 0.9]), "z": ints(1, 2, 4, 5)}
     return one(
@@ -405,6 +411,8 @@ CASES = {
         one("Split", {"x": x(3, 6)}, outputs=2, opset=18, axis=-1, num_outputs=2),
     ),
     (OPENCV, "rotary"): (rotated("c", "s"), rotated("c")),
+    (OPENCV, "rotary of constants"): (rotated("x", "c", "s"), rotated()),
+    (OPENCV, "one point"): (corners(1), corners(0)),
     (OPENCV, "scalar"): (reduced_to(0, 1), reduced_to(1)),
     (OPENCV, "Pow"): (one("Pow", {"x": ints(3, 4)}, {"e": ints(3)}), one("Pow", {"x": x(2)}, {"e": np.float32([3])})),
     (OPENCV, "Clip"): (

@@ -94,12 +94,12 @@ def compared(dtype, rows):
     return one("Greater", {"x": np.ones((rows, 3), dtype)}, {"y": np.ones((rows, 3), dtype)})
 
 
-def suppressed(inputs):
-    """Two boxes that overlap, with these inputs."""
+def suppressed(inputs, *, fed=True):
+    """Two boxes that overlap, with these inputs, the boxes and their scores fed or constant."""
     boxes = {"b": F32([[[0, 0, 1, 1], [0, 0.2, 1, 1.2]]]), "s": F32([[[0.9, 0.8]]])}
     limits = {"m": ints(2), "i": F32([0.5]), "o": F32(0.5)}
     given = {name: limits[name] for name in inputs.split(",") if name in limits}
-    return one("NonMaxSuppression", boxes, given, inputs=inputs)
+    return one("NonMaxSuppression", boxes if fed else {}, given if fed else boxes | given, inputs=inputs)
 
 
 def cell_state(batch):
@@ -257,6 +257,7 @@ CASES = {
         one("ReduceL2", {"x": np.full((2, 5), 300, np.float16)}), one("ReduceL2", {"x": x(2, 5)})
     ),
     "sums-of-bool": (put(reduction="mul"), put()),
+    "constant boxes": (suppressed("b,s,m,i", fed=False), suppressed("b,s,m,i")),
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
     "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),
     "cell-state": (cell_state(2), cell_state(1)),
