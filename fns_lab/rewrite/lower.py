@@ -162,7 +162,7 @@ def _apply(rule: type[Rule], model: ir.Model, run: LoweringRun, sites: SiteList 
     if rule.missing_ops(run.target):
         return 0
     instances = rule.instances(run)
-    if not sites and not any(instance.may_be_needed() for instance in instances):
+    if not sites and not any(instance.may_be_needed() for instance in instances):  # a list has all that could apply
         return 0
     run.names = names_of_values(model)
     checks = [sites.check_of(instance) if sites else instance.check for instance in instances]
