@@ -123,6 +123,10 @@ def boxes(*fed):
 
 
 CASES = {
+    "empty Clip": (
+        one("Clip", {"h": np.float32(1)}, {"x": x(0, 3), "l": np.float32(0)}, inputs="x,l,h"),
+        one("Clip", {"h": np.float32(1)}, {"x": x(1, 3), "l": np.float32(0)}, inputs="x,l,h"),
+    ),
     "constant boxes": (boxes(), boxes("b")),
     "windows over the end": (windows(ceil_mode=1), windows()),
     "squares of float64": (squared(np.float64, 1e20), squared(np.float32, 1)),

@@ -96,10 +96,10 @@ def reduced(op, batch, dtype=np.float32):
     return one(op, feeds, {}, opset=11, output_type=output_type, **attributes), feeds
 
 
-def kept(**nothing):
+def kept(axes=(), **nothing):
     """The norm of signed numbers; `noop_with_empty_axes` of each by itself."""
     feeds = {"x": GAUSS.normal(size=(2, 5, 7)).astype(np.float32)}
-    return one("ReduceL2", feeds, {}, opset=18, **nothing), feeds
+    return one("ReduceL2", feeds, dict(axes), opset=18, **nothing), feeds
 
 
 def ranked(batch):
@@ -308,6 +308,7 @@ WRONG_IN_A_BROWSER = {
         True,
     ),
     "noop-reduction": (kept(noop_with_empty_axes=1), kept(), True),
+    "noop-reduction of no axes": (kept({"a": np.zeros(0, np.int64)}, noop_with_empty_axes=1), kept(), True),
     "no-empty-ranking": (ranked(0), ranked(1), False),
     "uncentred-groups": (grouped(centred=False), grouped(centred=True), True),
     "windowed-complex-signals": (spectrum(2), spectrum(1), True),

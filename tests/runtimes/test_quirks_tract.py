@@ -257,6 +257,13 @@ CASES = {
         one("ReduceL2", {"x": np.full((2, 5), 300, np.float16)}), one("ReduceL2", {"x": x(2, 5)})
     ),
     "sums-of-bool": (put(reduction="mul"), put()),
+    "mean of a large sum": (
+        one("ReduceMean", {"x": np.full((1, 100), 1000, np.float16)}, axes=[1]),
+        one("ReduceMean", {"x": np.full((1, 100), 1000, F32)}, axes=[1]),
+    ),
+    "mean of large numbers": (
+        one("ReduceMean", {"x": ints(2**30, 2**30, 2**30)}, axes=[0]), one("ReduceMean", {"x": x(3)}, axes=[0])
+    ),
     "constant boxes": (suppressed("b,s,m,i", fed=False), suppressed("b,s,m,i")),
     "unstated-limit": (suppressed("b,s,,i"), suppressed("b,s,m,i")),
     "vector-limits": (suppressed("b,s,m,o"), suppressed("b,s,m,i")),

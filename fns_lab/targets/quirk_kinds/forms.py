@@ -260,7 +260,7 @@ def negative_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def noop_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match reductions that reduce nothing: without axes, and with `noop_with_empty_axes`.
+    """Match reductions that reduce nothing: without axes, or with none in them, and with `noop_with_empty_axes`.
 
     Fields: none.
 
@@ -268,7 +268,9 @@ def noop_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "noop-reduction"
         ops = ["ReduceL1"]
     """
-    return unstated_axes(node, quirk, opset) and node.attributes.get_int("noop_with_empty_axes", 0) == 1
+    axes = input_constant(node, 1)
+    without = unstated_axes(node, quirk, opset) or (axes is not None and not axes.size)
+    return without and node.attributes.get_int("noop_with_empty_axes", 0) == 1
 
 
 def training(node: ir.Node, quirk: Quirk, opset: int) -> bool:
