@@ -112,6 +112,13 @@ def windows(**attributes):
     return one("LpPool", {"x": x(1, 2, 5, 7)}, opset=22, kernel_shape=[2, 2], strides=[2, 2], **attributes)
 
 
+def limited(fed):
+    """A Clip of one constant element to a limit that is fed, or of a fed one to a constant limit."""
+    given = {"x": x(1), "l": np.float32(0)}
+    feeds = {name: given.pop(name) for name in ("l" if fed else "x")}
+    return one("Clip", feeds, given, inputs="x,l")
+
+
 def boxes(*fed):
     """Two boxes that overlap, of which these inputs are fed."""
     given = {
@@ -123,6 +130,7 @@ def boxes(*fed):
 
 
 CASES = {
+    "fed limits": (limited(1), limited(0)),
     "empty Clip": (
         one("Clip", {"h": np.float32(1)}, {"x": x(0, 3), "l": np.float32(0)}, inputs="x,l,h"),
         one("Clip", {"h": np.float32(1)}, {"x": x(1, 3), "l": np.float32(0)}, inputs="x,l,h"),

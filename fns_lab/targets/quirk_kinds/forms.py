@@ -268,9 +268,11 @@ def noop_reduction(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         kind = "noop-reduction"
         ops = ["ReduceL1"]
     """
-    axes = input_constant(node, 1)
-    without = unstated_axes(node, quirk, opset) or (axes is not None and not axes.size)
-    return without and node.attributes.get_int("noop_with_empty_axes", 0) == 1
+    if not unstated_axes(node, quirk, opset):
+        shape = input_shape(node, 1)
+        if shape is None or shape[0] != 0:
+            return False
+    return node.attributes.get_int("noop_with_empty_axes", 0) == 1
 
 
 def training(node: ir.Node, quirk: Quirk, opset: int) -> bool:
