@@ -54,11 +54,11 @@ def least(opset):
     return one("ReduceMin", {"x": np.arange(6, dtype=np.int8).reshape(2, 3)}, opset=opset)
 
 
-def touching(inputs, overlap=None):
-    """Two boxes that share an edge, of which all with a score above 0.3 are taken."""
+def touching(inputs, overlap=None, *, fed=True):
+    """Two boxes that share an edge, fed or constant, of which all with a score above 0.3 are taken."""
     limits = {"m": ints(3), "t": np.float32([0.3])} | ({} if overlap is None else {"o": np.float32([overlap])})
-    boxes = np.array([[[0, 0, 1, 1], [0, 1, 1, 2]]], np.float32)
-    return one("NonMaxSuppression", {"b": boxes, "s": np.array([[[0.9, 0.8]]], np.float32)}, limits, inputs=inputs)
+    boxes = {"b": np.array([[[0, 0, 1, 1], [0, 1, 1, 2]]], np.float32), "s": np.array([[[0.9, 0.8]]], np.float32)}
+    return one("NonMaxSuppression", boxes if fed else {}, limits if fed else boxes | limits, inputs=inputs)
 
 
 def bordered(value):
@@ -119,23 +119,13 @@ def limited(fed):
     return one("Clip", feeds, given, inputs="x,l")
 
 
-def boxes(*fed):
-    """Two boxes that overlap, of which these inputs are fed."""
-    given = {
-        "b": np.float32([[[0, 0, 1, 1], [0, 0.2, 1, 1.2]]]), "s": np.float32([[[0.9, 0.8]]]),
-        "m": ints(2), "o": np.float32([0.5]), "t": np.float32([0.1]),
-    }  # fmt: skip
-    feeds = {name: given.pop(name) for name in fed}
-    return one("NonMaxSuppression", feeds, given, inputs="b,s,m,o,t")
-
-
 CASES = {
     "fed limits": (limited(1), limited(0)),
     "empty Clip": (
         one("Clip", {"h": np.float32(1)}, {"x": x(0, 3), "l": np.float32(0)}, inputs="x,l,h"),
         one("Clip", {"h": np.float32(1)}, {"x": x(1, 3), "l": np.float32(0)}, inputs="x,l,h"),
     ),
-    "constant boxes": (boxes(), boxes("b")),
+    "constant boxes": (touching("b,s,m,o,t", 0.5, fed=False), touching("b,s,m,o,t", 0.5)),
     "windows over the end": (windows(ceil_mode=1), windows()),
     "squares of float64": (squared(np.float64, 1e20), squared(np.float32, 1)),
     "symmetric coordinates": (half_pixels("half_pixel_symmetric"), half_pixels("half_pixel")),

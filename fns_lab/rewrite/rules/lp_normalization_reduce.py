@@ -37,9 +37,10 @@ class LpNormalizationReduce(OpRule):
     def rewrite(self, op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
         p, name = norm_order(producer(y)), str(y.name)
         norm = self._norm(op, x, p, [axis_attribute(producer(y), -1)], name)
-        least = scalar(op, x, SMALLEST[int(p)], f"{name}.smallest")
+        smallest = SMALLEST[int(p)]
+        least = scalar(op, x, smallest, f"{name}.smallest")
         below = op.Relu(op.Sub(least, norm, _outputs=[f"{name}.below"]), _outputs=[f"{name}.missing"])
-        one = op.Mul(below, scalar(op, x, 1 / SMALLEST[int(p)], f"{name}.scale"), _outputs=[f"{name}.is_zero"])
+        one = op.Mul(below, scalar(op, x, 1 / smallest, f"{name}.scale"), _outputs=[f"{name}.is_zero"])
         return op.Div(x, op.Add(norm, one, _outputs=[f"{name}.divisor"]))
 
     def _norm(self, op: RewriterContext, x: ir.Value, p: float, axes: list[int], name: str) -> ir.Value:

@@ -151,9 +151,8 @@ def beside_another(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 def _is_computed_from(value: ir.Value | None, origin: ir.Value) -> bool:
     """Return whether a value is constant, or `origin` is among those that it is computed from."""
-    if value is None or ir.convenience.get_const_tensor(value) is not None:
-        return True
-    return any(each is origin for each in computed_from([value]))
+    computed = list(computed_from([value]))
+    return not computed or any(each is origin for each in computed)
 
 
 def cast_of_scaled(node: ir.Node, quirk: Quirk, opset: int) -> bool:
