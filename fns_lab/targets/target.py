@@ -30,7 +30,7 @@ EVERY_TYPE = "*"
 """Stands for every element type."""
 
 VALUE_MEANINGS: Mapping[str, str] = {
-    "beyond float32": "integers from 16,777,217 on, of which float32 does not hold each",
+    "beyond float32": "integers from 16,777,217 on, sums too, of which float32 does not hold each",
     "beyond int32": "integers that int32 cannot hold",
     "far": "beyond 1,000",
     "large": "from 80 on",

@@ -22,6 +22,7 @@ from fns_lab.measure.sweep.families.norms import UNCENTRED
 from fns_lab.measure.sweep.rounding import explains, float64_outputs
 from fns_lab.measure.sweep.samples import Sample, truth_target
 from fns_lab.rewrite.lower import lower
+from fns_lab.rewrite.quantization import EXACT_INTEGERS
 from fns_lab.runtimes import open_runner
 from fns_lab.runtimes.engines import runs_in_a_page
 from fns_lab.targets import EVERY_OP, Target
@@ -122,13 +123,16 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
         values = "beyond float32"
     left_open = target.undefined_for({sample.op, *(node.op_type for node in model.graph.node)})
     for op, undefined in left_open.items():
+        what = f"{target} leaves open what {'an op' if op == EVERY_OP else op} does"
         if values in undefined:
-            return f"{target} leaves open what {'an op' if op == EVERY_OP else op} does with {values} values"
+            return f"{what} with {values} values"
+        if "beyond float32" in undefined and any(map(_has_integers_beyond_float32, sample.case.expected.values())):
+            return f"{what} where a result is an integer beyond float32"
     if EVERY_OP in left_open and not all(map(_is_finite, sample.case.expected.values())):
         return f"{target} leaves open what an op does where a result is infinite or NaN"
     if target.int64_as_int32 and any(map(is_beyond_int32, sample.case.feeds.values())):
         return f"{target} cannot be fed an integer beyond int32"
-    if target.float64_as_float32 and any(map(_is_beyond_float32, sample.case.expected.values())):
+    if target.float64_as_float32 and any(map(_has_floats_beyond_float32, sample.case.expected.values())):
         return f"{target} cannot return a float64 beyond float32"
     if values in ("infinite", "nan") and not exact:
         return f"a rule of fidelity rounding holds for finite inputs, not for {values} ones"
@@ -139,7 +143,11 @@ def _is_finite(x: np.ndarray) -> bool:
     return x.dtype.kind != "f" or bool(np.isfinite(x).all())
 
 
-def _is_beyond_float32(x: np.ndarray) -> bool:
+def _has_integers_beyond_float32(x: np.ndarray) -> bool:
+    return x.dtype.kind in "iu" and bool((np.abs(x.astype(np.float64)) > EXACT_INTEGERS).any())
+
+
+def _has_floats_beyond_float32(x: np.ndarray) -> bool:
     return x.dtype == np.float64 and bool((np.isfinite(x) & (np.abs(x) > np.finfo(np.float32).max)).any())
 
 

@@ -124,6 +124,16 @@ def test_nothing_is_promised_for_values_that_one_op_leaves_open():
         assert promised or native.message == "ort/cpu leaves open what Relu does with nan values"
 
 
+def test_nothing_is_promised_for_sums_beyond_float32_where_integers_beyond_it_are_left_open():
+    cpu = dataclasses.replace(targets.load("ort/cpu"), undefined_values=("beyond float32 MatMulInteger",))
+    drawn = sample("MatMulInteger")
+    far = dataclasses.replace(drawn.case, expected={name: y + 2**24 for name, y in drawn.case.expected.items()})
+    assert SweptTarget(cpu, cached=False).measure(drawn)[0].supported
+    native, _ = SweptTarget(cpu, cached=False).measure(dataclasses.replace(drawn, case=far))
+    assert not native.supported
+    assert native.message == "ort/cpu leaves open what MatMulInteger does where a result is an integer beyond float32"
+
+
 def test_nothing_is_promised_for_uncentred_values_of_an_op_that_leaves_them_open():
     cpu = dataclasses.replace(targets.load("ort/cpu"), undefined_values=("uncentred InstanceNormalization",))
     for level, promised in (("near zero", True), ("far from zero", False), ("flat", False)):
