@@ -33,7 +33,7 @@ def view(
     if svg:
         print(netron.save_svg(proto, svg))
         return
-    import threading
+    import time
     import webbrowser
 
     server = netron_server.serve(proto, port)
@@ -41,7 +41,8 @@ def view(
     note("Ctrl-C ends it")
     webbrowser.open(server.url)
     try:
-        threading.Event().wait()
+        while True:
+            time.sleep(1)  # not for ever: a signal that another thread received does not end a sleep of this one
     finally:
         server.close()
 
