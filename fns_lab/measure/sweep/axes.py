@@ -45,8 +45,12 @@ TYPES = (
 """Element types, as NumPy calls them. Not bfloat16, which no runner takes as an input."""
 FLOAT_VALUES = ("plain", "zeros", "far", "denormal", "infinite", "nan")
 """What is among the elements of a tensor."""
-CONSTANTS = ("rest", "none", "first")
-"""Which inputs are initializers: those after the first, none, or the first alone; the others are fed."""
+CONSTANTS = ("rest", "none", "first", "all")
+"""Which inputs are initializers: those after the first, none, the first alone, or all; the others are fed."""
+NONE_OR_ALL = ("none", "all")
+"""The same for ops whose inputs are all data, or of which there is one."""
+NOT_FIRST_ALONE = ("rest", "none", "all")
+"""The same for ops whose first input alone is data."""
 
 ATTRIBUTES: Mapping[str, tuple[Hashable, ...]] = {
     "alpha": (LEFT_OUT, 0.5, 2.0, -0.3, 0.0),

@@ -229,5 +229,6 @@ class Family:
 
 def constant_inputs(draw: Draw, count: int) -> set[int]:
     """Return which of `count` inputs are initializers."""
-    chosen = {"rest": range(1, count), "first": range(1), "none": range(0)}[draw.get("constants", "none")]
-    return {*chosen, *draw.fixed} if count > 1 else set(draw.fixed)
+    choice = draw.get("constants", "none")
+    chosen = {"rest": range(1, count), "first": range(1), "none": range(0), "all": range(count)}[choice]
+    return {*chosen, *draw.fixed} if count > 1 or choice == "all" else set(draw.fixed)

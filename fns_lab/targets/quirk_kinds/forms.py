@@ -65,15 +65,17 @@ def crossed_limits(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def of_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes all of whose inputs are constants, or computed from constants alone.
+    """Match nodes with inputs, all of which are constants or computed from constants alone.
 
-    Fields: none.
+    Fields: `inputs`, the numbers of the inputs that are looked at, from 0, all if it is left out.
 
         [[quirk]]
         kind = "of-constants"
         ops = ["Conv"]
+        inputs = [0]
     """
-    return all(value.producer() is not None for value in computed_from(node.inputs))
+    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    return bool(looked_at) and all(value.producer() is not None for value in computed_from(looked_at))
 
 
 def computed_inputs(node: ir.Node, quirk: Quirk, opset: int) -> bool:

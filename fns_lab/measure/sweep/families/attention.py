@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import LEFT_OUT
+from fns_lab.measure.sweep.axes import LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -81,6 +81,6 @@ def _rotary(draw: Draw) -> Inputs:
 
 
 FAMILIES = (
-    Family(("Attention",), _attention_axes, _attention, constants=("none",)),
+    Family(("Attention",), _attention_axes, _attention, constants=NONE_OR_ALL),
     Family(("RotaryEmbedding",), _rotary_axes, _rotary),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import GraphProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
-from fns_lab.measure.sweep.axes import LEFT_OUT
+from fns_lab.measure.sweep.axes import LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -132,7 +132,7 @@ def _scan(draw: Draw) -> Inputs:
 
 
 FAMILIES = (
-    Family(("If",), _if_axes, _if, frozenset({"then_branch", "else_branch"}), constants=("none",)),
-    Family(("Loop",), _loop_axes, _loop, frozenset({"body"}), constants=("none",)),
-    Family(("Scan",), _scan_axes, _scan, constants=("none",)),
+    Family(("If",), _if_axes, _if, frozenset({"then_branch", "else_branch"}), constants=NONE_OR_ALL),
+    Family(("Loop",), _loop_axes, _loop, frozenset({"body"}), constants=NONE_OR_ALL),
+    Family(("Scan",), _scan_axes, _scan, constants=NONE_OR_ALL),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import helper, numpy_helper
 
-from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT, TYPES
+from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT, NONE_OR_ALL, NOT_FIRST_ALONE, TYPES
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -57,7 +57,7 @@ def _like(draw: Draw) -> Inputs:
 
 
 FAMILIES = (
-    Family(("ConstantOfShape",), _filled_axes, _filled, frozenset({"value"}), constants=("none",), typed=False),
-    Family(("EyeLike",), _eye_axes, _eye, frozenset({"dtype"}), constants=("none",)),
-    Family(("CastLike",), _like_axes, _like, elementwise=True, constants=("none", "rest")),
+    Family(("ConstantOfShape",), _filled_axes, _filled, frozenset({"value"}), constants=NONE_OR_ALL, typed=False),
+    Family(("EyeLike",), _eye_axes, _eye, frozenset({"dtype"}), constants=NONE_OR_ALL),
+    Family(("CastLike",), _like_axes, _like, elementwise=True, constants=NOT_FIRST_ALONE),
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 from onnx import helper
 
-from fns_lab.measure.sweep.axes import BATCH, CHANNELS, FLOAT_VALUES, IMAGES, INPUTS, SIZES, TYPES, types_of
+from fns_lab.measure.sweep.axes import (
+    BATCH,
+    CHANNELS,
+    FLOAT_VALUES,
+    IMAGES,
+    INPUTS,
+    NONE_OR_ALL,
+    SIZES,
+    TYPES,
+    types_of,
+)
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -189,12 +199,12 @@ def _dropout(draw: Draw) -> Inputs:
 
 
 FAMILIES = (
-    Family(UNARY, _unary_axes, _unary, elementwise=True, constants=("none",)),
+    Family(UNARY, _unary_axes, _unary, elementwise=True, constants=NONE_OR_ALL),
     Family(BINARY, _binary_axes, _binary, frozenset({"axis", "broadcast", "direction"}), elementwise=True),
     Family(VARIADIC, _variadic_axes, _variadic, elementwise=True),
     Family(("Where",), _where_axes, _where, elementwise=True),
     Family(("Clip",), _clip_axes, _clip, elementwise=True),
-    Family(("Cast",), _cast_axes, _cast, elementwise=True, constants=("none",)),
+    Family(("Cast",), _cast_axes, _cast, elementwise=True, constants=NONE_OR_ALL),
     Family(
         ("Dropout",),
         lambda op: {

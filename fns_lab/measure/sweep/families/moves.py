@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES, INPUTS, LEFT_OUT
+from fns_lab.measure.sweep.axes import IMAGES, INPUTS, LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -264,9 +264,9 @@ FAMILIES = (
     Family(("Slice",), _slice_axes, _slice),
     Family(("Concat",), lambda op: _images(inputs=INPUTS, lengths=("same", "different")), _concat),
     Family(("Split",), _split_axes, _split),
-    Family(("Transpose",), lambda op: _images(permutation=PERMUTATIONS), _transpose, constants=("none",)),
+    Family(("Transpose",), lambda op: _images(permutation=PERMUTATIONS), _transpose, constants=NONE_OR_ALL),
     Family(("Reshape",), lambda op: _images(shape=SHAPES), _reshape),
-    Family(("Flatten",), lambda op: _images(), lambda draw: [draw.array(draw.image())], constants=("none",)),
+    Family(("Flatten",), lambda op: _images(), lambda draw: [draw.array(draw.image())], constants=NONE_OR_ALL),
     Family(
         ("Squeeze", "Unsqueeze"),
         lambda op: _images(axes=((0,), LEFT_OUT, (-1,), (1,), (2,), (0, 2), (1, -1), (-2,), (2, 0))),
@@ -281,6 +281,6 @@ FAMILIES = (
             {**IMAGES, "block": (2, 1, 3)} | ({"mode": (LEFT_OUT, "DCR", "CRD")} if op == "DepthToSpace" else {})
         ),
         _blocks,
-        constants=("none",),
+        constants=NONE_OR_ALL,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -93,6 +93,6 @@ FAMILIES = (
     Family(("GroupNormalization",), _axes, _group),
     Family(("LayerNormalization",), _layer_axes, _layer),
     Family(("RMSNormalization",), _axes, _layer),
-    Family(("LRN", "LpNormalization"), _axes, _plain, constants=("none",)),
-    Family(("MeanVarianceNormalization",), _mean_variance_axes, _mean_variance, constants=("none",)),
+    Family(("LRN", "LpNormalization"), _axes, _plain, constants=NONE_OR_ALL),
+    Family(("MeanVarianceNormalization",), _mean_variance_axes, _mean_variance, constants=NONE_OR_ALL),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import CHANNELS, IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.axes import CHANNELS, IMAGES, LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.families.windows import OWN_ATTRIBUTES, USUAL, convolution, convolution_axes
 
@@ -124,7 +124,7 @@ FAMILIES = (
         ("DynamicQuantizeLinear",),
         lambda op: {"rank": RANKS, **IMAGES},
         _dynamic,
-        constants=("none",),
+        constants=NONE_OR_ALL,
         typed=False,
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import LEFT_OUT
+from fns_lab.measure.sweep.axes import LEFT_OUT, NOT_FIRST_ALONE
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 from fns_lab.rewrite.recurrent import DEFAULTS, GATES
@@ -84,6 +84,6 @@ FAMILIES = (
         _axes,
         _recurrent,
         frozenset({"direction", "clip", "layout", "linear_before_reset", "input_forget", "hidden_size"}),
-        constants=("rest", "none"),
+        constants=NOT_FIRST_ALONE,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES
+from fns_lab.measure.sweep.axes import IMAGES, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -51,7 +51,7 @@ FAMILIES = (
         ("ArgMax", "ArgMin", "Hardmax", "LogSoftmax", "Softmax"),
         lambda op: {"rank": RANKS, **IMAGES, "values": ("plain", "far", "large", "infinite")},
         _along,
-        constants=("none",),
+        constants=NONE_OR_ALL,
     ),
     Family(("CumSum",), lambda op: {"rank": RANKS, **IMAGES, "along": (0, 1, -1, 2, -2)}, _cumulative),
 )

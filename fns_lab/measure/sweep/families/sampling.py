@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT, NOT_FIRST_ALONE
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -155,7 +155,7 @@ FAMILIES = (
         ("AffineGrid",),
         lambda op: {"rank": (4, 5), **IMAGES_WITH_ELEMENTS, "attribute align_corners": ALIGN},
         _affine,
-        constants=("rest", "none"),
+        constants=NOT_FIRST_ALONE,
     ),
     Family(("RoiAlign",), _roi_axes, _roi_align),
     Family(
@@ -168,7 +168,7 @@ FAMILIES = (
         },
         _roi_pool,
     ),
-    Family(("MaxUnpool",), _unpool_axes, _unpool, constants=("rest", "none")),
+    Family(("MaxUnpool",), _unpool_axes, _unpool, constants=NOT_FIRST_ALONE),
     Family(("Col2Im",), _columns_axes, _columns),
     Family(("DeformConv",), _deform_axes, _deform),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -76,8 +76,8 @@ def _words(draw: Draw) -> Inputs:
 
 
 FAMILIES = (
-    Family(("Unique",), _unique_axes, _unique, constants=("none",)),
+    Family(("Unique",), _unique_axes, _unique, constants=NONE_OR_ALL),
     Family(("Compress",), _compress_axes, _compress),
     Family(("NonMaxSuppression",), _boxes_axes, _suppressed),
-    Family(("TfIdfVectorizer",), _words_axes, _words, frozenset({"mode"}), constants=("none",)),
+    Family(("TfIdfVectorizer",), _words_axes, _words, frozenset({"mode"}), constants=NONE_OR_ALL),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT
+from fns_lab.measure.sweep.axes import IMAGES, LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 
 RANKS = (4, 3, 2, 1, 5, 6, 0)
@@ -71,9 +71,9 @@ FAMILIES = (
             "attribute end": (LEFT_OUT, 2, -1),
         },
         _shape,
-        constants=("none",),
+        constants=NONE_OR_ALL,
     ),
-    Family(("Size", "NonZero"), lambda op: {"rank": RANKS, **IMAGES}, _shape, constants=("none",)),
+    Family(("Size", "NonZero"), lambda op: {"rank": RANKS, **IMAGES}, _shape, constants=NONE_OR_ALL),
     Family(("Range",), lambda op: {"range": RANGES, "type": ("float32", "int32", "int64", "float64", "int16")}, _range),
     Family(
         ("Trilu",),

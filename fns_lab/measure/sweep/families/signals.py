@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import LEFT_OUT
+from fns_lab.measure.sweep.axes import LEFT_OUT, NONE_OR_ALL
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -82,9 +82,10 @@ def _mel(draw: Draw) -> Inputs:
     return [*sizes, *(np.array(edge, np.float32) for edge in draw["band"])]
 
 
+WINDOWS = ("BlackmanWindow", "HammingWindow", "HannWindow")
 FAMILIES = (
     Family(("DFT",), _dft_axes, _dft, frozenset({"axis"})),
     Family(("STFT",), _stft_axes, _stft),
-    Family(("BlackmanWindow", "HammingWindow", "HannWindow"), _window_axes, _window, constants=("none",), typed=False),
-    Family(("MelWeightMatrix",), _mel_axes, _mel, constants=("none",), typed=False),
+    Family(WINDOWS, _window_axes, _window, constants=NONE_OR_ALL, typed=False),
+    Family(("MelWeightMatrix",), _mel_axes, _mel, constants=NONE_OR_ALL, typed=False),
 )

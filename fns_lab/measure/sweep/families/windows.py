@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from fns_lab.measure.sweep.axes import DILATIONS, IMAGES, KERNELS, LEFT_OUT, PADDING, STRIDES
+from fns_lab.measure.sweep.axes import (
+    DILATIONS,
+    IMAGES,
+    KERNELS,
+    LEFT_OUT,
+    NONE_OR_ALL,
+    NOT_FIRST_ALONE,
+    PADDING,
+    STRIDES,
+)
 from fns_lab.measure.sweep.draw import Draw, Family, Inputs
 from fns_lab.measure.sweep.pairwise import Axes
 
@@ -137,21 +146,21 @@ USUAL: Axes = {"rank": (4, 3), "batch": (1, 2, 3), "group": (LEFT_OUT, 1)}
 """What most networks have: an engine's shader for it depends on channels, filters and kernel together."""
 OWN_ATTRIBUTES = frozenset({"group", "kernel_shape"})
 FAMILIES = (
-    Family(("Conv",), convolution_axes, _conv, OWN_ATTRIBUTES, constants=("rest", "none"), weight=WEIGHTY, usual=USUAL),
+    Family(("Conv",), convolution_axes, _conv, OWN_ATTRIBUTES, constants=NOT_FIRST_ALONE, weight=WEIGHTY, usual=USUAL),
     Family(
         ("ConvTranspose",),
         _conv_transpose_axes,
         _conv_transpose,
         OWN_ATTRIBUTES,
-        constants=("rest", "none"),
+        constants=NOT_FIRST_ALONE,
         weight=WEIGHTY / 2,
         usual=USUAL,
     ),
-    Family(("AveragePool", "LpPool", "MaxPool"), _pool_axes, _pool, constants=("none",)),
+    Family(("AveragePool", "LpPool", "MaxPool"), _pool_axes, _pool, constants=NONE_OR_ALL),
     Family(
         ("GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool"),
         _global_pool_axes,
         lambda draw: [draw.data(draw.image())],
-        constants=("none",),
+        constants=NONE_OR_ALL,
     ),
 )
