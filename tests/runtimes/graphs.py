@@ -69,7 +69,7 @@ def worst_error(actual: np.ndarray, expected: np.ndarray) -> float:
     """Return the largest |difference| over the largest |expected| or 1; infinite for another shape, NaN or Inf."""
     if actual.shape != expected.shape or not np.isfinite(actual).all():
         return float("inf")
-    return float(np.abs(actual.astype(np.float64) - expected).max() / max(1.0, np.abs(expected).max()))
+    return float(np.abs(actual.astype(np.float64) - expected).max(initial=0) / np.abs(expected).max(initial=1))
 
 
 def _value(name: str, array: np.ndarray):

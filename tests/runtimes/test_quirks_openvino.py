@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from fns_lab import models, targets
+from fns_lab.errors import RuntimeFault
 from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
 from tests.runtimes.graphs import graph, node
 from tests.runtimes.one_node import OPENVINO, ints, is_right, one, x
 
@@ -119,7 +121,23 @@ def limited(fed):
     return one("Clip", feeds, given, inputs="x,l")
 
 
+def cubic(exclude_outside):
+    scales = {"s": np.float32([1, 1, 2, 1.5])}
+    attributes = {"mode": "cubic", "exclude_outside": exclude_outside}
+    return one("Resize", {"x": x(1, 2, 5, 6)}, scales, inputs="x,,s", opset=18, **attributes)
+
+
+def trained(dtype):
+    """A BatchNormalization of two constants, next to each other in float16, between which the mean lies."""
+    ones = {name: np.ones(1, dtype) for name in "sbmv"}
+    inputs = {"x": np.array([[301], [301.25]], dtype)}
+    return one("BatchNormalization", ones, inputs, inputs="x,s,b,m,v", outputs=3, opset=15, training_mode=1)
+
+
 CASES = {
+    "pixels outside": (cubic(1), cubic(0)),
+    "mean of constants": (trained(np.float16), trained(np.float32)),
+    "empty constants": (one("Abs", {}, {"x": x(0, 3)}), one("Abs", {}, {"x": x(1, 3)})),
     "fed limits": (limited(1), limited(0)),
     "empty Clip": (
         one("Clip", {"h": np.float32(1)}, {"x": x(0, 3), "l": np.float32(0)}, inputs="x,l,h"),
@@ -202,6 +220,17 @@ def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
     assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
     assert not is_right(faulty, its_feeds, OPENVINO)
     assert not targets.check(faulty, target)
+
+
+def test_three_constants_of_float64_that_are_added_are_known_to_get_no_answer():
+    added, feeds = one("Sum", {}, {name: x(2).astype(np.float64) for name in "abc"})
+    with pytest.raises(RuntimeFault, match="no answer"), open_runner(added, OPENVINO, timeout_s=3) as runner:
+        runner.infer(feeds)
+    target = targets.load(OPENVINO)
+    assert not targets.check(added, target)
+    assert targets.check(one("Sum", {}, {name: x(2) for name in "abc"})[0], target)
+    lowered = lower(added, target)
+    assert lowered and is_right(lowered.model, feeds, OPENVINO)
 
 
 def test_a_normalization_beside_another_value_is_lowered_to_what_openvino_runs():

@@ -218,6 +218,11 @@ def column(width):
     return models.infer_shapes(model), feeds
 
 
+def attended(*, fed):
+    queries = {name: x(1, 1, 4, 8) for name in "qkv"}
+    return one("Attention", queries if fed else {}, {} if fed else queries, opset=23)
+
+
 CASES = {
     (OPENCV, "Softplus"): (one("Softplus", {"x": LARGE}), one("Relu", {"x": LARGE})),
     (OPENCV, "PRelu"): (prelu(5), prelu(3, 1, 1)),
@@ -305,6 +310,14 @@ CASES = {
     (OPENCV, "Sum"): (terms(4), terms(3)),
     (OPENCV, "volumes"): (one("GlobalMaxPool", {"x": x(1, 2, 3, 4, 5)}), one("GlobalMaxPool", {"x": x(1, 2, 3, 4)})),
     (OPENCV, "Shrink"): (one("Shrink", {"x": ints(1, 2)}), one("Shrink", {"x": x(3)})),
+    (OPENCV, "empty constants"): (
+        one("Not", {}, {"x": np.zeros((0, 3), bool)}), one("Not", {}, {"x": np.zeros((1, 3), bool)})
+    ),
+    (OPENCV, "exponent of more axes"): (
+        one("Pow", {"x": x(3, 2)}, {"n": np.full((1, 1, 1), 2, np.float32)}),
+        one("Pow", {"x": x(3, 2)}, {"n": np.full((1, 1), 2, np.float32)}),
+    ),
+    (OPENCV, "Attention of constants"): (attended(fed=False), attended(fed=True)),
     (OPENCV, "wrap"): (pad("wrap", 0, 0, 0, -1, 0, 0, 0, 2), pad("wrap", 0, 0, 0, -1, 0, 0, 0, 0)),
     (OPENCV, "no axes"): (
         one("ReduceL1", {"x": x(3, 4)}, opset=18, noop_with_empty_axes=1), one("ReduceL1", {"x": x(3, 4)}, opset=18)

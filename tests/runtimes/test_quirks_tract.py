@@ -239,7 +239,23 @@ def repeated(op_type, constant):
     return model, {"x": feed}
 
 
+def tripled(dtype):
+    pixels = {"x": np.array([[[[1, 4, 2], [7, 5, 3]]]], dtype)}
+    scales = {"s": F32([1, 1, 3, 3])}
+    return one("Resize", pixels, scales, inputs="x,,s", mode="linear", coordinate_transformation_mode="asymmetric")
+
+
+def counted(step, *, fed):
+    limits = {"a": F32(0), "b": F32(4 * step), "d": F32(step)}
+    return one("Range", limits if fed else {}, {} if fed else limits, inputs="a,b,d")
+
+
 CASES = {
+    "tripled integers": (tripled(np.int32), tripled(F32)),
+    "empty doubles": (
+        one("Softmax", {"x": np.zeros((0, 3), np.float64)}, axis=0), one("Softmax", {"x": x(1, 3)}, axis=0)
+    ),
+    "constant range": (counted(-1, fed=False), counted(-1, fed=True)),
     "stated-length": (
         one("DFT", {"x": x(1, 8, 1)}, {"n": np.array(11)}, opset=17), one("DFT", {"x": x(1, 8, 1)}, opset=17)
     ),

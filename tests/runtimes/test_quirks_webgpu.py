@@ -90,6 +90,11 @@ def pool(op, shape, outputs="y", opset=21, **attributes):
     return plain(node(op, "x", outputs, **attributes), x, opset=opset), x
 
 
+def wrapped(begin):
+    x, pads = image(1, 2, 5, 7), np.array([0, 0, 0, begin, 0, 0, 0, 2])
+    return plain(node("Pad", "x p", "y", mode="wrap"), x, {"p": pads}, opset=19), x
+
+
 def parts(count):
     """An image cut into this many parts, of which the first is returned."""
     names = " ".join(["y", *(f"y{i}" for i in range(1, count))])
@@ -208,6 +213,7 @@ WRONG_OR_REFUSED = {
     "activations of a GRU": (gated("GRU", "HardSigmoid", "Tanh"), gated("GRU", "Sigmoid", "Relu")),
     "scores of a classifier": (scores(11), scores(13)),
     "many parts": (parts(12), parts(7)),
+    "wrapped and cut": (wrapped(-1), wrapped(1)),
     "all rows of int16": (first_two(np.int16, 2), first_two(np.int16, 3)),
     "all rows of float64": (first_two(np.float64, 2), first_two(np.float32, 2)),
 }  # fmt: skip

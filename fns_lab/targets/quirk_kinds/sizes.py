@@ -82,13 +82,14 @@ def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes whose first input has one element. Unknown sizes do not count.
 
-    Fields: none.
+    Fields: `inputs`, the number of another input that is looked at, from 0.
 
         [[quirk]]
         kind = "single-element"
-        ops = ["Sum"]
+        ops = ["Pow"]
+        inputs = [1]
     """
-    x = input_shape(node, 0)
+    x = input_shape(node, *quirk.inputs or (0,))
     return x is not None and all(size == 1 for size in x)
 
 
