@@ -48,7 +48,7 @@ class Float64Runner(ClosingRunner):
         self._model = model
         start = time.perf_counter()
         try:
-            self._evaluator = ReferenceEvaluator(in_float64(model), new_ops=_fast_ops())
+            self._evaluator = ReferenceEvaluator(in_float64(model), new_ops=_own_ops())
         except Exception as error:  # the NumPy code of an op may raise any class
             raise RuntimeFault(NAME, model_label(model), str(error)) from error
         self.create_ms = (time.perf_counter() - start) * 1000
@@ -118,9 +118,12 @@ def _widened(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float64) if x.dtype in (np.float32, np.float16) else x
 
 
-def _fast_ops() -> list[type[OpRun]]:
-    """Return Conv in PyTorch and nearest Resize in NumPy; the evaluator's own code runs what these do not cover."""
-    from onnx.reference.ops import op_conv, op_resize
+def _own_ops() -> list[type[OpRun]]:
+    """Return Conv in PyTorch, nearest Resize in NumPy and a Mean that broadcasts, which the evaluator's does not.
+
+    The evaluator's own code runs what the first two do not cover.
+    """
+    from onnx.reference.ops import op_conv, op_mean, op_resize
 
     class Conv(op_conv.Conv):
         op_domain = ""
@@ -138,7 +141,13 @@ def _fast_ops() -> list[type[OpRun]]:
             slow: Any = super()
             return slow._run(*inputs, **attributes) if y is None else (y,)
 
-    return [Conv, Resize]
+    class Mean(op_mean.Mean):
+        op_domain = ""
+
+        def _run(self, *inputs: Any) -> tuple[np.ndarray, ...]:
+            return (sum(inputs) / len(inputs),)
+
+    return [Conv, Resize, Mean]
 
 
 def _conv(

@@ -134,7 +134,31 @@ def trained(dtype):
     return one("BatchNormalization", ones, inputs, inputs="x,s,b,m,v", outputs=3, opset=15, training_mode=1)
 
 
+def constant_row(mode):
+    constants = {"x": x(1, 2, 5), "s": np.float32([2])}
+    return one("Resize", {}, constants, inputs="x,,s", opset=18, mode=mode, axes=[2])
+
+
+def divided(dtype):
+    return one("Div", {}, {"x": np.array([7, 3], dtype), "d": np.array([2, 2], dtype)}, opset=14)
+
+
+def enlarged(columns):
+    """A Resize of seven columns, of which a coordinate lies between two if nothing is rounded."""
+    attributes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "round_prefer_ceil"}
+    return one("Resize", {"x": x(1, 2, 5, 7)}, {"n": ints(1, 2, 5, columns)}, inputs="x,,,n", opset=19, **attributes)
+
+
+def remainder(dtype):
+    thirds = np.arange(1, 40, dtype=np.float32) * np.float32(0.1)
+    return one("Mod", {"x": thirds.astype(dtype)}, {"d": np.array(0.1, dtype)}, fmod=1)
+
+
 CASES = {
+    "pixels between two": (enlarged(4), enlarged(14)),
+    "multiples": (remainder(np.float32), remainder(np.float16)),
+    "division of constants": (divided(np.uint8), divided(np.uint32)),
+    "a constant row": (constant_row("linear"), constant_row("nearest")),
     "pixels outside": (cubic(1), cubic(0)),
     "mean of constants": (trained(np.float16), trained(np.float32)),
     "empty constants": (one("Abs", {}, {"x": x(0, 3)}), one("Abs", {}, {"x": x(1, 3)})),

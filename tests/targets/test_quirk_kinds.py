@@ -669,7 +669,11 @@ MATCHES = {
     "missing-part": (
         one("Split", opset=18, num_outputs=4, shape=(5,)), one("Split", opset=18, num_outputs=3, shape=(4,))
     ),
-    "false-at-first": (looped(False), looped(True)),
+    "no-step": (looped(False), looped(True)),
+    "tied-pixels": (
+        one("Resize", inputs="x,,,n", constants={"n": np.array([2, 4, 6, 14])}, shape=(2, 4, 6, 4), opset=19),
+        one("Resize", inputs="x,,,n", constants={"n": np.array([2, 4, 6, 8])}, shape=(2, 4, 6, 4), opset=19),
+    ),
     "cell-state-from-zero": (cell(2), cell(1)),
     "single-column": (quantized_alone(3, 1), quantized_alone(1, 3)),
     "no-window": (

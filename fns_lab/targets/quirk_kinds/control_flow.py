@@ -44,14 +44,14 @@ def _differ(shape: ir.Shape, other: ir.Shape) -> bool:
     return len(shape) != len(other) or any(isinstance(m, int) and isinstance(n, int) and m != n for m, n in sizes)
 
 
-def false_at_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match a Loop whose condition before the first iteration is constant and false, so that it does nothing.
+def no_step(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Loop that does nothing: the number of its steps is the constant 0, or its first condition one and false.
 
     Fields: none.
 
         [[quirk]]
-        kind = "false-at-first"
+        kind = "no-step"
         ops = ["Loop"]
     """
-    condition = input_constant(node, 1)
-    return condition is not None and not condition.any()
+    constants = (input_constant(node, index) for index in (0, 1))
+    return any(constant is not None and not constant.any() for constant in constants)

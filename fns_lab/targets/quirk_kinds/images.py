@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
+import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import has_input, input_constant, input_shape
 from fns_lab.targets.target import Quirk
+
+PIXELS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+}
+"""The pixel that mode nearest takes for a coordinate, by `nearest_mode`."""
 
 
 def window_in_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -87,6 +97,49 @@ def fractional_scales(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Upsample"]
     """
     return any(scale % 1 for scale in node.attributes.get_floats("scales", []))
+
+
+def tied_pixels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match a Resize in mode nearest of which rounding decides which pixel it takes, so that engines take others.
+
+    A coordinate such as 1 / (2 / 7) is 3.5 only if nothing is rounded. Sizes that are not known do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "tied-pixels"
+        ops = ["Resize"]
+    """
+    if opset < 11 or node.attributes.get_string("mode", "nearest") != "nearest":
+        return False
+    x, y, scales = input_shape(node, 0), node.outputs[0].shape, input_constant(node, 2)
+    if x is None or y is None:
+        return False
+    axes = list(node.attributes.get_ints("axes", range(len(x))))
+    stated = {} if scales is None else dict(zip(axes, scales.tolist(), strict=False))
+    sizes = [(old, new, stated.get(axis)) for axis, (old, new) in enumerate(zip(x, y, strict=True))]
+    return any(
+        isinstance(old, int) and isinstance(new, int) and old and old != new and _is_tied(node, old, new, scale)
+        for old, new, scale in sizes
+    )
+
+
+def _is_tied(node: ir.Node, old: int, new: int, scale: float | None) -> bool:
+    """Return whether the pixels of an axis depend on the order of the operations and the type that computes them."""
+    pixel = PIXELS[node.attributes.get_string("nearest_mode", "round_prefer_floor")]
+    coordinates = node.attributes.get_string("coordinate_transformation_mode", "half_pixel")
+    shift = 0.5 if "half_pixel" in coordinates else 0.0
+    taken = []
+    for kind in (np.float32, np.float64):
+        i, m, n = np.arange(new, dtype=kind) + kind(shift), kind(new), kind(old)
+        if coordinates == "align_corners" and new > 1:
+            ratios = [(n - 1, m - 1), (n - 1, n * (m / n) - 1)]  # some engines know the scale, not the new size
+        else:
+            ratios = [(n, m), (kind(1), m / n if scale is None else kind(scale))]
+        for above, below in ratios:
+            taken += [i * above / below, i * (above / below)]
+    pixels = np.clip(pixel(np.array(taken) - shift), 0, old - 1)
+    return bool((pixels != pixels[0]).any())
 
 
 def resized_channels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
