@@ -250,7 +250,12 @@ def counted(step, *, fed):
     return one("Range", limits if fed else {}, {} if fed else limits, inputs="a,b,d")
 
 
+def averaged(dtype):
+    return one("Mean", {"x": np.full(2, 40000, dtype), "y": np.full(2, 40000, dtype)})
+
+
 CASES = {
+    "mean of large halves": (averaged(np.float16), averaged(F32)),
     "tripled integers": (tripled(np.int32), tripled(F32)),
     "empty doubles": (
         one("Softmax", {"x": np.zeros((0, 3), np.float64)}, axis=0), one("Softmax", {"x": x(1, 3)}, axis=0)

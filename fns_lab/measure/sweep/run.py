@@ -29,6 +29,8 @@ from fns_lab.targets import EVERY_OP, Target
 
 VARIANTS: Mapping[str, Callable[[ModelProto, Target], Variant]] = {"native": as_written, "lowered": lowered}
 """Functions that make the variants of a case for a target, by name."""
+LARGEST_INTEGERS = {"float32": EXACT_INTEGERS, "int32": np.iinfo(np.int32).max}
+"""The integers from 0 to this one are all of the type."""
 
 
 class Result(NamedTuple):
@@ -126,8 +128,9 @@ def _why_undefined(sample: Sample, model: ModelProto, target: Target, *, exact: 
         what = f"{target} leaves open what {'an op' if op == EVERY_OP else op} does"
         if values in undefined:
             return f"{what} with {values} values"
-        if "beyond float32" in undefined and any(map(_has_integers_beyond_float32, sample.case.expected.values())):
-            return f"{what} where a result is an integer beyond float32"
+        for type_name, limit in LARGEST_INTEGERS.items():
+            if f"beyond {type_name}" in undefined and any(_exceeds(x, limit) for x in sample.case.expected.values()):
+                return f"{what} where a result is an integer beyond {type_name}"
     if EVERY_OP in left_open and not all(map(_is_finite, sample.case.expected.values())):
         return f"{target} leaves open what an op does where a result is infinite or NaN"
     if target.int64_as_int32 and any(map(is_beyond_int32, sample.case.feeds.values())):
@@ -143,8 +146,9 @@ def _is_finite(x: np.ndarray) -> bool:
     return x.dtype.kind != "f" or bool(np.isfinite(x).all())
 
 
-def _has_integers_beyond_float32(x: np.ndarray) -> bool:
-    return x.dtype.kind in "iu" and bool((np.abs(x.astype(np.float64)) > EXACT_INTEGERS).any())
+def _exceeds(x: np.ndarray, limit: int) -> bool:
+    """Return whether an array has integers above `limit`, or below its negative."""
+    return x.dtype.kind in "iu" and bool((np.abs(x.astype(np.float64)) > limit).any())
 
 
 def _has_floats_beyond_float32(x: np.ndarray) -> bool:
