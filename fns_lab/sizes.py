@@ -36,31 +36,6 @@ def with_input_shapes(model: ModelProto, shapes: Mapping[str, Sequence[int]]) ->
     return models.infer_shapes(copy)
 
 
-def with_named_sizes(model: ModelProto) -> ModelProto:
-    """Return a copy in which every free size of an input has a name, and no size of another value is negative.
-
-    A model without such sizes is returned unchanged. Every engine that takes a free size at all takes a named one.
-    """
-    if not any(map(_has_nameless_size, (*model.graph.input, *model.graph.output, *model.graph.value_info))):
-        return model
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    for value in copy.graph.input:
-        for axis, size in enumerate(value.type.tensor_type.shape.dim):
-            if size.dim_value < 0 or not size.WhichOneof("value"):
-                size.dim_param = f"{value.name}_size_{axis}"
-    for value in (*copy.graph.output, *copy.graph.value_info):
-        for size in value.type.tensor_type.shape.dim:
-            if size.dim_value < 0:
-                size.Clear()
-    return copy
-
-
-def _has_nameless_size(value: ValueInfoProto) -> bool:
-    """Return whether a size of this value is negative or not declared."""
-    return any(size.dim_value < 0 or not size.WhichOneof("value") for size in value.type.tensor_type.shape.dim)
-
-
 def _is_fixed(value: ValueInfoProto) -> bool:
     shape = models.shape_of(value)
     return shape != models.UNKNOWN_RANK and all(isinstance(size, int) for size in shape)

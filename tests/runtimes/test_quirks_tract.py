@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fns_lab import models, targets
 from fns_lab.rewrite.lower import lower
+from fns_lab.runtimes import open_runner
 from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
@@ -391,27 +392,10 @@ CASES = {
         one("ReduceSumSquare", {"x": x(2, 0)}, axes=[1]), one("ReduceSumSquare", {"x": x(2, 3)}, axes=[1])
     ),
     "repeated dividend": (divided(1, 1), divided(2, 1)),
-    "free batch": (batched("n"), batched(2)),
-    "sizes by way of int32": (computed_sizes("Cast", to=6), computed_sizes("Cast", to=7)),
-    "free sizes of a Resize": (resized_to("n", 3, 4, 5), resized_to(2, 3, "h", "w")),
-    "the product of sizes": (computed_sizes("ReduceProd"), computed_sizes("Neg")),
-    "free channels": (of_free("Conv", (2, "c", 5), x(3, 4, 2)), of_free("Conv", ("n", 4, "w"), x(3, 4, 2))),
-    "free size given out": (
-        from_sizes("Neg", TensorProto.INT64), from_sizes("Cast", TensorProto.INT32, to=TensorProto.INT32)
-    ),
-    "free size compared": (
-        from_sizes("Equal", TensorProto.BOOL, ints(2, 3)), from_sizes("Equal", TensorProto.BOOL, ints(-1))
-    ),
     "sum to one number": (
         one("Einsum", {"x": x(2, 5)}, equation="ij->"),
         one("Einsum", {"x": x(2, 5)}, {"w": x(2, 5)}, equation="ij,ij->")
     ),
-    "free channels of a norm": (
-        of_free("InstanceNormalization", (2, "c", 5), x(4), x(4)),
-        of_free("InstanceNormalization", ("n", 4, "w"), x(4), x(4)),
-    ),
-    "free size with another": (of_free("Sub", (2, 4, "w"), x(5)), of_free("Sub", ("n", "c", 5), x(5))),
-    "repeated constants": (repeated("MatMul", x(4, 4)), repeated("Mul", x(4))),
     "steps along a new axis": (stepped("Slice", RELU), stepped("Slice", RELU, axis=3)),
     "steps along a new axis of two branches": (
         stepped("Slice", SIGMOID, ("Relu", ["r"], ["k"]), ADD),
@@ -426,7 +410,6 @@ CASES = {
     "an axis that is a vector": (
         one("CumSum", {"x": x(3, 4)}, {"a": ints(1)}), one("CumSum", {"x": x(3, 4)}, {"a": np.array(1)})
     ),
-    "two free sizes": (flattened("n", 3, "w"), flattened("n", 3, 4)),
 }  # fmt: skip
 """By fault: a model that tract gets wrong or fails on, and one beside it that is right; each with its feeds."""
 
@@ -440,6 +423,37 @@ def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(fault):
     assert targets.check(right, target), targets.check(right, target).table.reason.to_list()
     assert not is_right(faulty, its_feeds, TRACT)
     assert not targets.check(faulty, target)
+
+
+FREE = {
+    "batch of an RNN": batched("n"),
+    "size by way of int32": computed_sizes("Cast", to=6),
+    "product of sizes": computed_sizes("ReduceProd"),
+    "sizes of a Resize": resized_to("n", 3, "h", "w"),
+    "channels": of_free("Conv", (2, "c", 5), x(3, 4, 2)),
+    "channels of a norm": of_free("InstanceNormalization", (2, "c", 5), x(4), x(4)),
+    "size given out": from_sizes("Neg", TensorProto.INT64),
+    "size compared": from_sizes("Equal", TensorProto.BOOL, ints(2, 3)),
+    "size with another": of_free("Sub", (2, 4, "w"), x(5)),
+    "repeated constants": repeated("MatMul", x(4, 4)),
+    "two sizes": flattened("n", 3, "w"),
+}
+"""By what is free: a model that tract fails on or gets wrong if it is loaded with a free size, and its feeds."""
+
+
+@pytest.mark.parametrize("case", FREE)
+def test_tract_is_given_the_sizes_that_are_fed(case):
+    model, feeds = FREE[case]
+    assert targets.check(model, targets.load(TRACT))
+    assert is_right(model, feeds, TRACT)
+
+
+def test_tract_runs_other_sizes_of_the_same_inputs():
+    model, feeds = of_free("Sub", ("n", 4, "w"), x(5))
+    with open_runner(model, TRACT) as runner:
+        for count in (2, 3, 2):
+            rows = np.resize(feeds["x"], (count, 4, 5))
+            assert runner.infer({"x": rows})["y"].shape == (count, 4, 5)
 
 
 def test_steps_along_a_new_axis_are_lowered_to_what_tract_runs():

@@ -504,25 +504,9 @@ MATCHES = {
     "steps-along-new-axis": (stepped(1), stepped(2)),
     "ends-before-start": (sliced(1, start=5), sliced(1, start=4)),
     "backwards-from-within": (sliced(-1, start=6), sliced(-1, start=7)),
-    "several-free-sizes": (one("Flatten", shape=(2, "h", "w")), one("Flatten", shape=("n", 4, 6))),
-    "lost-sizes": (resized_by_way_of(node("Cast", "s", "r", to=6)), resized_by_way_of(node("Mul", "s", "one", "r"))),
-    "free-channels": (
-        one("Conv", constants={"w": values(3, 8, 1)}, shape=(2, "c", 5)),
-        one("Conv", constants={"w": values(3, 8, 1)}, shape=(2, 8, "w")),
-    ),
-    "free-broadcast": (
-        one("Add", constants={"w": values(8)}, shape=(2, "c")), one("Add", constants={"w": values(8)}, shape=("n", 8))
-    ),
-    "free-size-given-out": (size_given_out(1), size_given_out(0)),
-    "free-size-compared": (
-        one("Equal", node("Shape", "x", "s"), inputs="s,i", constants={"i": np.array([8])}, shape=(2, "c")),
-        one("Equal", node("Shape", "x", "s"), inputs="s,i", constants={"i": np.array([-1])}, shape=(2, "c")),
-    ),
-    "repeated-constants": (product_of_repeated("c"), product_of_repeated("x")),
     "joined-reshapes": (reshaped_twice(0, 2, -1), reshaped_twice(8, 2, -1)),
     "joined-padding": (padded_pool(), padded_pool("Relu")),
     "joined-attention": (attended(np.float32(2)), attended(values(5))),
-    "free-batch": (gated("Tanh", shape=(3, "n", 8)), gated("Tanh", shape=("t", 1, 8))),
     "other-activations": (gated("Elu"), gated("Relu")),
     "reshaped-sizes": (reshaped("r"), reshaped("s")),
     "limits-before-the-first": (sliced(1, start=-9), sliced(1, start=-1)),

@@ -53,18 +53,6 @@ def tall_matrices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return isinstance(rows, int) and isinstance(columns, int) and rows > columns
 
 
-def several_free_sizes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes whose first input has more than one size that is not known.
-
-    Fields: none.
-
-        [[quirk]]
-        kind = "several-free-sizes"
-        ops = ["Flatten"]
-    """
-    return sum(not isinstance(size, int) for size in input_shape(node, 0) or ()) > 1
-
-
 def uneven_parts(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match a Split by `num_outputs` whose last part is smaller than the others. Unknown sizes do not count.
 

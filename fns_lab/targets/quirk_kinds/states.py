@@ -122,19 +122,6 @@ def mask_of_other_size(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return mask_covers_keys(node) is False
 
 
-def free_batch(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match recurrent layers whose batch, the second size of the first input, is free.
-
-    Fields: none.
-
-        [[quirk]]
-        kind = "free-batch"
-        ops = ["GRU", "LSTM"]
-    """
-    x = input_shape(node, 0)
-    return x is not None and not isinstance(x[1], int)
-
-
 def other_activations(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match recurrent layers that state another activation than these.
 
