@@ -16,6 +16,7 @@ from fns_lab.limits import ANSWER_SECONDS
 from fns_lab.models import dtype_of, model_label
 from fns_lab.runtimes.advice import advice
 from fns_lab.runtimes.packages import version_of
+from fns_lab.sizes import has_free_sizes, with_input_shapes
 from fns_lab.targets import Target
 
 Argument = TypeVar("Argument")
@@ -119,6 +120,37 @@ class InProcessRunner(TimedRunner):
     def advice(self) -> str:
         """Return what `check` has against the model, if anything."""
         return advice(self.model, self.target)
+
+
+class SizedRunner(InProcessRunner):
+    """An engine that fails on many ops of values with free sizes, or gets them wrong.
+
+    A model that has such sizes is read when it is run, with those that are fed in their place, and again when they
+    change. The subclass says how the engine reads a model and runs what it read.
+    """
+
+    def load(self, model: ModelProto) -> None:
+        """Read the model, unless it has free sizes."""
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._has_free_sizes = has_free_sizes(model)
+        if not self._has_free_sizes:
+            self.read(model)
+
+    def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the graph outputs, in the model's order."""
+        shapes = {name: array.shape for name, array in feeds.items()}
+        if self._has_free_sizes and shapes != self._shapes:
+            self.read(with_input_shapes(self.model, shapes))
+            self._shapes = shapes
+        return self.forward(feeds)
+
+    @abc.abstractmethod
+    def read(self, model: ModelProto) -> None:
+        """Read a model of fixed sizes into the engine, in place of what was read before."""
+
+    @abc.abstractmethod
+    def forward(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the graph outputs, in the model's order."""
 
 
 def package_name(target: Target) -> str:

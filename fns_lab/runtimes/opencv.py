@@ -9,7 +9,7 @@ import numpy as np
 from onnx import ModelProto
 
 from fns_lab import models, weights
-from fns_lab.runtimes.base import InProcessRunner, output_dtypes
+from fns_lab.runtimes.base import SizedRunner, output_dtypes
 
 
 def with_output_shapes(model: ModelProto) -> ModelProto:
@@ -23,23 +23,32 @@ def with_output_shapes(model: ModelProto) -> ModelProto:
     return complete
 
 
-class OpenCvRunner(InProcessRunner):
+def _empty_shape(shape: tuple[int | str, ...]) -> tuple[int, ...] | None:
+    """Return the shape of an output that has no elements: its only size that is not known is 0; None if it has some."""
+    sizes = tuple(size if isinstance(size, int) else 0 for size in shape)
+    return sizes if sizes.count(0) == 1 or 0 in shape else None
+
+
+class OpenCvRunner(SizedRunner):
     """`cv2.dnn.Net` as `readNetFromONNX` creates it, with default settings."""
 
-    def load(self, model: ModelProto) -> None:
+    def read(self, model: ModelProto) -> None:
         """Read the model, and note which outputs are scalars or empty: OpenCV returns these as vectors or as None."""
         model = with_output_shapes(weights.inside(model))
-        self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+        self._content = np.frombuffer(model.SerializeToString(), np.uint8)
+        self._net = cv2.dnn.readNetFromONNX(self._content)
+        self._branches = any(node.op_type == "If" for node in models.walk(model.graph))
         dtypes = output_dtypes(model)
         self._outputs = list(dtypes)
         self._halves = {name for name, dtype in dtypes.items() if dtype == np.float16}
         shapes = {value.name: models.shape_of(value) for value in model.graph.output}
         self._scalars = {name for name, shape in shapes.items() if shape == ()}
-        sizes = {name: tuple(size for size in shape if isinstance(size, int)) for name, shape in shapes.items()}
-        self._empty = {n: np.empty(sizes[n], dtypes[n]) for n, shape in shapes.items() if 0 in sizes[n] == shape}
+        self._empty = {n: np.empty(sizes, dtypes[n]) for n, shape in shapes.items() if (sizes := _empty_shape(shape))}
 
-    def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+    def forward(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
+        if self._branches:  # it fails on another branch than that of the run before
+            self._net = cv2.dnn.readNetFromONNX(self._content)
         for name, array in feeds.items():
             self._net.setInput(array, name)
         values = self._net.forward(self._outputs)

@@ -9,13 +9,13 @@ import openvino
 from onnx import ModelProto
 
 from fns_lab import models, weights
-from fns_lab.runtimes.base import InProcessRunner
+from fns_lab.runtimes.base import SizedRunner
 
 
-class OpenVinoRunner(InProcessRunner):
+class OpenVinoRunner(SizedRunner):
     """A model compiled for OpenVINO's CPU device, with the properties in the target's settings."""
 
-    def load(self, model: ModelProto) -> None:
+    def read(self, model: ModelProto) -> None:
         """Compile the model."""
         core = openvino.Core()
         compiled = core.compile_model(
@@ -25,7 +25,7 @@ class OpenVinoRunner(InProcessRunner):
         self._outputs = len(compiled.outputs)
         self._request = compiled.create_infer_request()
 
-    def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+    def forward(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
         # The compiled model has no input that no node reads.
         arrays = {i: feeds[name] for i, name in enumerate(self._inputs)}

@@ -12,33 +12,13 @@ from onnx import ModelProto
 from tract.tensor import DatumType
 
 from fns_lab import weights
-from fns_lab.runtimes.base import InProcessRunner
-from fns_lab.sizes import has_free_sizes, with_input_shapes
+from fns_lab.runtimes.base import SizedRunner
 
 
-class TractRunner(InProcessRunner):
-    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only.
+class TractRunner(SizedRunner):
+    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only."""
 
-    A model with free sizes is loaded when it is run, for the sizes that are fed, and again when they change: of free
-    sizes tract makes formulas, on which many of its ops fail.
-    """
-
-    def load(self, model: ModelProto) -> None:
-        """Have tract read the model, unless it has free sizes."""
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._has_free_sizes = has_free_sizes(model)
-        if not self._has_free_sizes:
-            self._read(model)
-
-    def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
-        """Return the graph outputs, in the model's order."""
-        shapes = {name: array.shape for name, array in feeds.items()}
-        if self._has_free_sizes and shapes != self._shapes:
-            self._read(with_input_shapes(self.model, shapes))
-            self._shapes = shapes
-        return [_as_array(value) for value in self._runnable.run([feeds[name] for name in self._inputs])]
-
-    def _read(self, model: ModelProto) -> None:
+    def read(self, model: ModelProto) -> None:
         """Write the model to a temporary file and have tract read that."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.onnx"
@@ -46,6 +26,10 @@ class TractRunner(InProcessRunner):
             loaded = tract.onnx().load(file)
         self._inputs = [loaded.input_name(i) for i in range(loaded.input_count())]
         self._runnable = loaded.into_model().into_runnable()
+
+    def forward(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the graph outputs, in the model's order."""
+        return [_as_array(value) for value in self._runnable.run([feeds[name] for name in self._inputs])]
 
     def error_text(self, error: Exception) -> str:
         """Return tract's message without the stack that follows it where RUST_BACKTRACE is set."""

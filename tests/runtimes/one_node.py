@@ -236,4 +236,7 @@ def is_right(model, feeds, name, *, ends_process=False) -> bool:
             expected = runner.infer(feeds)
     except RuntimeFault:
         return False
-    return all(worst_error(actual[value], expected[value]) < 10 * FLOAT32_ERROR for value in expected)
+    return all(
+        actual[value].dtype == y.dtype and worst_error(actual[value], y) < 10 * FLOAT32_ERROR
+        for value, y in expected.items()
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from fns_lab import models, targets
 from fns_lab.errors import RuntimeFault
@@ -154,7 +155,35 @@ def remainder(dtype):
     return one("Mod", {"x": thirds.astype(dtype)}, {"d": np.array(0.1, dtype)}, fmod=1)
 
 
+def remembered(*present):
+    """An Attention that gives out these of the present keys and values."""
+    attention = node("Attention", "q k v", " ".join(["y", *present]))
+    feeds = {name: x(1, 2, 3, 4) for name in "qkv"}
+    outputs = dict.fromkeys(["y", *present], (1, 2, 3, 4))
+    return models.infer_shapes(graph([attention], feeds, outputs=outputs, opset=23, ir_version=10)), feeds
+
+
+def scanned(read):
+    """A Scan over rows whose body adds to each itself or an outer row."""
+    rows = [helper.make_tensor_value_info(name, 1, (3,)) for name in "rt"]
+    body = helper.make_graph([node("Add", f"r {read}", "t")], "body", rows[:1], rows[1:])
+    scan = helper.make_node("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)
+    feeds = {"x": x(4, 3), "w": x(3)}
+    model = graph([node("Relu", "w", "o"), scan], feeds, outputs={"y": (4, 3)}, opset=21, ir_version=10)
+    return models.infer_shapes(model), feeds
+
+
+def columns(*block):
+    sizes, count = {"i": ints(*(2 * size for size in block)), "b": ints(*block)}, int(np.prod(block))
+    strides = list(block)
+    return one("Col2Im", {"x": x(1, 2 * count, 2 ** len(block))}, sizes, opset=18, strides=strides)
+
+
 CASES = {
+    "present without past": (remembered("k2", "v2"), remembered()),
+    "outer values": (scanned("o"), scanned("r")),
+    "volumes of columns": (columns(2, 2, 2), columns(2, 2)),
+    "divided bytes": (divided(np.int8), divided(np.uint32)),
     "pixels between two": (enlarged(4), enlarged(14)),
     "multiples": (remainder(np.float32), remainder(np.float16)),
     "division of constants": (divided(np.uint8), divided(np.uint32)),

@@ -219,8 +219,17 @@ def column(width):
 
 
 def attended(*, fed):
-    queries = {name: x(1, 1, 4, 8) for name in "qkv"}
-    return one("Attention", queries if fed else {}, {} if fed else queries, opset=23)
+    queries, keys = {"q": x(1, 1, 4, 8)}, {name: x(1, 1, 4, 8) for name in "kv"}
+    return one("Attention", queries | keys, {}, opset=23) if fed else one("Attention", queries, keys, opset=23)
+
+
+def powers(base, exponent):
+    return one("Pow", {"x": np.array([1, 2, 3], base)}, {"n": np.array([2, 2, 2], exponent)})
+
+
+def batched_product(*batches):
+    """A product of matrices with two constant ones."""
+    return one("MatMul", {"x": x(*batches, 2, 3)}, {"w": x(2, 3, 2)})
 
 
 CASES = {
@@ -317,7 +326,12 @@ CASES = {
         one("Pow", {"x": x(3, 2)}, {"n": np.full((1, 1, 1), 2, np.float32)}),
         one("Pow", {"x": x(3, 2)}, {"n": np.full((1, 1), 2, np.float32)}),
     ),
-    (OPENCV, "Attention of constants"): (attended(fed=False), attended(fed=True)),
+    (OPENCV, "constant keys"): (attended(fed=False), attended(fed=True)),
+    (OPENCV, "powers of another type"): (powers(np.float64, np.float32), powers(np.float64, np.int32)),
+    (OPENCV, "Flatten of a scalar"): (
+        one("Flatten", {"x": np.float32(2)}, axis=0), one("Flatten", {"x": x(1)}, axis=0)
+    ),
+    (OPENCV, "repeated matrices"): (batched_product(3, 2), batched_product(1, 2)),
     (OPENCV, "wrap"): (pad("wrap", 0, 0, 0, -1, 0, 0, 0, 2), pad("wrap", 0, 0, 0, -1, 0, 0, 0, 0)),
     (OPENCV, "no axes"): (
         one("ReduceL1", {"x": x(3, 4)}, opset=18, noop_with_empty_axes=1), one("ReduceL1", {"x": x(3, 4)}, opset=18)

@@ -256,6 +256,10 @@ def averaged(dtype):
 
 
 CASES = {
+    "axes in order as written": (
+        one("Squeeze", {"x": x(2, 1, 3, 1)}, {"a": ints(-1, 1)}),
+        one("Squeeze", {"x": x(2, 1, 3, 1)}, {"a": ints(1, -1)}),
+    ),
     "mean of large halves": (averaged(np.float16), averaged(F32)),
     "tripled integers": (tripled(np.int32), tripled(F32)),
     "empty doubles": (

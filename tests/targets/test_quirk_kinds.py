@@ -76,8 +76,9 @@ def beside(other):
     return proto
 
 
-def attention(outputs, queries=3, **attributes):
-    only = helper.make_node("Attention", ["q", "x", "x", "", "k", "v"], outputs.split(","), **attributes)
+def attention(outputs, queries=3, past=True, **attributes):
+    inputs = ["q", "x", "x", *(("", "k", "v") if past else ())]
+    only = helper.make_node("Attention", inputs, outputs.split(","), **attributes)
     return model(
         [only], SHAPE, {"q": values(2, 4, queries, 8), "k": values(2, 4, 5, 8), "v": values(2, 4, 5, 8)}, opset=23
     )
@@ -111,6 +112,15 @@ def looped(condition):
         [helper.make_tensor_value_info(*value) for value in (("on", 9, ()), ("t", 1, SHAPE))],
     )  # fmt: skip
     return one("Loop", inputs="n,c,x", constants={"n": np.array(3), "c": np.array(condition)}, body=body)
+
+
+def scanned(added):
+    """A Scan along the batch, whose body adds two values, of which `w` is an outer one."""
+    body = helper.make_graph(
+        [node("Add", *added.split(","), "t")], "body", [helper.make_tensor_value_info("s", 1, SHAPE[1:])],
+        [helper.make_tensor_value_info("t", 1, SHAPE[1:])],
+    )  # fmt: skip
+    return one("Scan", node("Relu", "x", "w"), inputs="x", body=body, num_scan_inputs=1)
 
 
 def cell(batch):
@@ -492,8 +502,8 @@ MATCHES = {
     "resized-channels": (
         one("Resize", inputs="x,,s", constants={"s": np.array([1, 2, 1, 1], np.float32)}), resized(2)
     ),
-    "mutual-batches": (
-        one("MatMul", constants={"b": values(3, 1, 8, 2)}, shape=(1, 4, 6, 8)),
+    "repeated-matrices": (
+        one("MatMul", constants={"b": values(4, 8, 2)}, shape=(2, 4, 6, 8)),
         one("MatMul", constants={"b": values(3, 4, 8, 2)}, shape=(1, 4, 6, 8)),
     ),
     "empty-value": (one("Relu", shape=(0, 3)), one("Relu")),
@@ -598,6 +608,7 @@ MATCHES = {
     "second-output-left-out": (recurrent("LSTM", "x,w,w", "y,,c"), recurrent("LSTM", "x,w,w", "y,h,c")),
     "states-alike": (recurrent("LSTM", "x,w,w,,,x,x", "y"), recurrent("LSTM", "x,w,w,,,w,w", "y")),
     "given-apart": (recurrent("LSTM", "x,w,w,,,w,w", "y"), recurrent("LSTM", "x,w,w,w", "y")),
+    "present-without-past": (attention("y,key,value", past=False), attention("y,key,value")),
     "past-without-present": (attention("y,key"), attention("y,key,value")),
     "single-causal-query": (attention("y", queries=1, is_causal=1), attention("y", queries=2, is_causal=1)),
     "mask-of-other-size": (masked(5), masked(6)),
@@ -652,6 +663,11 @@ MATCHES = {
     ),
     "missing-part": (
         one("Split", opset=18, num_outputs=4, shape=(5,)), one("Split", opset=18, num_outputs=3, shape=(4,))
+    ),
+    "outer-values": (scanned("s,w"), scanned("s,s")),
+    "several-numbers": (
+        one("ConvInteger", inputs="x,w,,z", constants={"w": W, "z": np.zeros(3, np.uint8)}),
+        one("ConvInteger", inputs="x,w,,z", constants={"w": W, "z": np.zeros(1, np.uint8)}),
     ),
     "no-step": (looped(False), looped(True)),
     "tied-pixels": (

@@ -36,21 +36,22 @@ def lower_rank_first(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is None or y is None or len(x) != len(y)
 
 
-def mutual_batches(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match products with a constant second matrix if both are known to be repeated along axes before the last two.
+def repeated_matrices(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match products with a constant second operand of several matrices, if these are repeated along another axis.
+
+    A size that is not known counts as another than 1.
 
     Fields: none.
 
         [[quirk]]
-        kind = "mutual-batches"
+        kind = "repeated-matrices"
         ops = ["MatMul"]
     """
     a, b = input_shape(node, 0), input_shape(node, 1)
     if a is None or b is None or input_constant(node, 1) is None:
         return False
-    pairs = zip_longest(list(a)[-3::-1], list(b)[-3::-1], fillvalue=1)
-    repeated = {(i == 1, j == 1) for i, j in pairs}
-    return {(True, False), (False, True)} <= repeated
+    pairs = list(zip_longest(list(a)[-3::-1], list(b)[-3::-1], fillvalue=1))
+    return any(j != 1 for _, j in pairs) and any(i != 1 and j == 1 for i, j in pairs)
 
 
 def last_axis_repeated(node: ir.Node, quirk: Quirk, opset: int) -> bool:

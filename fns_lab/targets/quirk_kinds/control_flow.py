@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from fns_lab.opset.inference import bodies
 from fns_lab.opset.nodes import input_constant, known_shapes
 from fns_lab.targets.target import Quirk
 
@@ -55,3 +56,18 @@ def no_step(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """
     constants = (input_constant(node, index) for index in (0, 1))
     return any(constant is not None and not constant.any() for constant in constants)
+
+
+def outer_values(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes with a body that reads values which are neither its own nor its inputs. Constants do not count.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "outer-values"
+        ops = ["Scan"]
+    """
+    graphs = [graph for attribute in node.attributes.values() for graph in bodies(attribute)]
+    read = {value for graph in graphs for inner in graph for value in inner.inputs if value is not None}
+    own = {value for graph in graphs for value in (*graph.inputs, *(y for inner in graph for y in inner.outputs))}
+    return any(ir.convenience.get_const_tensor(value) is None for value in read - own)

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from fns_lab.opset.nodes import (
     NodeError,
     computed_from,
+    from_the_front,
     full_pads,
     has_input,
     input_constant,
@@ -233,7 +234,7 @@ def empty_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 
 def unsorted_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
-    """Match nodes whose axes, an attribute or a constant second input, are not in ascending order.
+    """Match nodes whose axes, an attribute or a constant second input, are not in ascending order from the front.
 
     Fields: none.
 
@@ -245,6 +246,9 @@ def unsorted_axes(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         axes = stated_axes(node)
     except NodeError:
         return False
+    x = input_shape(node, 0)
+    if x is not None:
+        axes = [from_the_front(axis, len(x)) for axis in axes]
     return axes != sorted(axes)
 
 

@@ -81,6 +81,20 @@ def single_element(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return x is not None and all(size == 1 for size in x)
 
 
+def several_numbers(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match nodes of which one of these inputs is known to have more than one element.
+
+    Fields: `inputs`, the numbers of the inputs, from 0.
+
+        [[quirk]]
+        kind = "several-numbers"
+        ops = ["ConvInteger"]
+        inputs = [3]
+    """
+    shapes = (input_shape(node, index) for index in quirk.inputs)
+    return any(shape is not None and any(isinstance(size, int) and size > 1 for size in shape) for shape in shapes)
+
+
 def sliced_to_nothing(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match nodes that cut several axes, one of them from one element to none. Unknown sizes do not count.
 

@@ -82,6 +82,18 @@ def states_alike(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     return len(node.outputs) > 2 and bool(node.outputs[2].name) and np.array_equal(hidden, cell)
 
 
+def present_without_past(node: ir.Node, quirk: Quirk, opset: int) -> bool:
+    """Match an Attention that gives out the present keys, values or product, and takes no past ones.
+
+    Fields: none.
+
+        [[quirk]]
+        kind = "present-without-past"
+        ops = ["Attention"]
+    """
+    return len(node.outputs) > 1 and not has_input(node, 4)
+
+
 def past_without_present(node: ir.Node, quirk: Quirk, opset: int) -> bool:
     """Match an Attention that is given past keys or values, unless it names both present ones, its next two outputs.
 
