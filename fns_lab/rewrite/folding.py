@@ -32,6 +32,8 @@ MOST_INPUT = 1024
 """Largest constant input, in elements, of a node that is folded although the target supports the op."""
 MOST_OUTPUT = 2**24
 """Largest result, in elements, of any node that is folded."""
+MOST_GROWTH = 2**27
+"""The most elements by which folding makes a model larger: one of a few small tensors that are repeated stays small."""
 KEPT = frozenset({"ConstantOfShape", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 """Ops that are not folded where the target supports them: they say what is quantized, or make a large tensor of a
 small one."""
@@ -42,10 +44,10 @@ RANDOM = frozenset(
 )
 """Ops whose result is drawn, which are never folded."""
 DOUBTFUL = frozenset({
-    "AffineGrid", "Attention", "BatchNormalization", "ConvTranspose", "DFT", "DeformConv", "GRU", "GroupNormalization",
-    "Hardmax", "InstanceNormalization", "LRN", "LSTM", "LogSoftmax", "LpNormalization", "MaxPool", "MaxUnpool",
-    "MeanVarianceNormalization", "NegativeLogLikelihoodLoss", "RMSNormalization", "RNN", "Resize", "RoiAlign", "STFT",
-    "Softmax", "SoftmaxCrossEntropyLoss", "Unique",
+    "AffineGrid", "Attention", "BatchNormalization", "ConvTranspose", "DFT", "DeformConv", "GRU", "GridSample",
+    "GroupNormalization", "Hardmax", "InstanceNormalization", "LRN", "LSTM", "LayerNormalization", "LogSoftmax",
+    "LpNormalization", "MaxPool", "MaxUnpool", "MeanVarianceNormalization", "NegativeLogLikelihoodLoss",
+    "RMSNormalization", "RNN", "Resize", "RoiAlign", "STFT", "Softmax", "SoftmaxCrossEntropyLoss", "Unique",
 })  # fmt: skip
 """Ops that are never folded: onnx's reference evaluator and ONNX Runtime give different results in onnx's own tests or
 of drawn nodes, such as a Softmax of opset 11, which the evaluator computes as that of opset 13."""
@@ -130,13 +132,15 @@ class _Folder:
         size = max(
             (math.prod(each.shape.numpy()) for each in node.outputs if each.shape and each.shape.is_static()), default=0
         )
-        if size > MOST_OUTPUT:
+        growth = max(0, size - sum(tensor.size for tensor in inputs))
+        if size > MOST_OUTPUT or self._run.grown + growth > MOST_GROWTH:
             return False
-        if not runs_converted(node, self._run.target, self._run.opset):
-            return True
-        return node.op_type not in KEPT and (
-            node.op_type in REARRANGES or all(tensor.size <= MOST_INPUT for tensor in inputs)
-        )
+        runs = runs_converted(node, self._run.target, self._run.opset)
+        is_small = all(tensor.size <= MOST_INPUT for tensor in inputs)
+        if runs and (node.op_type in KEPT or not (node.op_type in REARRANGES or is_small)):
+            return False
+        self._run.grown += growth
+        return True
 
     def _sizes(self, node: ir.Node) -> list[np.ndarray] | None:
         x = node.inputs[0]

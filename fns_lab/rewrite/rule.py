@@ -99,6 +99,7 @@ class LoweringRun:
     - `names`: names that values have, as of the start of the current rule
     - `nodes`: the nodes by op type, those inside bodies too, as of the start of the current rule
     - `inlined`: how many nodes with bodies were replaced so far
+    - `grown`: how many elements constants have more than those that they were computed from, so far
     """
 
     target: Target
@@ -109,6 +110,7 @@ class LoweringRun:
     names: set[str] = field(default_factory=set)
     nodes: Mapping[str, Sequence[ir.Node]] = field(default_factory=dict)
     inlined: int = 0
+    grown: int = 0
 
 
 class Rule(RewriteRuleClassBase):

@@ -7,6 +7,7 @@ All of it only copies, so that it is exact. Whole numbers pass too, as indices d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from fns_lab.rewrite.rule import RewriterContext, Rule, initializer
 
 STACKING_OPS = ("Concat", "Tile", "Unsqueeze")
 """Op types that `stack` writes."""
+MOST_REPEATED = 2**20
+"""Elements of the largest constant that is written repeated; for a larger one a Tile repeats a constant."""
 AXES_INPUT_SINCE = 13
 """Opset from which the axes of Squeeze and Unsqueeze are an input."""
 
@@ -42,7 +45,7 @@ def broadcast(rule: Rule, op: RewriterContext, x: ir.Value, shape: Sequence[int]
     old, dtype = fixed_shape(x), x.dtype
     if old == tuple(shape):
         return x
-    if (tensor := ir.convenience.get_const_tensor(x)) is not None:
+    if (tensor := ir.convenience.get_const_tensor(x)) is not None and math.prod(shape) <= MOST_REPEATED:
         return initializer(op, np.broadcast_to(tensor.numpy(), shape).copy(), name)
     full = (1,) * (len(shape) - len(old)) + old
     if full != old:
