@@ -36,6 +36,17 @@ def with_input_shapes(model: ModelProto, shapes: Mapping[str, Sequence[int]]) ->
     return models.infer_shapes(copy)
 
 
+def with_open_sizes(model: ModelProto) -> ModelProto:
+    """Return a copy in which outputs and inner values declare no size that they name or write as a negative number."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for value in (*copy.graph.output, *copy.graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param or size.dim_value < 0:
+                size.Clear()
+    return copy
+
+
 def _is_fixed(value: ValueInfoProto) -> bool:
     shape = models.shape_of(value)
     return shape != models.UNKNOWN_RANK and all(isinstance(size, int) for size in shape)

@@ -33,7 +33,7 @@ MOST_INPUT = 1024
 MOST_OUTPUT = 2**24
 """Largest result, in elements, of any node that is folded."""
 MOST_GROWTH = 2**27
-"""The most elements by which folding makes a model larger: one of a few small tensors that are repeated stays small."""
+"""The most elements that folding adds to a model: a file with more than 2 GiB of them could not be written."""
 KEPT = frozenset({"ConstantOfShape", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 """Ops that are not folded where the target supports them: they say what is quantized, or make a large tensor of a
 small one."""

@@ -35,9 +35,10 @@ class OpenCvRunner(SizedRunner):
     def read(self, model: ModelProto) -> None:
         """Read the model, and note which outputs are scalars or empty: OpenCV returns these as vectors or as None."""
         model = with_output_shapes(weights.inside(model))
-        self._content = np.frombuffer(model.SerializeToString(), np.uint8)
-        self._net = cv2.dnn.readNetFromONNX(self._content)
-        self._branches = any(node.op_type == "If" for node in models.walk(model.graph))
+        content = np.frombuffer(model.SerializeToString(), np.uint8)
+        self._net = cv2.dnn.readNetFromONNX(content)
+        has_branches = any(node.op_type == "If" for node in models.walk(model.graph))
+        self._branching = content if has_branches else None
         dtypes = output_dtypes(model)
         self._outputs = list(dtypes)
         self._halves = {name for name, dtype in dtypes.items() if dtype == np.float16}
@@ -47,8 +48,8 @@ class OpenCvRunner(SizedRunner):
 
     def forward(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
-        if self._branches:  # it fails on another branch than that of the run before
-            self._net = cv2.dnn.readNetFromONNX(self._content)
+        if self._branching is not None:  # it fails on another branch than that of the run before
+            self._net = cv2.dnn.readNetFromONNX(self._branching)
         for name, array in feeds.items():
             self._net.setInput(array, name)
         values = self._net.forward(self._outputs)

@@ -13,16 +13,20 @@ from tract.tensor import DatumType
 
 from fns_lab import weights
 from fns_lab.runtimes.base import SizedRunner
+from fns_lab.sizes import with_open_sizes
 
 
 class TractRunner(SizedRunner):
-    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only."""
+    """A `tract.Runnable` with tract's default optimisations. tract reads ONNX from files only.
+
+    It compares sizes by their names, and fails where a value has a fixed size for which the model states a name.
+    """
 
     def read(self, model: ModelProto) -> None:
         """Write the model to a temporary file and have tract read that."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.onnx"
-            file.write_bytes(weights.inside(model).SerializeToString())
+            file.write_bytes(with_open_sizes(weights.inside(model)).SerializeToString())
             loaded = tract.onnx().load(file)
         self._inputs = [loaded.input_name(i) for i in range(loaded.input_count())]
         self._runnable = loaded.into_model().into_runnable()
