@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as passes
@@ -23,6 +25,11 @@ from fns_lab.targets.quirk_kinds import touches
 
 NODE_METADATA_SINCE = 10
 """IR version from which nodes and values may have metadata."""
+NAMED_BESIDE: Mapping[str, tuple[str, ...]] = {
+    "past-without-present": ("present_key", "present_value"),
+    "single-output": ("last",),
+}
+"""By kind of quirk, what a node must name as its second and third output for the first to be right."""
 OPSET_RULE = "opset"
 """Stands in the tables `applied` and `refused` for converting nodes to the target's opset."""
 
@@ -60,10 +67,10 @@ def convert_opset(model: ir.Model, run: LoweringRun) -> int | None:
 def clean_up(model: ir.Model, target: Target) -> None:
     """In place: remove what is unused, set the IR version, and name the rule of each new node in its `doc_string`.
 
-    The present keys and values of an Attention stay, or are added, for a target that needs them beside past ones.
+    Outputs that nothing reads stay, or are added, where the target needs them beside others.
     """
     passes.RemoveUnusedNodesPass()(model)
-    _name_present_outputs(model, target)
+    _name_outputs(model, target)
     passes.RemoveUnusedOpsetsPass()(model)
     passes.DeduplicateInitializersPass()(model)
     passes.NameFixPass()(model)
@@ -88,17 +95,19 @@ def _restore_required_inputs(model: ir.Model) -> None:
             node.resize_inputs(max(len(node.inputs), op.min_input))
 
 
-def _name_present_outputs(model: ir.Model, target: Target) -> None:
-    """In place: give an Attention with past keys and values both present ones as outputs, if the target needs it."""
-    quirks = [quirk for quirk in target.quirks if quirk.kind == "past-without-present"]
+def _name_outputs(model: ir.Model, target: Target) -> None:
+    """In place: give each node those of `NAMED_BESIDE` as outputs that the target needs and the node does not name."""
+    quirks = [quirk for quirk in target.quirks if quirk.kind in NAMED_BESIDE]
     if not quirks:
         return
     names = names_of_values(model)
     for node in model.graph.all_nodes():
-        if any(touches(node, quirk, onnx_opset(model)) for quirk in quirks):
-            node.resize_outputs(max(3, len(node.outputs)))
-            for output, what in zip(node.outputs[1:3], ("present_key", "present_value"), strict=True):
-                output.name = output.name or unused_name(f"{node.outputs[0].name}.{what}", names)
+        for quirk in quirks:
+            if touches(node, quirk, onnx_opset(model)):
+                others = NAMED_BESIDE[quirk.kind]
+                node.resize_outputs(max(1 + len(others), len(node.outputs)))
+                for output, what in zip(node.outputs[1:], others, strict=False):
+                    output.name = output.name or unused_name(f"{node.outputs[0].name}.{what}", names)
 
 
 def _remove_metadata(model: ir.Model) -> None:

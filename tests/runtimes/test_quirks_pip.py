@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fns_lab import models, targets
+from fns_lab.rewrite.lower import lower
 from tests.runtimes.graphs import graph
 from tests.runtimes.one_node import (
     LARGE,
@@ -494,3 +495,14 @@ def test_a_fault_is_known_to_check_and_the_node_beside_it_is_right(name, fault):
     is_wrong = not is_right(faulty, its_feeds, name, ends_process=(name, fault) in CORRUPTS_MEMORY)
     assert is_wrong or (name, fault) in READS_BEYOND
     assert not targets.check(faulty, target)
+
+
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_a_gru_that_names_its_sequence_alone_is_given_a_name_for_its_last_state(direction):
+    count = 1 + (direction == "bidirectional")
+    weights = {"w": x(count, 12, 3), "r": x(count, 12, 4)}
+    model, feeds = one("GRU", {"x": x(5, 2, 3)}, weights, opset=14, hidden_size=4, direction=direction)
+    assert not targets.check(model, targets.load(OPENCV))
+    lowered = lower(model, targets.load(OPENCV))
+    assert lowered, lowered.refused.to_string()
+    assert is_right(lowered.model, feeds, OPENCV)

@@ -196,7 +196,7 @@ QUIRK_KINDS: Mapping[str, Callable[[ir.Node, Quirk, int], bool]] = {
 
 SOLVED_WITHOUT_RULES = frozenset({
     "reads-older-opset", "same-input-twice", "shared-input", "read-after", "read-after-alike",
-    "scalar-read-after", "past-without-present",
+    "scalar-read-after", "past-without-present", "single-output",
 })  # fmt: skip
 """Kinds whose fault `lower` avoids at every node: it converts the node to the target's opset, copies an input
 or names an output."""
