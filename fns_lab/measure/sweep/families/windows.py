@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from fns_lab.measure.sweep.axes import (
@@ -97,7 +99,9 @@ def convolution(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], int]:
     if draw["kernel_shape"] == "given":
         draw.set("kernel_shape", kernel)
     transposed = draw.op == "ConvTranspose"
-    return shape, ((shape[1], filters // groups) if transposed else (filters, shape[1] // groups)) + kernel, filters
+    weights = ((shape[1], filters // groups) if transposed else (filters, shape[1] // groups)) + kernel
+    draw.require(draw.dtype != np.float16 or math.prod(weights[1:]) <= MOST_HALVES)
+    return shape, weights, filters
 
 
 def _conv(draw: Draw) -> Inputs:
@@ -142,6 +146,8 @@ def _global_pool_axes(op: str) -> Axes:
 
 WEIGHTY = 7.0
 """Engines have several ways of computing a convolution, and which is taken depends on many axes."""
+MOST_HALVES = 8192
+"""The most products of float16 that are added up to one number; what more of them give depends on the order."""
 USUAL: Axes = {"rank": (4, 3), "batch": (1, 2, 3), "group": (LEFT_OUT, 1)}
 """What most networks have: an engine's shader for it depends on channels, filters and kernel together."""
 OWN_ATTRIBUTES = frozenset({"group", "kernel_shape"})
