@@ -95,6 +95,13 @@ def wrapped(begin):
     return plain(node("Pad", "x p", "y", mode="wrap"), x, {"p": pads}, opset=19), x
 
 
+def tripled(dtype):
+    """Pixels three times as large, some of which come out as nearly the next integer."""
+    pixels, scales = np.arange(-12, 13, dtype=dtype).reshape(1, 1, 5, 5), {"s": np.array([1, 1, 3, 3], np.float32)}
+    only = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear", coordinate_transformation_mode="asymmetric")
+    return typed(dtype, [only], pixels, scales), pixels
+
+
 def parts(count):
     """An image cut into this many parts, of which the first is returned."""
     names = " ".join(["y", *(f"y{i}" for i in range(1, count))])
@@ -214,6 +221,7 @@ WRONG_OR_REFUSED = {
     "scores of a classifier": (scores(11), scores(13)),
     "many parts": (parts(12), parts(7)),
     "wrapped and cut": (wrapped(-1), wrapped(1)),
+    "nearly the next integer": (tripled(np.int32), tripled(np.float32)),
     "all rows of int16": (first_two(np.int16, 2), first_two(np.int16, 3)),
     "all rows of float64": (first_two(np.float64, 2), first_two(np.float32, 2)),
 }  # fmt: skip
