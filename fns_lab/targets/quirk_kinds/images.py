@@ -131,11 +131,12 @@ def _is_tied(node: ir.Node, old: int, new: int, scale: float | None) -> bool:
     shift = 0.5 if "half_pixel" in coordinates else 0.0
     taken = []
     for kind in (np.float32, np.float64):
-        i, m, n = np.arange(new, dtype=kind) + kind(shift), kind(new), kind(old)
+        i = np.arange(new, dtype=kind) + np.array(shift, kind)
+        m, n, one, stated = np.array([new, old, 1, scale or 1], kind)
         if coordinates == "align_corners" and new > 1:
-            ratios = [(n - 1, m - 1), (n - 1, n * (m / n) - 1)]  # some engines know the scale, not the new size
+            ratios = [(n - one, m - one), (n - one, n * (m / n) - one)]  # some engines know the scale, not the new size
         else:
-            ratios = [(n, m), (kind(1), m / n if scale is None else kind(scale))]
+            ratios = [(n, m), (one, m / n if scale is None else stated)]
         for above, below in ratios:
             taken += [i * above / below, i * (above / below)]
     pixels = np.clip(pixel(np.array(taken) - shift), 0, old - 1)
