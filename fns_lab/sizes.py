@@ -5,7 +5,7 @@ No function here changes the model that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from onnx import ModelProto, TensorShapeProto, ValueInfoProto
 
@@ -37,14 +37,27 @@ def with_input_shapes(model: ModelProto, shapes: Mapping[str, Sequence[int]]) ->
 
 
 def with_open_sizes(model: ModelProto) -> ModelProto:
-    """Return a copy in which outputs and inner values declare no size that they name or write as a negative number."""
+    """Return a copy in which outputs and inner values declare no size that they name or write as a negative number.
+
+    A model without such sizes is returned unchanged.
+    """
+    if not any(map(_is_open, _declared_sizes(model))):
+        return model
     copy = ModelProto()
     copy.CopyFrom(model)
-    for value in (*copy.graph.output, *copy.graph.value_info):
-        for size in value.type.tensor_type.shape.dim:
-            if size.dim_param or size.dim_value < 0:
-                size.Clear()
+    for size in filter(_is_open, _declared_sizes(copy)):
+        size.Clear()
     return copy
+
+
+def _declared_sizes(model: ModelProto) -> Iterator[TensorShapeProto.Dimension]:
+    """Yield the sizes that outputs and inner values declare."""
+    for value in (*model.graph.output, *model.graph.value_info):
+        yield from value.type.tensor_type.shape.dim
+
+
+def _is_open(size: TensorShapeProto.Dimension) -> bool:
+    return bool(size.dim_param) or size.dim_value < 0
 
 
 def _is_fixed(value: ValueInfoProto) -> bool:

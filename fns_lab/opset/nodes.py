@@ -6,7 +6,7 @@ What one opset writes as an attribute, another takes as an input; a reader knows
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -205,6 +205,13 @@ def resize_scales(node: ir.Node) -> list[float]:
     return scales
 
 
+ROUNDINGS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+}
+"""How a coordinate of a Resize becomes the index of an element, by `nearest_mode`."""
 REPEATING_MODES = (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"))
 """Resize modes in which a whole scale s repeats each pixel: floor(i / s); round((i + 0.5) / s - 0.5), free of ties."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from fns_lab.opset.nodes import (
+    ROUNDINGS,
     constant_array,
     constant_input,
     fixed_shape,
@@ -133,15 +134,6 @@ def outside(node: ir.Node, axis: Axis) -> np.ndarray:
 def extrapolation(node: ir.Node) -> float:
     """Return the value of elements outside the old axes."""
     return node.attributes.get_float("extrapolation_value", 0.0)
-
-
-ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "round_prefer_floor": lambda x: np.ceil(x - F32(0.5)),
-    "round_prefer_ceil": lambda x: np.floor(x + F32(0.5)),
-}
-"""How a coordinate becomes an index, by `nearest_mode`."""
 
 
 def _with_ties(x: np.ndarray) -> np.ndarray:

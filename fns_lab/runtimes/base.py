@@ -138,10 +138,11 @@ class SizedRunner(InProcessRunner):
 
     def run(self, feeds: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return the graph outputs, in the model's order."""
-        shapes = {name: array.shape for name, array in feeds.items()}
-        if self._has_free_sizes and shapes != self._shapes:
-            self.read(with_input_shapes(self.model, shapes))
-            self._shapes = shapes
+        if self._has_free_sizes:
+            shapes = {name: array.shape for name, array in feeds.items()}
+            if shapes != self._shapes:
+                self.read(with_input_shapes(self.model, shapes))
+                self._shapes = shapes
         return self.forward(feeds)
 
     @abc.abstractmethod

@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parent
 """Folder of the targets' files."""
 Described = TypeVar("Described", "Quirk", "WorkedAround", "Target")
 """What a file describes."""
+Input = TypeVar("Input")
+"""An input of a node."""
 
 EVERY_OP = "*"
 """Stands for every op of ONNX, in an op table and in the `ops` of a quirk."""
@@ -79,6 +81,10 @@ class Quirk:
     def kinds(self) -> frozenset[str]:
         """The kind, and those that it combines."""
         return frozenset({self.kind, *(part["kind"] for part in self.of)})
+
+    def looked_at(self, inputs: Sequence[Input]) -> list[Input]:
+        """Return those of a node's inputs whose numbers are in `inputs`, all of them if that is left out."""
+        return [value for index, value in enumerate(inputs) if index in self.inputs or not self.inputs]
 
 
 @dataclass(frozen=True)

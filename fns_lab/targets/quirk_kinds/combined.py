@@ -37,6 +37,6 @@ def types_together(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         types = ["INT64 INT64 FLOAT", "INT32 INT32 FLOAT"]
         inputs = [0, 1, 2]
     """
-    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    looked_at = quirk.looked_at(node.inputs)
     types = [value.dtype.name for value in looked_at if value is not None and value.dtype is not None]
     return len(types) == len(looked_at) and " ".join(types) not in quirk.types

@@ -75,7 +75,7 @@ def of_constants(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ops = ["Conv"]
         inputs = [0]
     """
-    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    looked_at = quirk.looked_at(node.inputs)
     return bool(looked_at) and all(value.producer() is not None for value in computed_from(looked_at))
 
 

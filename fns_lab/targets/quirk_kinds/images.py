@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx_ir as ir
 
-from fns_lab.opset.nodes import has_input, input_constant, input_shape
+from fns_lab.opset.nodes import ROUNDINGS, has_input, input_constant, input_shape
 from fns_lab.targets.target import Quirk
-
-PIXELS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
-    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
-}
-"""The pixel that mode nearest takes for a coordinate, by `nearest_mode`."""
 
 
 def window_in_padding(node: ir.Node, quirk: Quirk, opset: int) -> bool:
@@ -126,7 +117,7 @@ def tied_pixels(node: ir.Node, quirk: Quirk, opset: int) -> bool:
 
 def _is_tied(node: ir.Node, old: int, new: int, scale: float | None) -> bool:
     """Return whether the pixels of an axis depend on the order of the operations and the type that computes them."""
-    pixel = PIXELS[node.attributes.get_string("nearest_mode", "round_prefer_floor")]
+    pixel = ROUNDINGS[node.attributes.get_string("nearest_mode", "round_prefer_floor")]
     coordinates = node.attributes.get_string("coordinate_transformation_mode", "half_pixel")
     shift = 0.5 if "half_pixel" in coordinates else 0.0
     taken = []

@@ -100,7 +100,7 @@ def operand_ranks(node: ir.Node, quirk: Quirk, opset: int) -> bool:
         ranks = [2, 3, 4]
         inputs = [0, 1]
     """
-    looked_at = [value for index, value in enumerate(node.inputs) if index in quirk.inputs or not quirk.inputs]
+    looked_at = quirk.looked_at(node.inputs)
     return not {len(shape) for shape in known_shapes(looked_at)} <= set(quirk.ranks)
 
 
